@@ -1,0 +1,40 @@
+# Thin on purpose: every target is what one would type by hand (see README.md).
+PYTHON ?= python3
+EXPERIMENT ?= quickstart
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: report grid test lint format lock clean
+
+report: .venv/run.stamp
+	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
+
+grid: .venv/run.stamp
+	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile workflow
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra test -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf results/* .snakemake
+
+.venv/run.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/test.stamp: requirements-dev.lock .venv/run.stamp
+	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
