@@ -1,0 +1,30 @@
+# ovlab: download -> convert -> calibrate -> validate -> benchmark -> report.
+#
+#   snakemake --cores all                                     the quickstart experiment
+#   snakemake --cores all --config experiment=NAME            another one (conf/experiment/NAME.yaml)
+#   ... --config experiment=NAME mirror=DIR extra_conf=DIR 'overrides=[seed=3]'
+#
+# What to run is in conf/, how jobs are executed in workflow/profiles/, how a step is done in scripts/ and src/ovlab/.
+
+from snakemake.utils import min_version
+
+from ovlab_flow import grid_for_snakemake
+
+min_version("9.27")
+
+GRID = grid_for_snakemake(config)
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/download.smk"
+include: "workflow/rules/convert.smk"
+include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/validate.smk"
+include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"<results>/{GRID.experiment}/verdict.txt",

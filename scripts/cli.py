@@ -1,0 +1,48 @@
+"""What all steps' command lines share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from ovlab.errors import OvlabError
+from ovlab.records import Kind
+from ovlab.specs import Spec
+from ovlab.steps import Step
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+def step_parser(description: str | None) -> argparse.ArgumentParser:
+    """Make a parser with the options that every step has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--settings", required=True, metavar="JSON", help="the step's settings, or a file that holds them"
+    )
+    parser.add_argument(
+        "--record", type=Path, required=True, help="the record to write; the step's files lie beside it"
+    )
+    parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
+    parser.add_argument(
+        "--record-failure",
+        action="store_true",
+        help="write a failure into the record and exit with 0, so that a workflow goes on; without it, a failure "
+        "writes nothing and exits with 1",
+    )
+    return parser
+
+
+def read_settings(spec: type[SpecT], text: str) -> SpecT:
+    """Read settings from JSON text or from a file; what is wrong with them ends the program in one line."""
+    try:
+        is_text = text.lstrip().startswith("{")
+        return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"))
+    except (OvlabError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def make_step(kind: Kind, args: argparse.Namespace, settings: Spec) -> Step:
+    """Make the step that a command line describes."""
+    return Step(kind, args.record, settings.plain(), args.log, args.record_failure)

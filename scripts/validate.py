@@ -1,0 +1,46 @@
+"""Measure a variant's accuracy on the validation split, and its difference to a reference on the same images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cli import make_step, read_settings, step_parser
+
+from ovlab.records import read_record
+from ovlab.specs import ValidateSettings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run the step."""
+    parser = step_parser(__doc__)
+    parser.add_argument("--variant", type=Path, required=True, help="record of the variant; its IR lies beside it")
+    parser.add_argument("--data", type=Path, required=True, help="record of the data set's files")
+    parser.add_argument("--reference", type=Path, nargs="?", help="record of the reference's accuracy")
+    args = parser.parse_args(argv)
+    settings = read_settings(ValidateSettings, args.settings)
+
+    def work():
+        from ovlab.validate import validate
+
+        return validate(
+            settings,
+            read_record(args.variant, "variant"),
+            args.variant.parent,
+            read_record(args.data, "source"),
+            args.record.parent / "predictions.parquet",
+            reference_predictions(args.reference),
+        )
+
+    return make_step("accuracy", args, settings).run(work)
+
+
+def reference_predictions(record: Path | None) -> Path | None:
+    """Return the reference's predictions; a reference that failed leaves the differences empty."""
+    if record is None or not read_record(record, "accuracy").ok:
+        return None
+    return record.parent / "predictions.parquet"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Say whether every cell of an experiment is accounted for; exit with 1 if one failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ovlab.errors import OvlabError
+from ovlab.report.verdict import conclude
+from ovlab.steps import log, start_logging
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and conclude."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="results.csv of the report")
+    parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of all steps")
+    parser.add_argument("--verdict", type=Path, required=True, help="file to write if no cell failed")
+    parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
+    args = parser.parse_args(argv)
+    start_logging(args.log)
+    try:
+        conclude(args.results, args.records, args.verdict)
+    except (OvlabError, OSError) as error:
+        log.error("error: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The convert step: from a model's original files to an IR that takes an 8-bit image."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from ovlab.convert.frontends import entry_path, read_original
+from ovlab.convert.parity import compare_with_onnxruntime
+from ovlab.convert.preprocess import embed, set_input_shape
+from ovlab.data import load, read_split
+from ovlab.errors import OvlabError
+from ovlab.files import sha256_of
+from ovlab.records import Quantity, Record, require_ok
+from ovlab.runtime import image_size, read_ir
+from ovlab.specs import ConvertSettings
+
+__all__ = ["convert", "ir_hashes", "save_ir"]
+
+log = logging.getLogger("ovlab.convert")
+PARITY_IMAGES = 4
+
+
+def convert(settings: ConvertSettings, model_source: Record, data_source: Record, folder: Path) -> Record:
+    """Convert a model to IR, embed its preprocessing, and compare it with its original.
+
+    Parameters
+    ----------
+    settings : ConvertSettings
+        The model and how to store it.
+    model_source, data_source : Record
+        The downloaded files of the model and of its data set (whose images the comparison uses).
+    folder : Path
+        Gets ``model.xml`` and ``model.bin``.
+
+    Returns
+    -------
+    Record
+        Of kind ``variant``.
+
+    Raises
+    ------
+    OvlabError
+        If a source failed, the model does not convert, or its outputs differ from ONNX Runtime's by more than the
+        model's declared tolerance.
+    """
+    require_ok(model_source, f"download of model {settings.model_name}")
+    root = Path(model_source.data["root"])
+    spec = settings.model
+    model = read_original(root, spec)
+    set_input_shape(model, spec.input)
+    model = embed(model, spec.input, spec.preprocess)
+    values = save_ir(model, folder, compress=settings.weights == "f16")
+    if spec.framework == "onnx":
+        values |= _parity(settings, root, data_source, folder)
+    return Record(
+        kind="variant",
+        settings=settings.plain(),
+        inputs=model_source.inputs,
+        values=values,
+        data={"model": "model.xml", "sha256": ir_hashes(folder)},
+    )
+
+
+def save_ir(model: ov.Model, folder: Path, *, compress: bool) -> dict[str, Quantity]:
+    """Save a model as ``model.xml`` and ``model.bin`` and return its size.
+
+    The record is what declares the folder complete, so the two files need no rename of their own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=compress)
+    size = sum((folder / name).stat().st_size for name in ("model.xml", "model.bin"))
+    return {"model_size": Quantity(size / 1e6, "MB")}
+
+
+def ir_hashes(folder: Path) -> dict[str, str]:
+    """Return the hashes of an IR's two files."""
+    return {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
+
+
+def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: Path) -> dict[str, Any]:
+    require_ok(data_source, f"download of data set {settings.model.dataset}")
+    ir = read_ir(folder / "model.xml")
+    height, width = image_size(ir)
+    split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", settings.model.dataset)
+    resize = settings.model.preprocess.resize
+    images = [load(image.path, height, width, resize) for image in split.images[:PARITY_IMAGES]]
+    values = compare_with_onnxruntime(entry_path(root, settings.model), ir, settings.model, images)
+    relative = float(values["parity_relative"].value or 0.0)
+    log.info("largest difference to ONNX Runtime: %.2g of the output's range", relative)
+    # Weights rounded to FP16 differ by design; what is checked is the conversion.
+    if settings.weights == "f32" and relative > settings.model.tolerance:
+        raise OvlabError(
+            f"model {settings.model_name}: the IR's outputs differ from ONNX Runtime's by {relative:.2g} of their "
+            f"range, more than its tolerance {settings.model.tolerance:g}"
+        )
+    return values

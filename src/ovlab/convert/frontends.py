@@ -1,0 +1,115 @@
+"""From the files of any framework to an openvino.Model in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from ovlab.errors import OvlabError, nearest, one_line
+from ovlab.runtime import core
+from ovlab.specs import ModelSpec
+
+log = logging.getLogger("ovlab.convert")
+
+
+def read_original(root: Path, model: ModelSpec) -> ov.Model:
+    """Read a model's original files.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the downloaded files.
+    model : ModelSpec
+        Which framework, and which file to open.
+
+    Returns
+    -------
+    openvino.Model
+        As the framework's frontend gives it, with every FP16 or FP64 constant and input brought to FP32.
+
+    Raises
+    ------
+    OvlabError
+        If the file is missing or the model does not convert.
+    """
+    path = entry_path(root, model)
+    try:
+        original = _READERS[model.framework](path)
+    except OvlabError:
+        raise
+    except Exception as error:
+        raise OvlabError(f"{path.name}: does not convert from {model.framework}: {one_line(error)}") from None
+    to_f32(original)
+    return original
+
+
+def entry_path(root: Path, model: ModelSpec) -> Path:
+    """Return the path that the framework opens.
+
+    Raises
+    ------
+    OvlabError
+        If it does not exist.
+    """
+    path = root / (model.entry or model.files[0].file_name)
+    if not path.exists():
+        inside = [item.relative_to(root).as_posix() for item in sorted(root.rglob("*"))[:1000]]
+        raise OvlabError(f"entry: no {path.name!r} among the model's files{nearest(path.name, inside)}")
+    return path
+
+
+def _convert(path: Path) -> ov.Model:
+    return ov.convert_model(path)
+
+
+def _read(path: Path) -> ov.Model:
+    return core().read_model(path)
+
+
+def _pytorch(path: Path) -> ov.Model:
+    try:
+        import torch
+    except ImportError:
+        raise OvlabError(
+            f"{path.name}: framework pytorch needs PyTorch, which is not installed: 'pip install torch', "
+            "or export the model to ONNX"
+        ) from None
+    # Both are readers of their own formats; neither is the unpickler behind torch.load.
+    if path.suffix == ".pt2":
+        return ov.convert_model(torch.export.load(path))
+    return ov.convert_model(torch.jit.load(path, map_location="cpu").eval())
+
+
+_READERS: dict[str, Callable[[Path], ov.Model]] = {
+    "onnx": _convert,
+    "tensorflow": _convert,
+    "tflite": _convert,
+    "paddle": _convert,
+    "pytorch": _pytorch,
+    "ir": _read,
+}
+
+
+def to_f32(model: ov.Model) -> None:
+    """Bring a model stored in FP16 or FP64 to FP32, in place.
+
+    The `fp32` precision means FP32 weights and arithmetic; a model that its authors stored in FP16 is widened
+    (exactly) instead of being benchmarked under a label that is not true.
+    """
+    other = {ov.Type.f16, ov.Type.f64}
+    for op in model.get_ordered_ops():
+        kind = op.get_type_name()
+        if kind == "Constant" and op.get_element_type() in other:
+            constant: Any = ov.opset13.constant(np.asarray(op.data, np.float32))
+            constant.set_friendly_name(op.get_friendly_name())
+            op.output(0).replace(constant.output(0))
+        elif kind == "Parameter" and op.get_element_type() in other:
+            op.set_element_type(ov.Type.f32)
+        elif kind == "Convert" and op.get_destination_type() in {"f16", "f64"}:
+            op.set_destination_type("f32")
+    model.validate_nodes_and_infer_types()

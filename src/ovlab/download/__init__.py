@@ -1,0 +1,86 @@
+"""The download step: bring all files of one model or data set into one folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ovlab.download.fetch import Found, Places, fetch
+from ovlab.download.unpack import is_archive, unpack
+from ovlab.errors import OvlabError
+from ovlab.generators import generate
+from ovlab.records import Quantity, Record
+from ovlab.specs import FileSpec, SourceSpec
+
+__all__ = ["Places", "download"]
+
+log = logging.getLogger("ovlab.download")
+
+
+def download(source: SourceSpec, folder: Path, places: Places) -> Record:
+    """Fetch, check and unpack (or generate) all files of a source.
+
+    Parameters
+    ----------
+    source : SourceSpec
+        The declared files.
+    folder : Path
+        Becomes the folder that holds them. It appears under this name only when it is complete.
+    places : Places
+        Where to look and where to keep what comes over the network.
+
+    Returns
+    -------
+    Record
+        ``data["root"]`` is the folder to read from, ``data["files"]`` lists name, sha256 and origin.
+
+    Raises
+    ------
+    OvlabError
+        If a file cannot be had, has another hash, or is an archive that cannot be unpacked safely.
+    """
+    found = [(file, fetch(file, places)) for file in source.files]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    in_place = [item.path for _, item in found if item.path.is_dir()]
+    if in_place:
+        if len(found) > 1 or source.generator is not None:
+            raise OvlabError(f"files: {in_place[0]} is a folder; a folder must be the only file of its source")
+        root = in_place[0]
+    else:
+        _assemble(source, found, folder)
+        root = folder
+    return _record(source, found, root)
+
+
+def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial") as scratch:
+        partial = Path(scratch) / "files"
+        partial.mkdir()
+        for file, item in found:
+            if file.unpack if file.unpack is not None else is_archive(file.file_name):
+                log.info("unpacking %s", item.path.name)
+                unpack(item.path, partial)
+            else:
+                shutil.copyfile(item.path, partial / file.file_name)
+        if source.generator is not None:
+            generate(source.generator.name, partial, **source.generator.parameters)
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+
+
+def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path) -> Record:
+    files: list[dict[str, Any]] = [
+        {"name": file.file_name, "sha256": item.sha256, "origin": item.origin} for file, item in found
+    ]
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    return Record(
+        kind="source",
+        settings=source.plain(),
+        inputs={entry["name"]: entry["sha256"] for entry in files if entry["sha256"]},
+        values={"size": Quantity(size / 1e6, "MB")},
+        data={"root": root.as_posix(), "files": files},
+    )

@@ -1,0 +1,161 @@
+"""Find one declared file: in the mirror, on this machine, among the embedded ones, or over the network."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import filelock
+import pooch
+import requests
+
+from ovlab.download.http import ResumingDownloader
+from ovlab.errors import OvlabError, nearest
+from ovlab.files import sha256_of
+from ovlab.specs import FileSpec
+
+log = logging.getLogger("ovlab.download")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where files may be found and kept.
+
+    Attributes
+    ----------
+    cache : Path
+        Folder for what comes over the network, one subfolder a hash: downloaded once, it serves all experiments.
+    resources : Path
+        Folder of the embedded files.
+    mirror : str
+        A folder or base URL that is asked first; empty for none.
+    """
+
+    cache: Path
+    resources: Path
+    mirror: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that was found, with the hash that it was checked to have."""
+
+    path: Path
+    sha256: str
+    origin: str
+
+
+def fetch(file: FileSpec, places: Places) -> Found:
+    """Find a declared file and check its hash, wherever it comes from.
+
+    Raises
+    ------
+    OvlabError
+        If the file is nowhere, or its hash is not the declared one; a file with a wrong hash is not kept.
+    """
+    if file.path is not None:
+        return _local(file, Path(file.path).expanduser(), "path")
+    if file.embedded is not None:
+        return _embedded(file, places.resources)
+    complaints: list[str] = []
+    found = _mirrored(file, places, complaints)
+    if found is not None:
+        return found
+    for address in file.addresses:
+        try:
+            return _download(file, address, places.cache)
+        except requests.RequestException as error:
+            complaints.append(f"{address}: {_network_line(error)}")
+            log.warning("%s", complaints[-1])
+    raise OvlabError(f"{file.file_name}: {_how_to_get(file, places, complaints)}")
+
+
+def _how_to_get(file: FileSpec, places: Places, complaints: list[str]) -> str:
+    tried = "; ".join(complaints)
+    if file.by_hand is None:
+        return f"cannot be fetched ({tried}); a folder that holds it can be given as mirror=DIR"
+    where = f"not in the mirror {places.mirror}" if places.mirror else "no mirror=DIR was given"
+    return f"must be got by hand: {file.by_hand.strip()} ({tried or where}; its sha256 is {file.sha256})"
+
+
+def _local(file: FileSpec, path: Path, origin: str) -> Found:
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = nearest(path.name, siblings) if siblings else f" ({path.parent} does not exist)"
+        raise OvlabError(f"{path}: no such file{hint}")
+    if path.is_dir():
+        return Found(path, "", origin)
+    return Found(path, _checked(file, path), origin)
+
+
+def _embedded(file: FileSpec, resources: Path) -> Found:
+    path = resources / str(file.embedded)
+    if not path.resolve().is_relative_to(resources.resolve()):
+        raise OvlabError(f"embedded: {file.embedded!r} points outside of {resources}")
+    return _local(file, path, "embedded")
+
+
+def _checked(file: FileSpec, path: Path) -> str:
+    found = sha256_of(path)
+    if file.sha256 is not None and found != file.sha256:
+        raise OvlabError(f"{path}: sha256 is {found}, expected {file.sha256}")
+    return found
+
+
+def _mirrored(file: FileSpec, places: Places, complaints: list[str]) -> Found | None:
+    if not places.mirror:
+        return None
+    if places.mirror.startswith(("http://", "https://")):
+        address = f"{places.mirror.rstrip('/')}/{quote(file.file_name)}"
+        try:
+            return _download(file, address, places.cache)
+        except requests.RequestException as error:
+            complaints.append(f"{address}: {_network_line(error)}")
+            return None
+    folder = Path(places.mirror).expanduser()
+    if not folder.is_dir():
+        raise OvlabError(f"mirror: {places.mirror!r} is neither a folder nor an http address")
+    for path in sorted(folder.rglob(file.file_name)):
+        if not path.is_file():
+            continue
+        found = sha256_of(path)
+        if found == file.sha256:
+            return Found(path, found, "mirror")
+        # Another file of the same name may be the right one, or the address may serve it.
+        complaints.append(f"{path}: sha256 is {found}, expected {file.sha256}")
+    return None
+
+
+def _download(file: FileSpec, address: str, cache: Path) -> Found:
+    folder = cache / str(file.sha256)[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / file.file_name
+    # Two jobs may want the same file; the second one then finds it finished.
+    with filelock.FileLock(folder / ".lock"):
+        if not target.exists():
+            log.info("downloading %s", address)
+        try:
+            pooch.retrieve(
+                address,
+                known_hash=f"sha256:{file.sha256}",
+                fname=file.file_name,
+                path=folder,
+                downloader=ResumingDownloader(folder / f"{file.file_name}.part"),
+            )
+        except ValueError as error:
+            # pooch has thrown the file away.
+            found = str(error).rsplit("(", 1)[-1].split(")")[0] if "(" in str(error) else "another"
+            raise OvlabError(f"{address}: sha256 is {found}, expected {file.sha256}; nothing was kept") from None
+    return Found(target, str(file.sha256), address)
+
+
+def _network_line(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    # requests wraps urllib3's chain of causes; the innermost one says what happened.
+    cause: BaseException = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    return str(cause).strip() or type(cause).__name__

@@ -1,0 +1,57 @@
+"""The errors that users see: one clear line each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OvlabError(Exception):
+    """Bad input or a step that cannot be done; the message is one line that a user can act on.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where (file and key), and what was expected.
+    """
+
+
+class UnavailableError(OvlabError):
+    """The host lacks what the work needs (a device, a precision): not a failure, a fact to report."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Say which valid name is meant, to end an error line with.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not valid.
+    valid : iterable of str
+        The valid names.
+
+    Returns
+    -------
+    str
+        ``"; did you mean 'X'?"``, or the list of valid names when none is near.
+    """
+    names = sorted(set(valid))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; valid: {', '.join(names)}" if names else "; there are none"
+
+
+def one_line(error: BaseException) -> str:
+    """Put any exception into one line that still says what happened."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("Exception from src/")] or lines
+    text = " ".join(telling)[:500]
+    name = type(error).__name__
+    return text if name == "RuntimeError" and text else f"{name}: {text}" if text else name

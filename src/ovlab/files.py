@@ -1,0 +1,99 @@
+"""Files that are whole or absent: atomic writes, hashes, canonical JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+CHUNK = 1 << 20
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target` that becomes `target` if the block succeeds.
+
+    The temporary file lies in the same folder (so that the rename is atomic), is flushed to disk before the
+    rename, and is removed if the block fails: a killed run leaves nothing that looks finished.
+
+    Parameters
+    ----------
+    target : Path
+        The file to write. Its folder is made if it is missing.
+
+    Yields
+    ------
+    Path
+        The path to write to; it keeps the suffix of `target`, which many writers look at.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=f".partial{target.suffix}")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        _flush(partial)
+        # mkstemp makes files that only their owner reads; results are to be shared.
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write(path)`` on a temporary path that then becomes `target`."""
+    with atomic_path(target) as partial:
+        write(partial)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` to `target` as UTF-8 with Unix line ends, atomically."""
+    with atomic_path(target) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(target: Path, data: Any) -> None:
+    """Write `data` to `target` as indented JSON, atomically. NaN is refused: it is not JSON."""
+    write_text(target, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def digest_of(data: Any) -> str:
+    """Return the short identity of plain data: the same data, the same eight hexadecimal digits.
+
+    Parameters
+    ----------
+    data : JSON-compatible
+        Dictionaries are compared without regard to the order of their keys.
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,133 @@
+"""What was really executed: effective settings, devices and precisions, read back from the compiled model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import openvino as ov
+
+# The runtime model's names for 8-bit integers; activations are often unsigned, weights signed.
+INT8 = {"i8", "u8", "I8", "U8"}
+SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
+PURE = 0.99
+
+
+def effective_settings(compiled: ov.CompiledModel, members: Iterable[str]) -> dict[str, Any]:
+    """Read back every property of a compiled model that can be read.
+
+    Parameters
+    ----------
+    compiled : openvino.CompiledModel
+        On any device.
+    members : iterable of str
+        Physical devices behind a virtual one.
+
+    Returns
+    -------
+    dict
+        Property to text, and under ``members`` the same for each physical device that tells.
+    """
+    settings: dict[str, Any] = {}
+    for name in compiled.get_property("SUPPORTED_PROPERTIES"):
+        if name in SKIPPED_PROPERTIES:
+            continue
+        try:
+            settings[name] = _text(compiled.get_property(name))
+        except RuntimeError:  # a property that is announced, but that this model has not got
+            continue
+    settings["members"] = _member_settings(compiled, members)
+    return settings
+
+
+def _member_settings(compiled: ov.CompiledModel, members: Iterable[str]) -> dict[str, dict[str, Any]]:
+    try:
+        properties = compiled.get_property("DEVICE_PROPERTIES")
+    except RuntimeError:
+        return {}
+    wanted = set(members)
+    return {
+        device: {name: _text(value) for name, value in values.items() if name not in SKIPPED_PROPERTIES}
+        for device, values in properties.items()
+        if isinstance(values, dict) and (not wanted or device in wanted)
+    }
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set):
+        return [_text(item) for item in value]
+    if isinstance(value, ov.Type):
+        return value.get_type_name()
+    # Enumerations print as "PerformanceMode.LATENCY".
+    return str(value).rsplit(".", 1)[-1] if type(value).__module__.startswith("openvino") else str(value)
+
+
+def multiply_accumulates(op: ov.Node) -> int:
+    """Count the multiply-accumulate operations of one operation of a static model.
+
+    Convolution: output elements times weights per output channel; the same for grouped and transposed ones.
+    Matrix product: output elements times the contracted dimension. Anything else: 0.
+    """
+
+    def elements(port: Any) -> int:
+        return math.prod(port.get_shape())
+
+    kind = op.get_type_name()
+    if kind in {"Convolution", "GroupConvolution"}:
+        weights: list[int] = list(op.input(1).get_shape())
+        return elements(op.output(0)) * math.prod(weights[1 if kind == "Convolution" else 2 :])
+    if kind in {"ConvolutionBackpropData", "GroupConvolutionBackpropData"}:
+        weights = list(op.input(1).get_shape())
+        return elements(op.input(0)) * math.prod(weights[1 if kind == "ConvolutionBackpropData" else 2 :])
+    if kind == "MatMul":
+        first = list(op.input(0).get_shape())
+        contracted: int = first[-2] if op.get_attributes().get("transpose_a") and len(first) > 1 else first[-1]
+        return elements(op.output(0)) * contracted
+    return 0
+
+
+def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, float]:
+    """Tell in which precisions a compiled model executes its multiply-accumulates.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        What was compiled, with static shapes.
+    compiled : openvino.CompiledModel
+        Its runtime model's nodes name the original operations that they execute.
+
+    Returns
+    -------
+    dict
+        Precision (``f32``, ``bf16``, ``f16``, ``i8``) to its share of the multiply-accumulates; empty where the
+        device gives no runtime model or the model has none to count.
+    """
+    try:
+        nodes = compiled.get_runtime_model().get_ordered_ops()
+    except RuntimeError:
+        return {}
+    work = {op.get_friendly_name(): multiply_accumulates(op) for op in model.get_ordered_ops()}
+    counts: dict[str, int] = {}
+    for node in nodes:
+        info = node.get_rt_info()
+        if "runtimePrecision" not in info or "originalLayersNames" not in info:
+            continue
+        names = str(info["originalLayersNames"].astype(str)).split(",")
+        macs = sum(work.get(name, 0) for name in names)
+        if macs:
+            precision = str(info["runtimePrecision"].astype(str))
+            precision = "i8" if precision in INT8 else precision.lower()
+            counts[precision] = counts.get(precision, 0) + macs
+    total = sum(counts.values())
+    return {precision: macs / total for precision, macs in sorted(counts.items(), key=lambda item: -item[1])}
+
+
+def precision_label(shares: dict[str, float]) -> str:
+    """Name what was executed: ``i8``, or ``i8+f32`` (the larger share first) where no precision has 99 %."""
+    if not shares:
+        return ""
+    first, share = next(iter(shares.items()))
+    return first if share >= PURE else "+".join(shares)

@@ -1,0 +1,49 @@
+"""What the measuring parent and a launch tell each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ovlab.specs import Spec
+
+
+class LaunchRequest(Spec):
+    """What one launch has to do.
+
+    Attributes
+    ----------
+    model : str
+        Path of the IR.
+    device : str
+        OpenVINO device string.
+    properties : dict
+        Properties to compile with.
+    members : list of str
+        Physical devices whose effective settings are read back where `device` is a virtual one.
+    mode : {"synchronous", "asynchronous"}
+    batch : int
+    infer_requests : int, optional
+        None for what the compiled model calls optimal.
+    images : str
+        Path of the input images: a ``.npy`` of uint8, shape (images, height, width, 3).
+    warm_up_s, duration_s : float
+        Seconds of inference before timing, and timed.
+    samples : str
+        Path that gets the samples: a ``.npy`` of float64, shape (2, n): start in seconds since the first timed
+        start, latency in milliseconds.
+    inspect : bool
+        Whether to look into the runtime model (after timing).
+    """
+
+    model: str
+    device: str
+    properties: dict[str, Any]
+    members: tuple[str, ...]
+    mode: str
+    batch: int
+    infer_requests: int | None
+    images: str
+    warm_up_s: float
+    duration_s: float
+    samples: str
+    inspect: bool

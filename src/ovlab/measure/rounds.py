@@ -1,0 +1,173 @@
+"""Interleaved rounds of launches: every round starts a fresh process for each variant, in an order drawn anew."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovlab.errors import OvlabError
+from ovlab.files import read_json, write_json
+from ovlab.measure.request import LaunchRequest
+from ovlab.specs import MeasurementSpec
+from ovlab.stats.launches import ratio_interval
+
+log = logging.getLogger("ovlab.measure")
+
+
+@dataclass
+class Launch:
+    """What one launch gave: its numbers, and its samples (start in s, latency in ms)."""
+
+    round: int
+    position: int
+    result: dict[str, Any]
+    start_s: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
+
+
+@dataclass
+class Contender:
+    """One variant in a session.
+
+    Attributes
+    ----------
+    request : callable
+        ``request(samples, inspect)`` makes what a launch is asked to do.
+    error : str
+        Why it was taken out of the race; empty while it is in.
+    """
+
+    request: Callable[[Path, bool], LaunchRequest]
+    launches: list[Launch] = field(default_factory=list)
+    error: str = ""
+
+
+def run_rounds(
+    contenders: Mapping[str, Contender], reference: str, plan: MeasurementSpec, seed: int, scratch: Path
+) -> float:
+    """Measure all contenders until every speed-up is known well enough or time is up.
+
+    Parameters
+    ----------
+    contenders : mapping
+        By name; their `launches` and `error` are filled. One that fails leaves the others in the race.
+    reference : str
+        Whose throughput the speed-ups are relative to.
+    plan : MeasurementSpec
+        How many rounds, how long.
+    seed : int
+        Draws the order in each round.
+    scratch : Path
+        Folder for requests, results and samples.
+
+    Returns
+    -------
+    float
+        Seconds taken.
+    """
+    generator = np.random.default_rng(seed)
+    started = time.perf_counter()
+    for number in range(1, plan.max_launches + 1):
+        names = [name for name, contender in contenders.items() if not contender.error]
+        if not names:
+            break
+        for position, index in enumerate(generator.permutation(len(names))):
+            name = names[index]
+            _launch(contenders[name], number, position, plan.timeout_s, scratch)
+        log.info("round %d: %s", number, _summary(contenders))
+        elapsed = time.perf_counter() - started
+        if number >= plan.launches and (elapsed > plan.time_limit_s or _known_well(contenders, reference, plan.width)):
+            break
+    return time.perf_counter() - started
+
+
+def _launch(contender: Contender, number: int, position: int, timeout: float, scratch: Path) -> None:
+    request, result, samples = scratch / "request.json", scratch / "result.json", scratch / "samples.npy"
+    for leftover in (result, samples):
+        leftover.unlink(missing_ok=True)
+    write_json(request, contender.request(samples, not contender.launches).plain())
+    started = time.perf_counter()
+    try:
+        answer = run_launch(request, result, timeout)
+    except OvlabError as error:
+        contender.error = str(error)
+        return
+    answer["launch_s"] = time.perf_counter() - started
+    start_s, latency_ms = np.load(samples)
+    contender.launches.append(Launch(number, position, answer, start_s, latency_ms))
+
+
+def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
+    """Start one launch and sleep until it ends.
+
+    Raises
+    ------
+    OvlabError
+        If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
+    """
+    command = [sys.executable, "-m", "ovlab.measure.launch", str(request), str(result)]
+    # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise OvlabError(f"the launch hung: not done after {timeout:g} s (measurement.timeout_s)") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    log.debug("%s%s", output, errors)
+    if not result.exists():
+        last = (errors.strip().splitlines() or ["no message"])[-1]
+        raise OvlabError(f"the launch crashed with exit code {process.returncode}: {last}")
+    answer: dict[str, Any] = read_json(result)
+    if "error" in answer:
+        raise OvlabError(answer["error"])
+    return answer
+
+
+def throughputs(contender: Contender) -> dict[int, float]:
+    """Return the throughput of each round that the contender was in."""
+    return {launch.round: launch.result["throughput_fps"] for launch in contender.launches}
+
+
+def paired(numerator: Contender, denominator: Contender) -> tuple[list[float], list[float]]:
+    """Return the throughputs of the rounds that two contenders share."""
+    first, second = throughputs(numerator), throughputs(denominator)
+    shared = sorted(first.keys() & second.keys())
+    return [first[number] for number in shared], [second[number] for number in shared]
+
+
+def _known_well(contenders: Mapping[str, Contender], reference: str, width: float) -> bool:
+    base = contenders.get(reference)
+    if base is None or base.error:
+        return True
+    for name, contender in contenders.items():
+        if name == reference or contender.error:
+            continue
+        ratio = ratio_interval(*paired(contender, base))
+        if not ratio.relative_half_width <= width:  # NaN, for too few rounds, is not well known
+            return False
+    return True
+
+
+def _summary(contenders: Mapping[str, Contender]) -> str:
+    parts = []
+    for name, contender in contenders.items():
+        if contender.error:
+            parts.append(f"{name} failed: {contender.error}")
+        elif contender.launches:
+            last = contender.launches[-1]
+            parts.append(f"{name} {np.median(last.latency_ms):.3g} ms {last.result['throughput_fps']:.4g} FPS")
+    return ", ".join(parts)

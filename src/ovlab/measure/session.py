@@ -1,0 +1,248 @@
+"""The benchmark step: one session, that is all variants of a model on one device under one scenario."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovlab.data import CorruptImageError, load_ahead, read_split
+from ovlab.errors import OvlabError, UnavailableError
+from ovlab.files import sha256_of, write_atomically
+from ovlab.measure.exclusive import exclusive_host
+from ovlab.measure.inspection import precision_label
+from ovlab.measure.properties import compile_properties, members_of, require_device
+from ovlab.measure.request import LaunchRequest
+from ovlab.measure.rounds import Contender, paired, run_rounds
+from ovlab.records import Quantity, Record, Status, require_ok
+from ovlab.runtime import image_size, read_ir
+from ovlab.specs import PrecisionSpec, SessionSettings
+from ovlab.stats.launches import launch_interval, launch_spread, ratio_interval
+
+log = logging.getLogger("ovlab.measure")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant's record and the folder of its IR."""
+
+    record: Record
+    folder: Path
+
+
+@dataclass
+class Row:
+    """The outcome for one variant: one cell of the results."""
+
+    status: Status
+    reason: str = ""
+    values: dict[str, Quantity] | None = None
+    effective: dict[str, Any] | None = None
+
+
+def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source: Record, folder: Path) -> Record:
+    """Measure a session.
+
+    Parameters
+    ----------
+    settings : SessionSettings
+        Device, scenario, precisions and how to measure.
+    variants : mapping
+        The variants by precision.
+    source : Record
+        The downloaded data set: real images are the inputs.
+    folder : Path
+        Gets ``samples.parquet`` (round, precision, position, start_s, latency_ms): every sample, none dropped.
+
+    Returns
+    -------
+    Record
+        Of kind ``session``; ``data["rows"]`` holds status, reason, values and effective settings by precision.
+        Its status is ``failed`` if a row failed, ``unavailable`` if all rows are.
+    """
+    rows: dict[str, Row] = {}
+    contenders: dict[str, Contender] = {}
+    properties: dict[str, dict[str, Any]] = {}
+    for name, precision in settings.precisions.items():
+        try:
+            require_ok(variants[name].record, "variant")
+            require_device(settings.device)
+            properties[name] = compile_properties(settings.device, settings.scenario, precision)
+        except UnavailableError as error:
+            rows[name] = Row("unavailable", str(error))
+        except OvlabError as error:
+            rows[name] = Row("failed", str(error))
+    seconds = 0.0
+    if properties:
+        with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
+            scratch = Path(place)
+            for name, chosen in properties.items():
+                model = variants[name].folder / "model.xml"
+                images = _save_images(settings, source, model, scratch / f"{len(contenders)}.npy")
+                contenders[name] = Contender(_requests(settings, model, chosen, images))
+            seconds = run_rounds(contenders, settings.reference, settings.measurement, settings.seed, scratch)
+    for name, contender in contenders.items():
+        rows[name] = _row(settings, name, contender, contenders.get(settings.reference))
+    rows = {name: rows[name] for name in settings.precisions}
+    return _record(settings, variants, rows, contenders, seconds, folder)
+
+
+def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
+    """Decode the first images of the validation split, so that decoding is no part of what is timed."""
+    require_ok(source, f"download of data set {settings.dataset_name}")
+    height, width = image_size(read_ir(model))
+    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
+    step = max(1, len(split.images) // settings.measurement.images)
+    chosen = split.images[::step][: settings.measurement.images]
+    pixels = []
+    for _, image in load_ahead(chosen, height, width, settings.resize):
+        if isinstance(image, CorruptImageError):
+            raise image
+        pixels.append(image)
+    np.save(path, np.stack(pixels))
+    return path
+
+
+def _requests(
+    settings: SessionSettings, model: Path, properties: dict[str, Any], images: Path
+) -> Callable[[Path, bool], LaunchRequest]:
+    scenario, plan = settings.scenario, settings.measurement
+
+    def request(samples: Path, inspect: bool) -> LaunchRequest:
+        return LaunchRequest(
+            model=str(model),
+            device=settings.device.device,
+            properties=properties,
+            members=tuple(members_of(settings.device)),
+            mode=scenario.mode,
+            batch=scenario.batch,
+            infer_requests=scenario.infer_requests,
+            images=str(images),
+            warm_up_s=plan.warm_up_s,
+            duration_s=plan.duration_s,
+            samples=str(samples),
+            inspect=inspect,
+        )
+
+    return request
+
+
+def _row(settings: SessionSettings, name: str, contender: Contender, reference: Contender | None) -> Row:
+    if contender.error:
+        return Row("failed", contender.error)
+    first = contender.launches[0].result
+    label = precision_label(first["shares"])
+    complaint = _label_complaint(settings.precisions[name], label, settings, first)
+    effective = first["settings"] | {"executed_shares": first["shares"], "executed_precision": label}
+    values = _values(settings, contender)
+    if reference is not None and not reference.error:
+        values["speedup"] = Quantity.of(ratio_interval(*paired(contender, reference)), "ratio")
+    if complaint:
+        return Row("failed", complaint, values, effective)
+    return Row("ok", "", values, effective)
+
+
+def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSettings, first: dict[str, Any]) -> str:
+    """Refuse a row whose label is not what was executed (OpenVINO may choose another precision silently)."""
+    if not label:
+        return ""  # the device tells nothing about its execution
+    if precision.quantization is not None:
+        return "" if "i8" in first["shares"] else f"asked for INT8, but {label} was executed"
+    accepted = {kind for member in members_of(settings.device) for kind in precision.precisions_for(member)}
+    return "" if label in accepted else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
+
+
+def _values(settings: SessionSettings, contender: Contender) -> dict[str, Quantity]:
+    launches = contender.launches
+    results = [launch.result for launch in launches]
+    values = {
+        f"latency_p{q}": Quantity.of(launch_interval([np.percentile(one.latency_ms, q) for one in launches]), "ms")
+        for q in (50, 90, 95, 99)
+    }
+    values["latency_max"] = Quantity(max(float(one.latency_ms.max()) for one in launches), "ms")
+    for name, key, unit in (
+        ("throughput", "throughput_fps", "1/s"),
+        ("compile_time", "compile_ms", "ms"),
+        ("first_inference", "first_inference_ms", "ms"),
+        ("peak_rss", "peak_rss_mb", "MB"),
+    ):
+        values[name] = Quantity.of(launch_interval([result[key] for result in results]), unit)
+    spread = launch_spread([launch.latency_ms for launch in launches])
+    for name, share in (("spread_between_launches", spread.between), ("spread_within_launches", spread.within)):
+        values[name] = Quantity(None if np.isnan(share) else share, "fraction")
+    values["cpu_time_per_image"] = Quantity(
+        1e3
+        * sum(result["cpu_s"] for result in results)
+        / (settings.scenario.batch * sum(result["samples"] for result in results)),
+        "ms",
+    )
+    values["launches"] = Quantity(len(launches), "count")
+    values["timed_inferences"] = Quantity(sum(result["samples"] for result in results), "count")
+    values["infer_requests"] = Quantity(results[0]["infer_requests"], "count")
+    values["batch"] = Quantity(settings.scenario.batch, "count")
+    return values
+
+
+def _record(
+    settings: SessionSettings,
+    variants: Mapping[str, Variant],
+    rows: dict[str, Row],
+    contenders: Mapping[str, Contender],
+    seconds: float,
+    folder: Path,
+) -> Record:
+    samples = folder / "samples.parquet"
+    frame = _samples(contenders)
+    write_atomically(samples, lambda path: frame.to_parquet(path, index=False))
+    statuses = {row.status for row in rows.values()}
+    failed = [f"{name}: {row.reason}" for name, row in rows.items() if row.status == "failed"]
+    status: Status = "failed" if failed else "unavailable" if statuses == {"unavailable"} else "ok"
+    reason = "; ".join(failed) or (next(iter(rows.values())).reason if status == "unavailable" else "")
+    if reason:
+        log.warning("%s: %s", status, reason)
+    launches = {
+        name: [
+            {"round": one.round, "position": one.position}
+            | {key: value for key, value in one.result.items() if key not in {"settings", "shares"}}
+            for one in contender.launches
+        ]
+        for name, contender in contenders.items()
+    }
+    return Record(
+        kind="session",
+        settings=settings.plain(),
+        status=status,
+        reason=reason,
+        inputs={
+            f"{name}/{file}": digest
+            for name, variant in variants.items()
+            for file, digest in variant.record.data.get("sha256", {}).items()
+        }
+        | {"samples.parquet": sha256_of(samples)},
+        values={"measuring_time": Quantity(seconds, "s")},
+        data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches},
+    )
+
+
+def _samples(contenders: Mapping[str, Contender]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "precision": name,
+                "round": launch.round,
+                "position": launch.position,
+                "start_s": launch.start_s,
+                "latency_ms": launch.latency_ms,
+            }
+        )
+        for name, contender in contenders.items()
+        for launch in contender.launches
+    ]
+    columns = ["precision", "round", "position", "start_s", "latency_ms"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

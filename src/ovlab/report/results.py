@@ -1,0 +1,216 @@
+"""From the records of an experiment to one row a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ovlab.records import Record
+from ovlab.specs import Cell, ReportSettings
+
+MISSING = "its record is missing"
+# The columns that others rely on (docs/results.md says what each is); further ones follow them.
+COLUMNS = [
+    "experiment",
+    "model",
+    "dataset",
+    "precision",
+    "device",
+    "scenario",
+    "status",
+    "reason",
+    "metric",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "accuracy_delta",
+    "accuracy_delta_low",
+    "accuracy_delta_high",
+    "samples",
+    "latency_ms_p50",
+    "latency_ms_p50_low",
+    "latency_ms_p50_high",
+    "latency_ms_p90",
+    "latency_ms_p99",
+    "throughput_fps",
+    "throughput_fps_low",
+    "throughput_fps_high",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "batch",
+    "infer_requests",
+    "streams",
+    "threads",
+    "execution_devices",
+    "executed_precision",
+    "int8_time_share",
+    "model_size_mb",
+    "compile_ms",
+    "first_inference_ms",
+    "peak_rss_mb",
+    "run_id",
+]
+EXTRA_COLUMNS = [
+    "latency_ms_p95",
+    "latency_ms_max",
+    "top5",
+    "agreement",
+    "launches",
+    "timed_inferences",
+    "cpu_ms_per_image",
+    "spread_between_launches",
+    "spread_within_launches",
+    "executed_int8_mac_share",
+]
+COUNTS = ("samples", "batch", "infer_requests", "streams", "threads", "launches", "timed_inferences")
+# Column to quantity of the accuracy record, with its bounds where the column has some.
+ACCURACY = {"accuracy": "accuracy", "accuracy_delta": "accuracy_delta", "samples": "samples", "top5": "top5"} | {
+    "agreement": "agreement"
+}
+SESSION = {
+    "latency_ms_p50": "latency_p50",
+    "latency_ms_p90": "latency_p90",
+    "latency_ms_p95": "latency_p95",
+    "latency_ms_p99": "latency_p99",
+    "latency_ms_max": "latency_max",
+    "throughput_fps": "throughput",
+    "speedup": "speedup",
+    "batch": "batch",
+    "infer_requests": "infer_requests",
+    "compile_ms": "compile_time",
+    "first_inference_ms": "first_inference",
+    "peak_rss_mb": "peak_rss",
+    "launches": "launches",
+    "timed_inferences": "timed_inferences",
+    "cpu_ms_per_image": "cpu_time_per_image",
+    "spread_between_launches": "spread_between_launches",
+    "spread_within_launches": "spread_within_launches",
+}
+
+
+@dataclass
+class Records:
+    """The records of an experiment, by the names in their settings."""
+
+    sources: list[Record] = field(default_factory=list)
+    variants: dict[tuple[str, str], Record] = field(default_factory=dict)
+    accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
+    sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        sources: Iterable[Record],
+        variants: Iterable[Record],
+        accuracies: Iterable[Record],
+        sessions: Iterable[Record],
+    ) -> Records:
+        """Sort records by the names of their cells."""
+
+        def key(record: Record, *names: str) -> tuple[str, ...]:
+            return tuple(record.settings[f"{name}_name"] for name in names)
+
+        return cls(
+            list(sources),
+            {key(one, "model", "precision"): one for one in variants},  # type: ignore[misc]
+            {key(one, "model", "precision"): one for one in accuracies},  # type: ignore[misc]
+            {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
+        )
+
+
+def results_frame(settings: ReportSettings, records: Records) -> pd.DataFrame:
+    """Make the results: one row a cell, in the experiment's order.
+
+    Parameters
+    ----------
+    settings : ReportSettings
+        The experiment.
+    records : Records
+        What its steps left.
+
+    Returns
+    -------
+    DataFrame
+        With at least the columns of the contract; fractions in 0..1, times in ms, sizes in MB (10^6 bytes). What is
+        not known is missing, never 0.
+    """
+    rows = [_row(settings, cell, records) for cell in settings.experiment.cells()]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *EXTRA_COLUMNS])
+    return frame.astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, Any]:
+    row: dict[str, Any] = {"experiment": settings.name, **cell._asdict()}
+    row["dataset"] = settings.models[cell.model].dataset
+    variant = records.variants.get((cell.model, cell.precision))
+    accuracy = records.accuracies.get((cell.model, cell.precision))
+    session = records.sessions.get((cell.model, cell.device, cell.scenario))
+    row |= _status(cell, accuracy, session)
+    if variant is not None and variant.ok:
+        row["model_size_mb"] = variant.value("model_size")
+    if accuracy is not None and accuracy.ok:
+        row["metric"] = accuracy.data["metric"]
+        row |= _quantities(vars_of(accuracy), ACCURACY)
+        if cell.precision == settings.reference:
+            row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
+    if session is not None:
+        row["run_id"] = session.run_id
+        row |= _session_part(cell, settings, session)
+    return row
+
+
+def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict[str, str]:
+    """Tell how a cell went: it fails if any step on its way failed."""
+    outcome = session.data.get("rows", {}).get(cell.precision) if session is not None else None
+    if outcome is None:
+        reason = session.reason if session is not None and session.reason else MISSING
+        return {"status": "failed", "reason": f"benchmark: {reason}"}
+    if outcome["status"] == "ok" and (accuracy is None or not accuracy.ok):
+        status = accuracy.status if accuracy is not None else "failed"
+        return {"status": status, "reason": f"validation: {accuracy.reason if accuracy is not None else MISSING}"}
+    return {"status": outcome["status"], "reason": outcome["reason"]}
+
+
+def vars_of(record: Record) -> dict[str, Mapping[str, Any]]:
+    """Return a record's quantities as plain dictionaries, as a session's rows hold theirs."""
+    return {name: vars(quantity) for name, quantity in record.values.items()}
+
+
+def _quantities(values: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column, name in names.items():
+        if (quantity := values.get(name)) is None:
+            continue
+        row[column] = quantity["value"]
+        for bound in ("low", "high"):
+            if f"{column}_{bound}" in COLUMNS:
+                row[f"{column}_{bound}"] = quantity[bound]
+    return row
+
+
+def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict[str, Any]:
+    outcome = session.data.get("rows", {}).get(cell.precision)
+    if outcome is None or not outcome["values"]:
+        return {}
+    row = _quantities(outcome["values"], SESSION)
+    effective = outcome["effective"]
+    inner: dict[str, Any] = next(iter(effective["members"].values()), {})
+    row["streams"] = _number(effective.get("NUM_STREAMS", inner.get("NUM_STREAMS")))
+    row["threads"] = _number(effective.get("INFERENCE_NUM_THREADS", inner.get("INFERENCE_NUM_THREADS")))
+    row["execution_devices"] = "+".join(effective.get("EXECUTION_DEVICES", []))
+    row["executed_precision"] = effective["executed_precision"]
+    row["executed_int8_mac_share"] = effective["executed_shares"].get("i8", 0.0)
+    if cell.precision == settings.reference:
+        row |= {"speedup": 1.0, "speedup_low": 1.0, "speedup_high": 1.0}
+    return row
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

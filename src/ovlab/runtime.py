@@ -1,0 +1,117 @@
+"""OpenVINO, opened the same way everywhere: quiet, without telemetry."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+# Telemetry off: OpenVINO's converter and NNCF both fall back to a stub where this package cannot be imported,
+# and neither has a setting that is independent of the user's home folder.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+
+from ovlab.errors import OvlabError, UnavailableError, nearest  # noqa: E402
+from ovlab.specs import PrecisionSpec  # noqa: E402
+
+CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+
+
+@functools.cache
+def core() -> ov.Core:
+    """Return this process's OpenVINO core."""
+    return ov.Core()
+
+
+def read_ir(path: Path) -> ov.Model:
+    """Read an IR.
+
+    Raises
+    ------
+    OvlabError
+        If a file is missing or damaged.
+    """
+    for part in (path, path.with_suffix(".bin")):
+        if not part.is_file():
+            raise OvlabError(f"{part}: missing; the variant's folder is incomplete, delete it to have it made anew")
+    try:
+        return core().read_model(path)
+    except RuntimeError as error:
+        raise OvlabError(f"{path}: not a readable IR ({str(error).splitlines()[-1]})") from None
+
+
+def image_input(model: ov.Model, name: str | None) -> ov.Output:
+    """Return the model's image input.
+
+    Raises
+    ------
+    OvlabError
+        If there are several inputs and no name says which, or no input has the name.
+    """
+    return _choose(list(model.inputs), name, "input")
+
+
+def task_output(model: ov.Model, name: str | None) -> ov.Output:
+    """Return the model's output; see :func:`image_input`."""
+    return _choose(list(model.outputs), name, "output")
+
+
+def _choose(ports: list[ov.Output], name: str | None, what: str) -> ov.Output:
+    names = [sorted(port.get_names()) for port in ports]
+    every = [one for several in names for one in several]
+    if name is None:
+        if len(ports) != 1:
+            raise OvlabError(f"{what}.name: missing, but the model has {len(ports)} {what}s: {', '.join(every)}")
+        return ports[0]
+    for port, own in zip(ports, names, strict=True):
+        if name in own:
+            return port
+    raise OvlabError(f"{what}.name: the model has no {what} {name!r}{nearest(name, every)}")
+
+
+def image_size(model: ov.Model) -> tuple[int, int]:
+    """Return height and width in pixels of an IR's u8 NHWC image input."""
+    shape = model.inputs[0].get_partial_shape()
+    if shape[1].is_dynamic or shape[2].is_dynamic:
+        raise OvlabError("input.shape: height and width must be fixed")
+    return shape[1].get_length(), shape[2].get_length()
+
+
+def set_batch(model: ov.Model, batch: int) -> None:
+    """Reshape an IR to a batch size, if it does not have it already.
+
+    Raises
+    ------
+    OvlabError
+        If the model cannot take that batch.
+    """
+    shape = model.inputs[0].get_partial_shape()
+    if shape.is_static and shape[0].get_length() == batch:
+        return
+    shape[0] = batch
+    try:
+        model.reshape({model.inputs[0]: shape})
+    except RuntimeError as error:
+        raise OvlabError(f"batch: the model cannot take {batch} ({str(error).splitlines()[-1]})") from None
+
+
+def choose_precision(precision: PrecisionSpec, device: str) -> str:
+    """Return the floating-point type to ask a physical device for: the first that it supports.
+
+    Asking for one that it lacks would not fail: OpenVINO runs another one without saying so.
+
+    Raises
+    ------
+    UnavailableError
+        If the device supports none of them.
+    """
+    wanted = precision.precisions_for(device)
+    capabilities: Iterable[str] = core().get_property(device, "OPTIMIZATION_CAPABILITIES")
+    for element_type in wanted:
+        if CAPABILITY[element_type] in capabilities:
+            return element_type
+    raise UnavailableError(
+        f"{device} does not execute {' or '.join(wanted)} (it has {', '.join(sorted(capabilities))})"
+    )

@@ -1,0 +1,51 @@
+"""Typed specs: what the YAML files may say.
+
+They refuse unknown keys and wrong types in one line that names the file, the key and the nearest valid name.
+"""
+
+from ovlab.specs.base import Spec, parse_spec
+from ovlab.specs.dataset import DatasetSpec, SplitSpec
+from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
+from ovlab.specs.precision import IgnoredScopeSpec, PrecisionSpec, QuantizationSpec
+from ovlab.specs.run import (
+    Cell,
+    DeviceSpec,
+    ExclusionSpec,
+    ExperimentSpec,
+    MeasurementSpec,
+    ScenarioSpec,
+    ValidationSpec,
+)
+from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
+from ovlab.specs.steps import CalibrateSettings, ConvertSettings, ReportSettings, SessionSettings, ValidateSettings
+
+__all__ = [
+    "CalibrateSettings",
+    "Cell",
+    "ConvertSettings",
+    "DatasetSpec",
+    "DeviceSpec",
+    "ExclusionSpec",
+    "ExperimentSpec",
+    "FileSpec",
+    "GeneratorSpec",
+    "HubFile",
+    "IgnoredScopeSpec",
+    "InputSpec",
+    "MeasurementSpec",
+    "ModelSpec",
+    "OutputSpec",
+    "PrecisionSpec",
+    "PreprocessSpec",
+    "QuantizationSpec",
+    "ReportSettings",
+    "ResizeSpec",
+    "ScenarioSpec",
+    "SessionSettings",
+    "SourceSpec",
+    "Spec",
+    "SplitSpec",
+    "ValidateSettings",
+    "ValidationSpec",
+    "parse_spec",
+]

@@ -1,0 +1,151 @@
+"""A model: where its files come from, how an image becomes its input, what its output means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ovlab.specs.base import Spec
+from ovlab.specs.source import FileSpec, SourceSpec
+
+Framework = Literal["onnx", "tensorflow", "tflite", "paddle", "pytorch", "ir", "caffe"]
+Task = Literal["classification"]
+Channels = tuple[float, ...]
+
+
+class InputSpec(Spec):
+    """The model's image input, as the original framework sees it.
+
+    Attributes
+    ----------
+    name : str, optional
+        Name of the input tensor; needed only where the model has several.
+    layout : {"NCHW", "NHWC"}
+        Order of the original model's axes.
+    shape : list of int, optional
+        Shape in that order, -1 for a dynamic dimension; by default as the model has it.
+    """
+
+    name: str | None = None
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    shape: tuple[int, int, int, int] | None = None
+
+    @model_validator(mode="after")
+    def _dimensions_make_sense(self) -> InputSpec:
+        for size in self.shape or ():
+            if size < 1 and size != -1:
+                raise ValueError(
+                    f"shape: {list(self.shape or ())}: a dimension is a positive number, or -1 for dynamic"
+                )
+        return self
+
+
+class ResizeSpec(Spec):
+    """How an image of any size becomes the input's size.
+
+    Attributes
+    ----------
+    mode : {"stretch", "shorter_side", "none"}
+        ``stretch`` ignores the aspect ratio; ``shorter_side`` scales the shorter side to `size`; ``none``
+        takes the image as it is. A central crop to the input's size follows where the result is larger.
+    size : int, optional
+        Length of the shorter side in pixels; by default the input's.
+    interpolation : {"linear", "area", "cubic", "nearest"}
+        OpenCV's interpolation.
+    """
+
+    mode: Literal["stretch", "shorter_side", "none"] = "stretch"
+    size: Annotated[int, Field(gt=0)] | None = None
+    interpolation: Literal["linear", "area", "cubic", "nearest"] = "linear"
+
+
+class PreprocessSpec(Spec):
+    """From an 8-bit image to the model's numbers: ``((pixel / 255 if unit_range else pixel) - mean) / scale``.
+
+    Resizing happens where images are decoded; channel order, mean and scale are embedded in the IR.
+
+    Attributes
+    ----------
+    resize : ResizeSpec
+        How images get the input's size.
+    channels : {"RGB", "BGR", "GRAY"}
+        The channel order that the model was trained with.
+    unit_range : bool
+        Whether pixels are first divided by 255.
+    mean, scale : list of float
+        Per channel in the model's order, or one number for all.
+    """
+
+    resize: ResizeSpec = ResizeSpec()
+    channels: Literal["RGB", "BGR", "GRAY"] = "RGB"
+    unit_range: bool = False
+    mean: Channels = (0.0,)
+    scale: Channels = (1.0,)
+
+    @model_validator(mode="after")
+    def _one_number_a_channel(self) -> PreprocessSpec:
+        count = 1 if self.channels == "GRAY" else 3
+        for key in ("mean", "scale"):
+            numbers = getattr(self, key)
+            if len(numbers) not in {1, count}:
+                raise ValueError(f"{key}: {list(numbers)} has {len(numbers)} numbers, expected 1 or {count}")
+        if 0.0 in self.scale:
+            raise ValueError("scale: division by 0")
+        return self
+
+
+class OutputSpec(Spec):
+    """What the output means.
+
+    Attributes
+    ----------
+    name : str, optional
+        Name of the output tensor; needed only where the model has several.
+    classes : int, optional
+        Number of classes; the model's output is checked against it.
+    label_offset : int
+        The model's index of the data set's class 0 (1 for models with a background class).
+    """
+
+    name: str | None = None
+    classes: Annotated[int, Field(gt=1)] | None = None
+    label_offset: Annotated[int, Field(ge=0)] = 0
+
+
+class ModelSpec(Spec):
+    """A model's YAML file (``conf/model``).
+
+    Attributes
+    ----------
+    files : list of FileSpec
+        The first is the file that the framework opens (a folder archive for SavedModel); others lie beside it.
+    entry : str, optional
+        The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
+    tolerance : float
+        Largest accepted difference between the IR's and ONNX Runtime's outputs, relative to the largest
+        absolute output. ONNX sources only.
+    """
+
+    description: str = ""
+    framework: Framework
+    files: tuple[FileSpec, ...]
+    entry: str | None = None
+    licence: str
+    homepage: str | None = None
+    task: Task
+    dataset: str
+    input: InputSpec = InputSpec()
+    preprocess: PreprocessSpec = PreprocessSpec()
+    output: OutputSpec = OutputSpec()
+    tolerance: Annotated[float, Field(gt=0)] = 1e-3
+
+    @model_validator(mode="after")
+    def _has_files(self) -> ModelSpec:
+        if not self.files:
+            raise ValueError("files: empty, expected the model's file")
+        return self
+
+    def source(self) -> SourceSpec:
+        """Return what the download step needs of this model."""
+        return SourceSpec(files=self.files)

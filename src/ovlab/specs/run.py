@@ -1,0 +1,176 @@
+"""What to run on, under which load, and how to measure: devices, scenarios, measurement, experiments."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from itertools import product
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from ovlab.specs.base import Spec
+
+Property = str | int | float | bool
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class DeviceSpec(Spec):
+    """A device's YAML file (``conf/device``).
+
+    Attributes
+    ----------
+    device : str
+        An OpenVINO device string, passed on as it is: ``CPU``, ``GPU.0``, ``MULTI:CPU,GPU``, ``AUTO``.
+    requires : list of str
+        The physical devices that must be on the host for this to mean what it says. Declared, not parsed from
+        the string: OpenVINO would run ``MULTI:CPU,GPU`` on the CPU alone without a word.
+    properties : dict
+        Properties of the device itself.
+    member_properties : dict of dict
+        Properties of the physical devices behind a virtual one: ``{CPU: {NUM_STREAMS: AUTO}}``.
+    """
+
+    description: str = ""
+    device: Annotated[str, Field(min_length=1)]
+    requires: tuple[str, ...] = ()
+    properties: dict[str, Property] = {}
+    member_properties: dict[str, dict[str, Property]] = {}
+
+
+class ScenarioSpec(Spec):
+    """A scenario's YAML file (``conf/scenario``): the load.
+
+    Attributes
+    ----------
+    mode : {"synchronous", "asynchronous"}
+        One inference after the other, or as many in flight as there are requests.
+    batch : int
+        Images in one inference.
+    infer_requests : int, optional
+        Requests in flight; by default what the compiled model calls optimal.
+    performance_hint : {"LATENCY", "THROUGHPUT"}, optional
+        OpenVINO's hint; by default the device's own choice.
+    streams : int or "auto", optional
+        Parallel execution streams; by default what the hint leads to.
+    threads : int, optional
+        Threads of the CPU; by default what the hint leads to.
+    properties : dict
+        Any further properties of the device.
+    """
+
+    description: str = ""
+    mode: Literal["synchronous", "asynchronous"]
+    batch: PositiveInt = 1
+    infer_requests: PositiveInt | None = None
+    performance_hint: Literal["LATENCY", "THROUGHPUT"] | None = None
+    streams: PositiveInt | Literal["auto"] | None = None
+    threads: PositiveInt | None = None
+    properties: dict[str, Property] = {}
+
+    @model_validator(mode="after")
+    def _synchronous_means_one_request(self) -> ScenarioSpec:
+        if self.mode == "synchronous" and self.infer_requests not in {None, 1}:
+            raise ValueError(f"infer_requests: {self.infer_requests} with mode synchronous, expected 1")
+        return self
+
+
+class MeasurementSpec(Spec):
+    """How sessions are measured (``measurement`` in ``conf/config.yaml``; an experiment may set its own).
+
+    Attributes
+    ----------
+    launches : int
+        Fewest rounds. Every round starts one fresh process (a launch) for each variant.
+    max_launches : int
+        Most rounds.
+    width : float
+        Rounds go on until the 95 % interval of every speed-up is narrower than plus or minus this fraction.
+    warm_up_s, duration_s : float
+        Seconds of inference before timing, and timed, in each launch.
+    time_limit_s : float
+        Seconds after which a session starts no further round beyond the fewest.
+    timeout_s : float
+        Seconds after which a launch is taken for hung.
+    images : int
+        Number of real images that are cycled as inputs.
+    """
+
+    launches: PositiveInt = 5
+    max_launches: PositiveInt = 20
+    width: PositiveFloat = 0.02
+    warm_up_s: Annotated[float, Field(ge=0)] = 0.5
+    duration_s: PositiveFloat = 2.0
+    time_limit_s: PositiveFloat = 120.0
+    timeout_s: PositiveFloat = 300.0
+    images: PositiveInt = 8
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> MeasurementSpec:
+        if self.max_launches < self.launches:
+            raise ValueError(f"max_launches: {self.max_launches} is less than launches: {self.launches}")
+        return self
+
+
+class ValidationSpec(Spec):
+    """How accuracy is validated (``validation`` in ``conf/config.yaml``).
+
+    Attributes
+    ----------
+    device : str
+        The device that validation runs on.
+    limit : int, optional
+        Validate only this many images of the split (a quick look, not a result for a paper).
+    """
+
+    device: str = "CPU"
+    limit: PositiveInt | None = None
+
+
+class Cell(NamedTuple):
+    """One row of the results, by the names of its conf files."""
+
+    model: str
+    precision: str
+    device: str
+    scenario: str
+
+
+class ExclusionSpec(Spec):
+    """Cells to leave out: those that match all the given names. A name may hold ``*``."""
+
+    model: str = "*"
+    precision: str = "*"
+    device: str = "*"
+    scenario: str = "*"
+
+    def matches(self, cell: Cell) -> bool:
+        """Tell whether a cell is one of those to leave out."""
+        return all(fnmatchcase(getattr(cell, axis), getattr(self, axis)) for axis in Cell._fields)
+
+
+class ExperimentSpec(Spec):
+    """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions."""
+
+    title: str = ""
+    description: str = ""
+    models: tuple[str, ...]
+    precisions: tuple[str, ...]
+    devices: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    exclude: tuple[ExclusionSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _every_axis_has_distinct_names(self) -> ExperimentSpec:
+        for axis in ("models", "precisions", "devices", "scenarios"):
+            names = getattr(self, axis)
+            if not names:
+                raise ValueError(f"{axis}: empty, expected at least one name")
+            if len(set(names)) < len(names):
+                raise ValueError(f"{axis}: {list(names)} names something twice")
+        return self
+
+    def cells(self) -> list[Cell]:
+        """Cross the names, in their order, and leave out the exclusions."""
+        crossed = (Cell(*names) for names in product(self.models, self.precisions, self.devices, self.scenarios))
+        return [cell for cell in crossed if not any(exclusion.matches(cell) for exclusion in self.exclude)]

@@ -1,0 +1,127 @@
+"""Where files come from: models and data sets declare their files in the same words."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, model_validator
+
+from ovlab.specs.base import Spec
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+HUB = "https://huggingface.co"
+
+
+class HubFile(Spec):
+    """A file of a Hugging Face Hub repository at a pinned revision."""
+
+    repository: str
+    file: str
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="A commit: branches and tags move.")]
+
+    @property
+    def url(self) -> str:
+        """The address that the Hub serves this file at."""
+        return f"{HUB}/{self.repository}/resolve/{self.revision}/{self.file}"
+
+
+class FileSpec(Spec):
+    """One declared file: exactly one kind of source, and what makes sure that it is the right file.
+
+    Attributes
+    ----------
+    url : str or list of str, optional
+        Address, or addresses that are tried in turn.
+    huggingface : HubFile, optional
+        A file of the Hugging Face Hub.
+    embedded : str, optional
+        A file of the repository's ``resources`` folder.
+    path : str, optional
+        A file or folder on this machine, relative to the repository or absolute. A folder is used where it is.
+    by_hand : str, optional
+        How to get a file that has no address; the ``mirror`` folder is where it is then looked for.
+    name : str, optional
+        The file name; by default the last part of the address. The mirror is searched for this name.
+    sha256 : str, optional
+        Needed unless the source is a local `path`.
+    size : int, optional
+        Size in bytes.
+    unpack : bool, optional
+        Whether to unpack the file; by default whether it is a ``.zip`` or ``.tar[.gz|.bz2|.xz]``.
+    """
+
+    url: tuple[str, ...] | None = None
+    huggingface: HubFile | None = None
+    embedded: str | None = None
+    path: str | None = None
+    by_hand: str | None = None
+    name: str | None = None
+    sha256: Sha256 | None = None
+    size: Annotated[int, Field(gt=0)] | None = None
+    unpack: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_url_or_several(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("url"), str):
+            return data | {"url": [data["url"]]}
+        return data
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> FileSpec:
+        kinds = ("url", "huggingface", "embedded", "path", "by_hand")
+        given = [kind for kind in kinds if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a file needs exactly one of {', '.join(kinds)} (got {', '.join(given) or 'none'})")
+        if self.sha256 is None and self.path is None:
+            raise ValueError("sha256: missing, but needed for every file that is not a local path")
+        if self.by_hand is not None and self.name is None:
+            raise ValueError("name: missing, but needed for a file that is got by hand")
+        for address in self.url or ():
+            if urlsplit(address).scheme not in {"http", "https"}:
+                raise ValueError(f"url: {address!r} is not an http or https address")
+        if self.file_name in {"", ".", ".."} or "/" in self.file_name or "\\" in self.file_name:
+            raise ValueError(f"name: {self.file_name!r} is not a file name")
+        return self
+
+    @property
+    def file_name(self) -> str:
+        """The name that the file is stored under and that a mirror is searched for."""
+        if self.name is not None:
+            return self.name
+        if self.url is not None:
+            return unquote(PurePosixPath(urlsplit(self.url[0]).path).name)
+        if self.huggingface is not None:
+            return PurePosixPath(self.huggingface.file).name
+        return PurePosixPath(str(self.embedded or self.path).replace("\\", "/")).name
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses to try, in order; none for local and embedded files."""
+        return (self.huggingface.url,) if self.huggingface else self.url or ()
+
+
+class GeneratorSpec(Spec):
+    """Data that are made by the download step instead of being fetched, the same bytes for the same parameters."""
+
+    name: str
+    parameters: dict[str, int | float | str | bool] = {}
+
+
+class SourceSpec(Spec):
+    """All files of one model or data set: what the download step needs, and nothing else."""
+
+    files: tuple[FileSpec, ...] = ()
+    generator: GeneratorSpec | None = None
+
+    @model_validator(mode="after")
+    def _has_something(self) -> SourceSpec:
+        if not self.files and self.generator is None:
+            raise ValueError("files: missing, but needed (or a generator)")
+        names = [file.file_name for file in self.files]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"files: {sorted(twice)[0]!r} is declared twice; give one of them another `name`")
+        return self

@@ -1,0 +1,1 @@
+"""Statistics: proportions and paired differences, launches, bootstraps over images."""

@@ -1,0 +1,142 @@
+"""How a step runs: apart from its caller, logged, and with its failure turned into one line and a record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ovlab.errors import OvlabError, UnavailableError, one_line
+from ovlab.records import Kind, Record, Status, write_record
+
+log = logging.getLogger("ovlab")
+FAILED = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the workflow, as its script describes it.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of the record that the step leaves.
+    record : Path
+        Where the record goes.
+    settings : dict
+        The step's settings, kept in the record even if it fails.
+    log : Path, optional
+        Where the log goes, besides standard error.
+    record_failure : bool
+        Whether a failure is written to `record` and counts as done (exit code 0), so that a workflow goes on
+        with its other cells. Without it nothing is written and the exit code is 1.
+    """
+
+    kind: Kind
+    record: Path
+    settings: dict[str, Any]
+    log: Path | None = None
+    record_failure: bool = False
+
+    def run(self, work: Callable[[], Record]) -> int:
+        """Run `work` in a process of its own and write the record that it returns.
+
+        Parameters
+        ----------
+        work : callable
+            Does the step and returns its record. May raise OvlabError, or anything else.
+
+        Returns
+        -------
+        int
+            The exit code.
+        """
+        if not hasattr(os, "fork"):
+            return self._attempt(work)
+        # A child of its own, so that even a native crash or the kernel's out-of-memory killer ends as a record.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            code = FAILED
+            try:
+                code = self._attempt(work)
+            except KeyboardInterrupt:
+                code = 128 + signal.SIGINT
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        return self._wait(child)
+
+    def _wait(self, child: int) -> int:
+        def forward(number: int, _frame: FrameType | None) -> None:
+            os.kill(child, number)
+
+        previous = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            _, status = os.waitpid(child, 0)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        code = os.waitstatus_to_exitcode(status)
+        if code >= 0:
+            return code
+        if -code in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
+            return 128 - code  # stopped from outside: no result, not a failure of the step
+        name = signal.Signals(-code).name
+        hint = " (was the machine out of memory?)" if -code == signal.SIGKILL else ""
+        return self._fail("failed", f"killed by {name}{hint}")
+
+    def _attempt(self, work: Callable[[], Record]) -> int:
+        start_logging(self.log)
+        try:
+            record = work()
+            write_record(self.record, record)
+        except UnavailableError as error:
+            return self._fail("unavailable", str(error))
+        except OvlabError as error:
+            return self._fail("failed", str(error))
+        except Exception as error:
+            log.debug("%s", traceback.format_exc())
+            return self._fail("failed", one_line(error))
+        return 0
+
+    def _fail(self, status: Status, reason: str) -> int:
+        start_logging(self.log)
+        log.error("%s: %s", status, reason)
+        if not self.record_failure:
+            return FAILED
+        try:
+            record = Record(kind=self.kind, settings=self.settings, status=status, reason=reason)
+            write_record(self.record, record)
+        except OSError as error:
+            log.error("%s", one_line(error))
+            return FAILED
+        return 0
+
+
+def start_logging(path: Path | None = None) -> None:
+    """Send the log to standard error (one line an event) and, with more detail, to a file."""
+    root = logging.getLogger("ovlab")
+    root.setLevel(logging.DEBUG)
+    root.propagate = False
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.INFO)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    root.addHandler(console)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        root.addHandler(file)

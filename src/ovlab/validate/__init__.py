@@ -1,0 +1,178 @@
+"""The validate step: run a variant over the validation split and compute its accuracy."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pandas as pd
+from tqdm import tqdm
+
+from ovlab.data import CorruptImageError, LabelledImage, Split, load_ahead, read_split
+from ovlab.errors import OvlabError
+from ovlab.files import sha256_of, write_atomically
+from ovlab.records import Quantity, Record, require_ok
+from ovlab.runtime import choose_precision, core, read_ir, set_batch, task_output
+from ovlab.specs import ValidateSettings
+from ovlab.tasks import TASKS
+
+__all__ = ["validate"]
+
+log = logging.getLogger("ovlab.validate")
+REPORT_EVERY_S = 10.0
+
+
+def validate(
+    settings: ValidateSettings,
+    variant: Record,
+    variant_folder: Path,
+    source: Record,
+    predictions: Path,
+    reference: Path | None = None,
+) -> Record:
+    """Measure the accuracy of a variant, and its difference to a reference on the same images.
+
+    Parameters
+    ----------
+    settings : ValidateSettings
+        Model, data set, precision and device.
+    variant, source : Record
+        The variant's and the data set's records; the IR lies in `variant_folder`.
+    predictions : Path
+        Gets one row an image (Parquet).
+    reference : Path, optional
+        The reference's predictions.
+
+    Returns
+    -------
+    Record
+        Of kind ``accuracy``.
+
+    Raises
+    ------
+    OvlabError
+        If an input failed, an image is corrupt (and the data set does not say to skip it), the output does not
+        fit the task, or contains NaN.
+    UnavailableError
+        If the device does not execute the precision.
+    """
+    require_ok(variant, "variant")
+    require_ok(source, f"download of data set {settings.model.dataset}")
+    split = _split(settings, Path(source.data["root"]))
+    task = TASKS[settings.model.task](settings.model.output, split)
+    model = read_ir(variant_folder / "model.xml")
+    set_batch(model, 1)
+    device = settings.validation.device
+    hint = choose_precision(settings.precision, device)
+    compiled = core().compile_model(model, device, {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint})
+    started = time.perf_counter()
+    rows, skipped = run(compiled, settings, split, task)
+    seconds = time.perf_counter() - started
+    frame = pd.DataFrame(rows)
+    write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
+    values = task.score(frame)
+    if reference is not None:
+        values |= task.compare(frame, pd.read_parquet(reference))
+    values |= {
+        "samples": Quantity(frame["image"].nunique(), "count"),
+        "skipped": Quantity(len(skipped), "count"),
+        "validation_time": Quantity(seconds, "s"),
+        "images_per_second": Quantity(len(split.images) / seconds, "1/s"),
+    }
+    log.info(
+        "%s: %s %.2f %% of %d images", settings.name, task.metric, 100 * (values["accuracy"].value or 0), len(frame)
+    )
+    return Record(
+        kind="accuracy",
+        settings=settings.plain(),
+        inputs=variant.data["sha256"] | {"predictions.parquet": sha256_of(predictions)},
+        values=values,
+        data={
+            "metric": task.metric,
+            "device": device,
+            "execution_devices": list(compiled.get_property("EXECUTION_DEVICES")),
+            "inference_precision": hint,
+            "class_names": list(split.class_names),
+            "skipped": skipped,
+        },
+    )
+
+
+def _split(settings: ValidateSettings, root: Path) -> Split:
+    split = read_split(root, settings.dataset, "validation", settings.model.dataset)
+    limit = settings.validation.limit
+    if limit is None or limit >= len(split.images):
+        return split
+    # Spread over the split: the first images of a sorted list may all be of one class.
+    chosen = np.linspace(0, len(split.images) - 1, limit).round().astype(int)
+    return Split(split.name, tuple(split.images[i] for i in chosen), split.class_names)
+
+
+def run(
+    compiled: ov.CompiledModel, settings: ValidateSettings, split: Split, task: Any
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Run a compiled model over a split: images are decoded in threads while others are inferred.
+
+    Returns
+    -------
+    rows : list of dict
+        The task's rows, in the order of the split.
+    skipped : list of str
+        Ids of corrupt images that were skipped.
+    """
+    model_input = compiled.inputs[0]
+    height, width = int(model_input.shape[1]), int(model_input.shape[2])
+    output = list(compiled.outputs).index(task_output(compiled, settings.model.output.name))
+    rows: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    # A ring of requests without callbacks: results come in order, and an error is simply raised where it happens.
+    idle = deque(compiled.create_infer_request() for _ in range(_ring_size(compiled)))
+    running: deque[tuple[ov.InferRequest, LabelledImage]] = deque()
+
+    def collect() -> None:
+        request, image = running.popleft()
+        request.wait()
+        rows.append(task.predict(image, request.get_output_tensor(output).data))
+        idle.append(request)
+
+    loaded = load_ahead(split.images, height, width, settings.model.preprocess.resize)
+    for image, pixels in _progress(loaded, len(split.images), settings.name):
+        if isinstance(pixels, CorruptImageError):
+            if settings.dataset.on_corrupt == "stop":
+                raise OvlabError(f"{pixels} (on_corrupt: skip in the data set's YAML would go on)")
+            log.warning("skipped: %s", pixels)
+            skipped.append(image.id)
+            continue
+        if not idle:
+            collect()
+        request = idle.popleft()
+        request.start_async({0: pixels[None]})
+        running.append((request, image))
+    while running:
+        collect()
+    if not rows:
+        raise OvlabError(f"{settings.name}: no image of the validation split could be read")
+    return rows, skipped
+
+
+def _ring_size(compiled: ov.CompiledModel) -> int:
+    # One more than run at once, so that a finished one can be read while the others work.
+    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
+
+
+def _progress(items: Any, total: int, name: str) -> Any:
+    """Show images/s: a bar on a terminal, a line now and then elsewhere."""
+    started = reported = time.perf_counter()
+    with tqdm(total=total, unit=" images", desc=name, disable=None) as bar:
+        for done, item in enumerate(items, start=1):
+            yield item
+            bar.update()
+            now = time.perf_counter()
+            if bar.disable and now - reported > REPORT_EVERY_S:
+                log.info("%s: %d of %d images, %.0f images/s", name, done, total, done / (now - started))
+                reported = now

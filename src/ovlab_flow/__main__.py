@@ -1,0 +1,37 @@
+"""Print the cells of an experiment before anything runs: ``python -m ovlab_flow --experiment NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ovlab.errors import OvlabError
+from ovlab_flow.workflow import DEFAULT_EXPERIMENT, load_grid
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, compose, print."""
+    parser = argparse.ArgumentParser(prog="python -m ovlab_flow", description=__doc__)
+    parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="name of the experiment (%(default)s)")
+    parser.add_argument("--extra-conf", default="", help="folder of further YAML files, searched first")
+    parser.add_argument("overrides", nargs="*", help="overrides in Hydra's grammar, such as seed=3")
+    args = parser.parse_args(argv)
+    try:
+        grid = load_grid(args.experiment, extra_conf=args.extra_conf, overrides=args.overrides)
+    except OvlabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    cells = grid.report.experiment.cells()
+    rows = [("model", "precision", "device", "scenario"), *cells]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    print(
+        f"\n{grid.experiment}: {len(cells)} cells, {len(grid.reported_variants())} variants, "
+        f"{len(grid.sessions)} sessions of at least {grid.report.measurement.launches} rounds"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

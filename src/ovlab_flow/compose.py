@@ -1,0 +1,243 @@
+"""Compose the YAML files with Hydra and turn what comes out into typed specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from ovlab.errors import OvlabError, nearest
+from ovlab.specs import (
+    DatasetSpec,
+    DeviceSpec,
+    ExperimentSpec,
+    MeasurementSpec,
+    ModelSpec,
+    PrecisionSpec,
+    ScenarioSpec,
+    Spec,
+    ValidationSpec,
+    parse_spec,
+)
+
+GROUPS = ("model", "dataset", "precision", "device", "scenario")
+CONF = "conf"
+
+
+class RunSpec(Spec):
+    """The top level of ``conf/config.yaml``, with the experiment's own settings on top.
+
+    Attributes
+    ----------
+    results : str
+        Folder of the results.
+    seed : int
+        Draws calibration subsets and the order of launches.
+    reference : str
+        The precision that accuracy and speed are compared with, and that INT8 variants are made from.
+    """
+
+    results: str
+    seed: int
+    reference: str
+    measurement: MeasurementSpec
+    validation: ValidationSpec
+    experiment: ExperimentSpec
+
+
+class _ExtraConf(SearchPathPlugin):
+    """Puts the user's folder in front of Hydra's search path."""
+
+    folder: str | None = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        if self.folder is not None:
+            search_path.prepend(provider="extra_conf", path=self.folder)
+
+
+class Composer:
+    """Composes parts of one configuration; made by :func:`composer`.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        The folders that are searched, in order.
+    experiment : str
+        Name of the experiment.
+    overrides : sequence of str
+        Overrides in Hydra's grammar.
+    """
+
+    def __init__(self, folders: Sequence[Path], experiment: str, overrides: Sequence[str]) -> None:
+        self._folders = folders
+        self._experiment = experiment
+        self._overrides = _parse(overrides)
+        self._datasets: dict[str, str] = {}
+        self._unused = {_line(override) for override in self._overrides}
+        self.check_name("experiment", experiment)
+
+    def names(self, group: str) -> list[str]:
+        """Return the names that a group offers."""
+        loader = GlobalHydra.instance().config_loader()
+        return sorted(set(loader.get_group_options(group)))
+
+    def check_name(self, group: str, name: str, where: str = "") -> None:
+        """Refuse a name that no file has, with the nearest that one has."""
+        if name not in self.names(group):
+            prefix = f"{where}: " if where else ""
+            raise OvlabError(f"{prefix}unknown {group} {name!r}{nearest(name, self.names(group))}")
+
+    def where(self, group: str, name: str) -> str:
+        """Return the file that a name stands for, to begin an error line with."""
+        for folder in self._folders:
+            path = folder / group / f"{name}.yaml"
+            if path.is_file():
+                return _relative(path)
+        return f"{group}/{name}.yaml"
+
+    def run(self) -> RunSpec:
+        """Compose what belongs to the experiment as a whole."""
+        composed = self._compose({})
+        data = {key: value for key, value in composed.items() if key not in GROUPS}
+        return parse_spec(RunSpec, data, self.where("experiment", self._experiment))
+
+    def model_in_precision(self, model: str, precision: str) -> tuple[ModelSpec, DatasetSpec, PrecisionSpec]:
+        """Compose one model in one precision, with the model's data set and the exceptions that they have."""
+        if model not in self._datasets:
+            first = self._compose({"model": model, "precision": precision})
+            spec = parse_spec(ModelSpec, first["model"] or {}, self.where("model", model))
+            self.check_name("dataset", spec.dataset, f"{self.where('model', model)}: dataset")
+            self._datasets[model] = spec.dataset
+        dataset = self._datasets[model]
+        data = self._compose({"model": model, "precision": precision, "dataset": dataset})
+        return (
+            parse_spec(ModelSpec, data["model"] or {}, self.where("model", model)),
+            parse_spec(DatasetSpec, data["dataset"] or {}, self.where("dataset", dataset)),
+            parse_spec(PrecisionSpec, data["precision"] or {}, self.where("precision", precision)),
+        )
+
+    def device(self, name: str) -> DeviceSpec:
+        """Compose a device."""
+        return parse_spec(DeviceSpec, self._compose({"device": name})["device"] or {}, self.where("device", name))
+
+    def scenario(self, name: str) -> ScenarioSpec:
+        """Compose a scenario."""
+        data = self._compose({"scenario": name})["scenario"] or {}
+        return parse_spec(ScenarioSpec, data, self.where("scenario", name))
+
+    def refuse_unused(self) -> None:
+        """Refuse an override that changed nothing: its key is in none of the composed files."""
+        if self._unused:
+            raise OvlabError(f"override {sorted(self._unused)[0]!r}: no such key in what this experiment selects")
+
+    def _compose(self, choices: dict[str, str]) -> dict[str, Any]:
+        chosen = [f"experiment={self._experiment}", *(f"{group}={name}" for group, name in choices.items())]
+        top = [override for override in self._overrides if _head(override) not in GROUPS]
+        inner = [override for override in self._overrides if _head(override) in choices]
+        lines = [_line(override) for override in top]
+        composed = _hydra(chosen + lines)
+        if inner:
+            # Only where the key exists: an option of quantisation is no option of fp32.
+            fitting = [_line(one) for one in inner if one.is_add() or _has_key(composed, one)]
+            self._unused.difference_update(fitting)
+            composed = _hydra(chosen + lines + fitting)
+        self._unused.difference_update(lines)
+        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        return dict(plain)
+
+
+@contextmanager
+def composer(
+    conf: Path, experiment: str, extra_conf: Path | None = None, overrides: Sequence[str] = ()
+) -> Iterator[Composer]:
+    """Open the configuration.
+
+    Parameters
+    ----------
+    conf : Path
+        Folder of the YAML files.
+    experiment : str
+        Name of the experiment.
+    extra_conf : Path, optional
+        Another folder of the same layout, searched first.
+    overrides : sequence of str
+        Overrides in Hydra's grammar.
+
+    Yields
+    ------
+    Composer
+
+    Raises
+    ------
+    OvlabError
+        If anything in the configuration is wrong: one line that names file and key.
+    """
+    folders = [conf.resolve()]
+    if extra_conf is not None:
+        if not extra_conf.is_dir():
+            raise OvlabError(f"extra_conf: no folder {str(extra_conf)!r}")
+        folders.insert(0, extra_conf.resolve())
+    _ExtraConf.folder = folders[0].as_uri() if extra_conf is not None else None
+    Plugins.instance().register(_ExtraConf)
+    try:
+        with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
+            yield Composer(folders, experiment, overrides)
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise OvlabError(f"configuration: {_one_line(error)}") from None
+
+
+def _hydra(overrides: list[str]) -> DictConfig:
+    return compose(config_name="config", overrides=overrides)
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    try:
+        parsed = OverridesParser.create().parse_overrides([str(line) for line in overrides])
+    except HydraException as error:
+        raise OvlabError(f"overrides: {_one_line(error)}") from None
+    for override in parsed:
+        if override.key_or_group in {*GROUPS, "experiment"}:
+            axis = "--config experiment=NAME" if override.key_or_group == "experiment" else "experiment.{}s=[...]"
+            raise OvlabError(f"override {override.input_line!r}: choose with {axis.format(override.key_or_group)}")
+    return list(parsed)
+
+
+def _line(override: Override) -> str:
+    return str(override.input_line)
+
+
+def _head(override: Override) -> str:
+    return override.key_or_group.split(".")[0]
+
+
+def _has_key(composed: DictConfig, override: Override) -> bool:
+    parent, _, key = override.key_or_group.rpartition(".")
+    node = OmegaConf.select(composed, parent)
+    return isinstance(node, DictConfig) and key in node
+
+
+def _relative(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Hydra lists its search path after the message.
+    kept = lines[: lines.index("Config search path:")] if "Config search path:" in lines else lines
+    return " ".join(kept)

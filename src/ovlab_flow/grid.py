@@ -1,0 +1,341 @@
+"""The grid of an experiment: which files every job makes, from what, with which settings.
+
+Everything here is plain data: the rules ask it for the settings and the digests behind a path. A digest stands for
+all settings that a file depends on, so different settings never share a path, and going back to
+earlier settings finds the earlier files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovlab.errors import OvlabError
+from ovlab.files import digest_of
+from ovlab.specs import (
+    CalibrateSettings,
+    ConvertSettings,
+    DatasetSpec,
+    DeviceSpec,
+    ModelSpec,
+    PrecisionSpec,
+    ReportSettings,
+    ScenarioSpec,
+    SessionSettings,
+    SourceSpec,
+    ValidateSettings,
+)
+from ovlab_flow.compose import Composer, RunSpec
+
+# Folders of `results` that experiments share.
+RESERVED = {"sources", "variants", "accuracy", "logs"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one model or data set."""
+
+    group: str
+    name: str
+    digest: str
+    spec: SourceSpec
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model in one precision: its IR and its accuracy."""
+
+    model: str
+    precision: str
+    digest: str
+    settings: ConvertSettings | CalibrateSettings
+    model_source: Source
+    data_source: Source
+    base: Variant | None = None
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether it is calibrated, rather than converted."""
+        return self.base is not None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The validation of a variant."""
+
+    variant: Variant
+    digest: str
+    settings: ValidateSettings
+    reference: Accuracy | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """The benchmark of all variants of one model on one device under one scenario."""
+
+    model: str
+    device: str
+    scenario: str
+    settings: SessionSettings
+    variants: tuple[Variant, ...]
+
+
+@dataclass
+class Grid:
+    """All jobs of one experiment.
+
+    Attributes
+    ----------
+    experiment : str
+        Its name.
+    results : str
+        Folder of the results.
+    report : ReportSettings
+        What the report step needs to know.
+    """
+
+    experiment: str
+    results: str
+    report: ReportSettings
+    sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
+    variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
+    accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
+    sessions: dict[tuple[str, str, str], Session] = field(default_factory=dict)
+
+    def source(self, wildcards: Any) -> Source:
+        """Return the source behind ``{group}/{name}/{digest}``."""
+        return self.sources[wildcards.group, wildcards.name, wildcards.digest]
+
+    def variant(self, wildcards: Any) -> Variant:
+        """Return the variant behind ``{model}/{precision}/{digest}``."""
+        return self.variants[wildcards.model, wildcards.precision, wildcards.digest]
+
+    def accuracy(self, wildcards: Any) -> Accuracy:
+        """Return the validation behind ``{model}/{precision}/{digest}``."""
+        return self.accuracies[wildcards.model, wildcards.precision, wildcards.digest]
+
+    def session(self, wildcards: Any) -> Session:
+        """Return the session behind ``{model}/{device}/{scenario}``."""
+        return self.sessions[wildcards.model, wildcards.device, wildcards.scenario]
+
+    def reported_variants(self) -> list[Variant]:
+        """Return the variants that are part of the experiment (its INT8 variants' FP32 bases may not be)."""
+        return [one for one in self.variants.values() if one.precision in self.report.experiment.precisions]
+
+    def reported_accuracies(self) -> list[Accuracy]:
+        """Return the validations that are part of the experiment."""
+        chosen = self.report.experiment.precisions
+        return [one for one in self.accuracies.values() if one.variant.precision in chosen]
+
+    def digests(self, *, quantised: bool) -> str:
+        """Return a pattern of the digests of converted or of calibrated variants: rules share the path."""
+        return pattern(one.digest for one in self.variants.values() if one.is_quantised == quantised)
+
+
+def pattern(names: Iterable[str]) -> str:
+    """Return a regular expression of exactly these names, to constrain a wildcard (one that never matches for none)."""
+    return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
+
+
+def build_grid(composer: Composer, name: str) -> Grid:
+    """Cross an experiment's names into jobs and check that they fit together.
+
+    Raises
+    ------
+    OvlabError
+        If a name is unknown, nothing is left after exclusions, a model's task does not fit its data set, or a
+        precision needs a split that the data set has not got.
+    """
+    run = composer.run()
+    where = composer.where("experiment", name)
+    if name in RESERVED:
+        raise OvlabError(f"{where}: an experiment cannot be called {name!r}: that folder of the results is shared")
+    experiment = run.experiment
+    for axis in ("model", "precision", "device", "scenario"):
+        for one in getattr(experiment, f"{axis}s"):
+            composer.check_name(axis, one, f"{where}: experiment.{axis}s")
+    cells = experiment.cells()
+    if not cells:
+        raise OvlabError(f"{where}: experiment.exclude leaves no cell")
+    composed = _compose_variants(composer, run, {(cell.model, cell.precision) for cell in cells})
+    devices = {device: composer.device(device) for device in dict.fromkeys(cell.device for cell in cells)}
+    scenarios = {one: composer.scenario(one) for one in dict.fromkeys(cell.scenario for cell in cells)}
+    composer.refuse_unused()
+    report = _report_settings(name, run, composed, devices, scenarios)
+    grid = Grid(name, run.results, report)
+    for (model, precision), parts in composed.items():
+        _add_variant(grid, run, model, precision, parts)
+    for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):
+        members = [c.precision for c in cells if (c.model, c.device, c.scenario) == (model, device, scenario)]
+        settings = _session_settings(
+            run, model, members, composed, (device, devices[device]), (scenario, scenarios[scenario])
+        )
+        variants = tuple(_find(grid, model, precision) for precision in members)
+        grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
+    return grid
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What one model in one precision is composed of."""
+
+    model: ModelSpec
+    dataset: DatasetSpec
+    precision: PrecisionSpec
+
+
+def _compose_variants(composer: Composer, run: RunSpec, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], _Parts]:
+    # Every model is composed in the reference precision too: INT8 is made from it and accuracy compared with it.
+    models = [model for model in run.experiment.models if any(model == one for one, _ in wanted)]
+    precisions = list(dict.fromkeys([run.reference, *run.experiment.precisions]))
+    composer.check_name("precision", run.reference, "reference")
+    composed = {}
+    for model in models:
+        for precision in precisions:
+            if (model, precision) in wanted or precision == run.reference:
+                parts = _Parts(*composer.model_in_precision(model, precision))
+                _check_fit(composer, model, precision, parts)
+                composed[model, precision] = parts
+    return composed
+
+
+def _check_fit(composer: Composer, model: str, precision: str, parts: _Parts) -> None:
+    if parts.model.task != parts.dataset.task:
+        raise OvlabError(
+            f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
+            f"{parts.model.dataset} is for {parts.dataset.task}"
+        )
+    if parts.precision.quantization is not None and "calibration" not in parts.dataset.splits:
+        raise OvlabError(
+            f"{composer.where('dataset', parts.model.dataset)}: splits.calibration: missing, but needed by "
+            f"precision {precision}"
+        )
+
+
+def _quiet(parts: _Parts) -> _Parts:
+    """Blank what no result depends on, so that an edited description reruns nothing."""
+    words = {"description": "", "homepage": None, "licence": ""}
+    return _Parts(
+        parts.model.model_copy(update=words),
+        parts.dataset.model_copy(update=words | {"files": (), "generator": None}),
+        parts.precision.model_copy(update={"description": ""}),
+    )
+
+
+def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: _Parts) -> None:
+    model_source = _source(grid, "models", model, parts.model.source())
+    data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
+    # The reference comes first in what is composed, so it is there.
+    base = _find(grid, model, run.reference) if parts.precision.quantization is not None else None
+    quiet = _quiet(parts)
+    settings = _variant_settings(run, model, precision, quiet)
+    made_from = {"model": model_source.digest, "data": data_source.digest, "base": base.digest if base else None}
+    digest = digest_of({"settings": settings.plain(), "from": made_from})
+    variant = Variant(model, precision, digest, settings, model_source, data_source, base)
+    grid.variants.setdefault((model, precision, digest), variant)
+    _add_accuracy(grid, run, variant, quiet)
+
+
+def _variant_settings(run: RunSpec, model: str, precision: str, parts: _Parts) -> ConvertSettings | CalibrateSettings:
+    if parts.precision.quantization is None:
+        return ConvertSettings(
+            model_name=model,
+            precision_name=precision,
+            model=parts.model,
+            dataset=parts.dataset,
+            weights=parts.precision.weights,
+        )
+    return CalibrateSettings(
+        model_name=model,
+        precision_name=precision,
+        dataset_name=parts.model.dataset,
+        dataset=parts.dataset,
+        resize=parts.model.preprocess.resize,
+        quantization=parts.precision.quantization,
+        seed=run.seed,
+    )
+
+
+def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: _Parts) -> None:
+    reference = None
+    if variant.precision != run.reference:
+        reference = next(
+            (
+                one
+                for one in grid.accuracies.values()
+                if (one.variant.model, one.variant.precision) == (variant.model, run.reference)
+            ),
+            None,
+        )
+    settings = ValidateSettings(
+        model_name=variant.model,
+        precision_name=variant.precision,
+        model=parts.model,
+        dataset=parts.dataset,
+        precision=parts.precision,
+        validation=run.validation,
+    )
+    made_from = {"variant": variant.digest, "data": variant.data_source.digest}
+    made_from |= {"reference": reference.digest if reference else ""}
+    digest = digest_of({"settings": settings.plain(), "from": made_from})
+    grid.accuracies.setdefault(
+        (variant.model, variant.precision, digest), Accuracy(variant, digest, settings, reference)
+    )
+
+
+def _source(grid: Grid, group: str, name: str, spec: SourceSpec) -> Source:
+    source = Source(group, name, digest_of(spec.plain()), spec)
+    return grid.sources.setdefault((group, name, source.digest), source)
+
+
+def _find(grid: Grid, model: str, precision: str) -> Variant:
+    return next(one for one in grid.variants.values() if (one.model, one.precision) == (model, precision))
+
+
+def _session_settings(
+    run: RunSpec,
+    model: str,
+    precisions: list[str],
+    composed: Mapping[tuple[str, str], _Parts],
+    device: tuple[str, DeviceSpec],
+    scenario: tuple[str, ScenarioSpec],
+) -> SessionSettings:
+    parts = _quiet(composed[model, precisions[0]])
+    return SessionSettings(
+        model_name=model,
+        device_name=device[0],
+        scenario_name=scenario[0],
+        dataset_name=parts.model.dataset,
+        dataset=parts.dataset,
+        resize=parts.model.preprocess.resize,
+        precisions={one: _quiet(composed[model, one]).precision for one in precisions},
+        reference=run.reference,
+        device=device[1].model_copy(update={"description": ""}),
+        scenario=scenario[1].model_copy(update={"description": ""}),
+        measurement=run.measurement,
+        seed=run.seed,
+    )
+
+
+def _report_settings(
+    name: str,
+    run: RunSpec,
+    composed: Mapping[tuple[str, str], _Parts],
+    devices: Mapping[str, DeviceSpec],
+    scenarios: Mapping[str, ScenarioSpec],
+) -> ReportSettings:
+    return ReportSettings(
+        name=name,
+        experiment=run.experiment,
+        reference=run.reference,
+        measurement=run.measurement,
+        validation=run.validation,
+        seed=run.seed,
+        models={model: parts.model for (model, _), parts in composed.items()},
+        datasets={parts.model.dataset: parts.dataset for parts in composed.values()},
+        precisions={precision: parts.precision for (_, precision), parts in composed.items()},
+        devices=dict(devices),
+        scenarios=dict(scenarios),
+    )

@@ -1,0 +1,32 @@
+# benchmark: one session, all variants of a model on one device under one scenario, in interleaved rounds.
+#
+# It has the machine to itself: all cores, all slots of the profile, and a lock for the whole host in the step.
+#
+# in:  the variants, the data set's files (real images are the inputs)
+# out: <results>/{experiment}/sessions/{model}/{device}/{scenario}/session.json, with samples.parquet beside it
+
+
+rule benchmark:
+    input:
+        script="scripts/benchmark.py",
+        library=library("measure"),
+        variants=lambda w: [
+            f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json" for one in GRID.session(w).variants
+        ],
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
+            GRID.session(w).variants[0].data_source
+        ),
+    output:
+        record="<results>/{experiment}/sessions/{model}/{device}/{scenario}/session.json",
+    log:
+        "<results>/logs/{experiment}/sessions/{model}/{device}/{scenario}.log",
+    threads: workflow.cores
+    resources:
+        slot=1000,
+    params:
+        settings=lambda w: GRID.session(w).settings.model_dump_json(),
+    message:
+        "benchmark {wildcards.model} on {wildcards.device}, {wildcards.scenario}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variants {input.variants:q} --data {input.data:q}"
+        " --record {output.record:q} --log {log:q} --record-failure"

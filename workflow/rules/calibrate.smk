@@ -1,0 +1,25 @@
+# calibrate: quantise an FP32 variant to INT8 with images of the calibration split.
+#
+# in:  the FP32 variant, the data set's files
+# out: <results>/variants/{model}/{precision}/{digest}/variant.json, with model.xml and model.bin beside it
+
+
+rule calibrate:
+    input:
+        script="scripts/calibrate.py",
+        library=library("calibrate", "data"),
+        base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(GRID.variant(w).base),
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(GRID.variant(w).data_source),
+    output:
+        record="<results>/variants/{model}/{precision}/{digest}/variant.json",
+    log:
+        "<results>/logs/variants/{model}/{precision}/{digest}.log",
+    wildcard_constraints:
+        digest=GRID.digests(quantised=True),
+    params:
+        settings=lambda w: GRID.variant(w).settings.model_dump_json(),
+    message:
+        "calibrate {wildcards.model} for {wildcards.precision}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --base {input.base:q} --data {input.data:q}"
+        " --record {output.record:q} --log {log:q} --record-failure"

@@ -1,0 +1,31 @@
+# What the rules share: the interpreter, names that wildcards may take, and the sources that each step is made of.
+
+import sys
+from pathlib import Path
+
+from ovlab_flow.grid import pattern
+
+
+pathvars:
+    results=GRID.results,
+
+
+PYTHON = sys.executable
+MIRROR = str(config.get("mirror") or "")
+
+
+wildcard_constraints:
+    group="models|datasets",
+    name=pattern(source.name for source in GRID.sources.values()),
+    model=pattern(GRID.report.experiment.models),
+    precision=pattern(variant.precision for variant in GRID.variants.values()),
+    device=pattern(GRID.report.experiment.devices),
+    scenario=pattern(GRID.report.experiment.scenarios),
+    experiment=pattern([GRID.experiment]),
+    digest="[0-9a-f]{8}",
+
+
+def library(*packages):
+    """List the modules of the library that a step is made of: Snakemake does not follow what a program imports."""
+    folders = [Path("src/ovlab") / package for package in packages]
+    return sorted(str(path) for folder in folders for path in folder.rglob("*.py"))

@@ -1,0 +1,25 @@
+# convert: one model to IR in one floating-point precision, with its preprocessing embedded.
+#
+# in:  the model's files, the data set's (some of its images go through the IR and the original)
+# out: <results>/variants/{model}/{precision}/{digest}/variant.json, with model.xml and model.bin beside it
+
+
+rule convert:
+    input:
+        script="scripts/convert.py",
+        library=library("convert"),
+        model=lambda w: f"<results>/sources/models/{w.model}/{GRID.variant(w).model_source.digest}/source.json",
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(GRID.variant(w).data_source),
+    output:
+        record="<results>/variants/{model}/{precision}/{digest}/variant.json",
+    log:
+        "<results>/logs/variants/{model}/{precision}/{digest}.log",
+    wildcard_constraints:
+        digest=GRID.digests(quantised=False),
+    params:
+        settings=lambda w: GRID.variant(w).settings.model_dump_json(),
+    message:
+        "convert {wildcards.model} to {wildcards.precision}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --model {input.model:q} --data {input.data:q}"
+        " --record {output.record:q} --log {log:q} --record-failure"

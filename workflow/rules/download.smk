@@ -1,0 +1,25 @@
+# download: all files of one model or data set, checked and unpacked.
+#
+# in:  local files that the source names, if any
+# out: <results>/sources/{group}/{name}/{digest}/source.json, with the files beside it in files/
+
+
+rule download:
+    input:
+        script="scripts/download.py",
+        library=library("download", "generators"),
+        local=lambda w: [file.path for file in GRID.source(w).spec.files if file.path],
+        embedded=lambda w: [f"resources/{file.embedded}" for file in GRID.source(w).spec.files if file.embedded],
+    output:
+        record="<results>/sources/{group}/{name}/{digest}/source.json",
+    log:
+        "<results>/logs/sources/{group}/{name}/{digest}.log",
+    params:
+        settings=lambda w: GRID.source(w).spec.model_dump_json(),
+        files=subpath(output.record, parent=True),
+        cache=f"{GRID.results}/sources/cache",
+    message:
+        "download {wildcards.name}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --files {params.files:q}/files"
+        " --cache {params.cache:q} --mirror {MIRROR:q} --record {output.record:q} --log {log:q} --record-failure"

@@ -1,0 +1,61 @@
+# report: all results of an experiment as one page, tables and figures; verdict: whether every cell is accounted for.
+#
+# in:  every record of the experiment
+# out: <results>/{experiment}/report/index.html, tables/, figures/; then <results>/{experiment}/verdict.txt
+
+
+RECORDS = {
+    "sources": [
+        f"<results>/sources/{one.group}/{one.name}/{one.digest}/source.json" for one in GRID.sources.values()
+    ],
+    "variants": [
+        f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json" for one in GRID.reported_variants()
+    ],
+    "accuracies": [
+        f"<results>/accuracy/{one.variant.model}/{one.variant.precision}/{one.digest}/accuracy.json"
+        for one in GRID.reported_accuracies()
+    ],
+    "sessions": [
+        f"<results>/{GRID.experiment}/sessions/{one.model}/{one.device}/{one.scenario}/session.json"
+        for one in GRID.sessions.values()
+    ],
+}
+
+
+rule report:
+    input:
+        script="scripts/report.py",
+        library=library("report"),
+        **RECORDS,
+    output:
+        page="<results>/{experiment}/report/index.html",
+        results="<results>/{experiment}/report/tables/results.csv",
+    log:
+        "<results>/logs/{experiment}/report.log",
+    params:
+        settings=GRID.report.model_dump_json(),
+    message:
+        "report {wildcards.experiment}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
+        " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
+        " --page {output.page:q} --log {log:q}"
+
+
+# It wants the records too: those of failed steps are put aside, so the next run makes just these anew.
+rule verdict:
+    input:
+        *[record for group in RECORDS.values() for record in group],
+        script="scripts/verdict.py",
+        results="<results>/{experiment}/report/tables/results.csv",
+    output:
+        verdict="<results>/{experiment}/verdict.txt",
+    log:
+        "<results>/logs/{experiment}/verdict.log",
+    params:
+        records=[record for group in RECORDS.values() for record in group],
+    message:
+        "verdict on {wildcards.experiment}"
+    shell:
+        "{PYTHON:q} {input.script:q} --results {input.results:q} --records {params.records:q} --verdict {output.verdict:q}"
+        " --log {log:q}"

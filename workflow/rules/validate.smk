@@ -1,0 +1,35 @@
+# validate: the accuracy of one variant on the validation split, and its difference to the reference.
+#
+# in:  the variant, the data set's files, the reference's accuracy (none for the reference itself)
+# out: <results>/accuracy/{model}/{precision}/{digest}/accuracy.json, with predictions.parquet beside it
+
+
+rule validate:
+    input:
+        script="scripts/validate.py",
+        library=library("validate", "data", "tasks"),
+        variant=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
+            GRID.accuracy(w).variant
+        ),
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
+            GRID.accuracy(w).variant.data_source
+        ),
+        reference=lambda w: (
+            "<results>/accuracy/{0.variant.model}/{0.variant.precision}/{0.digest}/accuracy.json".format(
+                GRID.accuracy(w).reference
+            )
+            if GRID.accuracy(w).reference
+            else []
+        ),
+    output:
+        record="<results>/accuracy/{model}/{precision}/{digest}/accuracy.json",
+    log:
+        "<results>/logs/accuracy/{model}/{precision}/{digest}.log",
+    threads: workflow.cores
+    params:
+        settings=lambda w: GRID.accuracy(w).settings.model_dump_json(),
+    message:
+        "validate {wildcards.model} in {wildcards.precision}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variant {input.variant:q} --data {input.data:q}"
+        " --reference {input.reference:q} --record {output.record:q} --log {log:q} --record-failure"
