@@ -1,0 +1,211 @@
+"""Look into a prototxt's text before it is parsed: where the layers stand, and what has no meaning at test time.
+
+The protobuf runtime's text parser is strict and keeps no positions. This scanner finds the line of every layer and
+blanks out, without moving anything, what has no meaning at test time, so that the strict parser's errors stay right.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ovlab.caffe.schema import V1_TYPES
+from ovlab.errors import OvlabError
+
+# Fields that say how to train, feed, save, draw or schedule, never what a layer computes at test time. Forks differ in
+# what is inside them, so they are taken out by name, whatever they hold.
+NOT_INFERENCE = frozenset(
+    {
+        "bias_filler",
+        "blob_share_mode",
+        "blobs_lr",
+        "cudnn_math_override",
+        "debug_info",
+        "engine",
+        "filler",
+        "force_backward",
+        "force_nd_im2col",
+        "loss_param",
+        "loss_weight",
+        "momentum",
+        "moving_average_fraction",
+        "param",
+        "propagate_down",
+        "save_file",
+        "save_output_param",
+        "scale_filler",
+        "sigmoid_param",
+        "slope_filler",
+        "stable_prod_grad",
+        "tanh_param",
+        "transform_param",
+        "visualize",
+        "visualize_threshold",
+        "weight_decay",
+        "weight_filler",
+    }
+)
+
+# All that is read of a layer of an unsupported type: enough to see whether its phase leaves it out, and to name it.
+_IDENTITY = frozenset({"name", "type", "bottom", "top", "include", "exclude", "phase"})
+
+_TOKEN = re.compile(
+    r"""(?P<skip>\s+|\#[^\n]*)
+    |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    |(?P<word>[\w.+\-]+)
+    |(?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN = {"{": "}", "<": ">", "[": "]"}
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    @property
+    def depth(self) -> int:
+        """How the token changes the nesting."""
+        return (self.kind == "sign") * ((self.text in _OPEN) - (self.text in _OPEN.values()))
+
+
+@dataclass(frozen=True)
+class Block:
+    """One ``layer { ... }`` of a prototxt.
+
+    Attributes
+    ----------
+    name, type : str
+        The layer's, as far as they are stated; the type in today's spelling.
+    first_line, last_line : int
+        Where it stands, counted from 1.
+    """
+
+    name: str
+    type: str
+    first_line: int
+    last_line: int
+
+
+class Source:
+    """A prototxt's text, split into tokens.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    path : Path
+        Its file, for errors.
+
+    Raises
+    ------
+    OvlabError
+        A bracket does not match; the line is named.
+    """
+
+    def __init__(self, text: str, path: Path) -> None:
+        self._text = text
+        self._newlines = [match.start() for match in re.finditer("\n", text)]
+        self._tokens = [
+            _Token(match.lastgroup or "", match.group(), match.start(), match.end())
+            for match in _TOKEN.finditer(text)
+            if match.lastgroup != "skip"
+        ]
+        opened: list[_Token] = []
+        for token in self._tokens:
+            if token.depth > 0:
+                opened.append(token)
+            elif token.depth < 0 and (not opened or _OPEN[opened.pop().text] != token.text):
+                raise OvlabError(f"{path}, line {self._line(token.start)}: '{token.text}' closes nothing")
+        if opened:
+            raise OvlabError(f"{path}, line {self._line(opened[-1].start)}: '{opened[-1].text}' is never closed")
+        self._layers = [
+            (start, end, dict(self._inner(start, end)))
+            for start, end in self._fields(0, len(self._tokens))
+            if self._tokens[start].text in ("layer", "layers")
+        ]
+        self.blocks = [self._block(*layer) for layer in self._layers]
+
+    def inference_text(self, supported: Collection[str]) -> str:
+        """Return the text with all that has no meaning at test time replaced by spaces.
+
+        Parameters
+        ----------
+        supported : collection of str
+            The layer types that can be built. A layer of any other type keeps only what identifies it: it may belong to
+            the training phase, and its settings are unknown.
+
+        Returns
+        -------
+        str
+            A text with the same lines and columns.
+        """
+        spans = [
+            (start, end)
+            for start in range(len(self._tokens))
+            if self._tokens[start].text in NOT_INFERENCE and (end := self._value_end(start)) is not None
+        ]
+        for block, (start, end, _) in zip(self.blocks, self._layers, strict=True):
+            if block.type not in supported:
+                spans += [s for s in self._fields(start + 1, end) if self._tokens[s[0]].text not in _IDENTITY]
+        pieces, position = [], 0
+        for start, end in sorted(spans):
+            first, last = self._tokens[start].start, self._tokens[end - 1].end
+            if first >= position:  # else it lies inside the one before
+                pieces += [self._text[position:first], re.sub(r"[^\n]", " ", self._text[first:last])]
+                position = last
+        return "".join([*pieces, self._text[position:]])
+
+    def _line(self, position: int) -> int:
+        return bisect.bisect_left(self._newlines, position) + 1
+
+    def _value_end(self, index: int) -> int | None:
+        """Index after the value of the field whose name stands at ``index``; None when no field starts there."""
+        tokens = self._tokens
+        value = index + 1
+        colon = value < len(tokens) and tokens[value].text == ":"
+        value += colon
+        if tokens[index].kind != "word" or value >= len(tokens):
+            return None
+        if tokens[value].depth > 0:
+            depth = 0
+            for end in range(value, len(tokens)):
+                depth += tokens[end].depth
+                if depth == 0:
+                    return end + 1
+        if not colon:
+            return None
+        end = value + 1
+        while tokens[value].kind == "string" and end < len(tokens) and tokens[end].kind == "string":
+            end += 1  # adjacent strings are one value
+        return end
+
+    def _fields(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """First and last token (exclusive) of the fields in a range, not of those nested in them."""
+        while start < stop:
+            end = self._value_end(start)
+            if end is not None:
+                yield start, end
+            start = end or start + 1
+
+    def _inner(self, start: int, end: int) -> Iterator[tuple[str, str]]:
+        """Names and last value tokens of a layer's own fields."""
+        for first, last in self._fields(start + 1, end):
+            yield self._tokens[first].text, self._tokens[last - 1].text
+
+    def _block(self, start: int, end: int, fields: dict[str, str]) -> Block:
+        kind = fields.get("type", "").strip("'\"")
+        if self._tokens[start].text == "layers":
+            kind = V1_TYPES.get(kind, (0, kind))[1]
+        return Block(
+            name=fields.get("name", "").strip("'\""),
+            type=kind,
+            first_line=self._line(self._tokens[start].start),
+            last_line=self._line(self._tokens[end - 1].start),
+        )
