@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from ovlab.specs import (
     ValidationSpec,
     parse_spec,
 )
+from ovlab.specs.base import SpecT
 
 GROUPS = ("model", "dataset", "precision", "device", "scenario")
 CONF = "conf"
@@ -56,6 +59,24 @@ class RunSpec(Spec):
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one model in one precision is composed of."""
+
+    model: ModelSpec
+    dataset: DatasetSpec
+    precision: PrecisionSpec
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All that an experiment selects, composed: variants by (model, precision), devices and scenarios by name."""
+
+    variants: dict[tuple[str, str], Parts]
+    devices: dict[str, DeviceSpec]
+    scenarios: dict[str, ScenarioSpec]
 
 
 class _ExtraConf(SearchPathPlugin):
@@ -114,29 +135,55 @@ class Composer:
         data = {key: value for key, value in composed.items() if key not in GROUPS}
         return parse_spec(RunSpec, data, self.where("experiment", self._experiment))
 
-    def model_in_precision(self, model: str, precision: str) -> tuple[ModelSpec, DatasetSpec, PrecisionSpec]:
-        """Compose one model in one precision, with the model's data set and the exceptions that they have."""
-        if model not in self._datasets:
-            first = self._compose({"model": model, "precision": precision})
-            spec = parse_spec(ModelSpec, first["model"] or {}, self.where("model", model))
-            self.check_name("dataset", spec.dataset, f"{self.where('model', model)}: dataset")
-            self._datasets[model] = spec.dataset
-        dataset = self._datasets[model]
-        data = self._compose({"model": model, "precision": precision, "dataset": dataset})
-        return (
-            parse_spec(ModelSpec, data["model"] or {}, self.where("model", model)),
-            parse_spec(DatasetSpec, data["dataset"] or {}, self.where("dataset", dataset)),
-            parse_spec(PrecisionSpec, data["precision"] or {}, self.where("precision", precision)),
-        )
+    def select(
+        self, variants: Sequence[tuple[str, str]], devices: Sequence[str], scenarios: Sequence[str]
+    ) -> Selection:
+        """Compose models in precisions, devices and scenarios.
 
-    def device(self, name: str) -> DeviceSpec:
-        """Compose a device."""
-        return parse_spec(DeviceSpec, self._compose({"device": name})["device"] or {}, self.where("device", name))
+        A composition takes 0.1 s, nearly all of it Hydra's own: each serves one of every kind.
 
-    def scenario(self, name: str) -> ScenarioSpec:
-        """Compose a scenario."""
-        data = self._compose({"scenario": name})["scenario"] or {}
-        return parse_spec(ScenarioSpec, data, self.where("scenario", name))
+        Parameters
+        ----------
+        variants : sequence of (model, precision)
+            Each is composed with the model's data set and the exceptions that the two have.
+        devices, scenarios : sequence of str
+            Names.
+        """
+        selection = Selection({}, {}, {})
+        for variant, device, scenario in zip_longest(variants, devices, scenarios):
+            choices = {"device": device, "scenario": scenario}
+            if variant is not None:
+                choices |= {"model": variant[0], "precision": variant[1]}
+            composed = self._with_dataset({group: name for group, name in choices.items() if name is not None})
+            if variant is not None:
+                selection.variants[variant] = Parts(
+                    self._spec(ModelSpec, "model", variant[0], composed),
+                    self._spec(DatasetSpec, "dataset", composed["model"]["dataset"], composed),
+                    self._spec(PrecisionSpec, "precision", variant[1], composed),
+                )
+            if device is not None:
+                selection.devices[device] = self._spec(DeviceSpec, "device", device, composed)
+            if scenario is not None:
+                selection.scenarios[scenario] = self._spec(ScenarioSpec, "scenario", scenario, composed)
+        return selection
+
+    def _spec(self, spec: type[SpecT], group: str, name: str, composed: dict[str, Any]) -> SpecT:
+        return parse_spec(spec, composed[group] or {}, self.where(group, name))
+
+    def _with_dataset(self, choices: dict[str, str]) -> dict[str, Any]:
+        """Compose, with the data set that the model names."""
+        if "model" not in choices:
+            return self._compose(choices)
+        # Which one is known only when the model is composed; the last one that it named is nearly always right.
+        model = choices["model"]
+        guess = self._datasets.get(model)
+        composed = self._compose(choices if guess is None else choices | {"dataset": guess})
+        named = parse_spec(ModelSpec, composed["model"] or {}, self.where("model", model)).dataset
+        if named != guess:
+            self.check_name("dataset", named, f"{self.where('model', model)}: dataset")
+            composed = self._compose(choices | {"dataset": named})
+        self._datasets[model] = named
+        return composed
 
     def refuse_unused(self) -> None:
         """Refuse an override that changed nothing: its key is in none of the composed files."""

@@ -8,7 +8,7 @@ earlier settings finds the earlier files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,18 +16,14 @@ from ovlab.errors import OvlabError
 from ovlab.files import digest_of
 from ovlab.specs import (
     CalibrateSettings,
+    Cell,
     ConvertSettings,
-    DatasetSpec,
-    DeviceSpec,
-    ModelSpec,
-    PrecisionSpec,
     ReportSettings,
-    ScenarioSpec,
     SessionSettings,
     SourceSpec,
     ValidateSettings,
 )
-from ovlab_flow.compose import Composer, RunSpec
+from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "logs"}
@@ -159,49 +155,41 @@ def build_grid(composer: Composer, name: str) -> Grid:
     cells = experiment.cells()
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
-    composed = _compose_variants(composer, run, {(cell.model, cell.precision) for cell in cells})
-    devices = {device: composer.device(device) for device in dict.fromkeys(cell.device for cell in cells)}
-    scenarios = {one: composer.scenario(one) for one in dict.fromkeys(cell.scenario for cell in cells)}
+    composer.check_name("precision", run.reference, "reference")
+    selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
-    report = _report_settings(name, run, composed, devices, scenarios)
-    grid = Grid(name, run.results, report)
-    for (model, precision), parts in composed.items():
+    grid = Grid(name, run.results, _report_settings(name, run, selection))
+    for (model, precision), parts in selection.variants.items():
+        _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
     for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):
         members = [c.precision for c in cells if (c.model, c.device, c.scenario) == (model, device, scenario)]
-        settings = _session_settings(
-            run, model, members, composed, (device, devices[device]), (scenario, scenarios[scenario])
-        )
+        settings = _session_settings(run, selection, model, members, device, scenario)
         variants = tuple(_find(grid, model, precision) for precision in members)
         grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
     return grid
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What one model in one precision is composed of."""
-
-    model: ModelSpec
-    dataset: DatasetSpec
-    precision: PrecisionSpec
+def _distinct(cells: Iterable[Cell], axis: str) -> list[str]:
+    return list(dict.fromkeys(getattr(cell, axis) for cell in cells))
 
 
-def _compose_variants(composer: Composer, run: RunSpec, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], _Parts]:
-    # Every model is composed in the reference precision too: INT8 is made from it and accuracy compared with it.
-    models = [model for model in run.experiment.models if any(model == one for one, _ in wanted)]
+def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    """List the (model, precision) pairs of the cells, for every model the reference first.
+
+    INT8 is made from the reference and accuracy is compared with it, so it is there even if no cell has it.
+    """
+    wanted = {(cell.model, cell.precision) for cell in cells}
     precisions = list(dict.fromkeys([run.reference, *run.experiment.precisions]))
-    composer.check_name("precision", run.reference, "reference")
-    composed = {}
-    for model in models:
-        for precision in precisions:
-            if (model, precision) in wanted or precision == run.reference:
-                parts = _Parts(*composer.model_in_precision(model, precision))
-                _check_fit(composer, model, precision, parts)
-                composed[model, precision] = parts
-    return composed
+    return [
+        (model, precision)
+        for model in _distinct(cells, "model")
+        for precision in precisions
+        if precision == run.reference or (model, precision) in wanted
+    ]
 
 
-def _check_fit(composer: Composer, model: str, precision: str, parts: _Parts) -> None:
+def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -214,17 +202,17 @@ def _check_fit(composer: Composer, model: str, precision: str, parts: _Parts) ->
         )
 
 
-def _quiet(parts: _Parts) -> _Parts:
+def _quiet(parts: Parts) -> Parts:
     """Blank what no result depends on, so that an edited description reruns nothing."""
     words = {"description": "", "homepage": None, "licence": ""}
-    return _Parts(
+    return Parts(
         parts.model.model_copy(update=words),
         parts.dataset.model_copy(update=words | {"files": (), "generator": None}),
         parts.precision.model_copy(update={"description": ""}),
     )
 
 
-def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: _Parts) -> None:
+def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
     model_source = _source(grid, "models", model, parts.model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
@@ -238,7 +226,7 @@ def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: _P
     _add_accuracy(grid, run, variant, quiet)
 
 
-def _variant_settings(run: RunSpec, model: str, precision: str, parts: _Parts) -> ConvertSettings | CalibrateSettings:
+def _variant_settings(run: RunSpec, model: str, precision: str, parts: Parts) -> ConvertSettings | CalibrateSettings:
     if parts.precision.quantization is None:
         return ConvertSettings(
             model_name=model,
@@ -258,7 +246,7 @@ def _variant_settings(run: RunSpec, model: str, precision: str, parts: _Parts) -
     )
 
 
-def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: _Parts) -> None:
+def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts) -> None:
     reference = None
     if variant.precision != run.reference:
         reference = next(
@@ -295,37 +283,26 @@ def _find(grid: Grid, model: str, precision: str) -> Variant:
 
 
 def _session_settings(
-    run: RunSpec,
-    model: str,
-    precisions: list[str],
-    composed: Mapping[tuple[str, str], _Parts],
-    device: tuple[str, DeviceSpec],
-    scenario: tuple[str, ScenarioSpec],
+    run: RunSpec, selection: Selection, model: str, precisions: list[str], device: str, scenario: str
 ) -> SessionSettings:
-    parts = _quiet(composed[model, precisions[0]])
+    parts = _quiet(selection.variants[model, precisions[0]])
     return SessionSettings(
         model_name=model,
-        device_name=device[0],
-        scenario_name=scenario[0],
+        device_name=device,
+        scenario_name=scenario,
         dataset_name=parts.model.dataset,
         dataset=parts.dataset,
         resize=parts.model.preprocess.resize,
-        precisions={one: _quiet(composed[model, one]).precision for one in precisions},
+        precisions={one: _quiet(selection.variants[model, one]).precision for one in precisions},
         reference=run.reference,
-        device=device[1].model_copy(update={"description": ""}),
-        scenario=scenario[1].model_copy(update={"description": ""}),
+        device=selection.devices[device].model_copy(update={"description": ""}),
+        scenario=selection.scenarios[scenario].model_copy(update={"description": ""}),
         measurement=run.measurement,
         seed=run.seed,
     )
 
 
-def _report_settings(
-    name: str,
-    run: RunSpec,
-    composed: Mapping[tuple[str, str], _Parts],
-    devices: Mapping[str, DeviceSpec],
-    scenarios: Mapping[str, ScenarioSpec],
-) -> ReportSettings:
+def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSettings:
     return ReportSettings(
         name=name,
         experiment=run.experiment,
@@ -333,9 +310,9 @@ def _report_settings(
         measurement=run.measurement,
         validation=run.validation,
         seed=run.seed,
-        models={model: parts.model for (model, _), parts in composed.items()},
-        datasets={parts.model.dataset: parts.dataset for parts in composed.values()},
-        precisions={precision: parts.precision for (_, precision), parts in composed.items()},
-        devices=dict(devices),
-        scenarios=dict(scenarios),
+        models={model: parts.model for (model, _), parts in selection.variants.items()},
+        datasets={parts.model.dataset: parts.dataset for parts in selection.variants.values()},
+        precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
+        devices=selection.devices,
+        scenarios=selection.scenarios,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = ["convert", "ir_hashes", "save_ir"]
 
 log = logging.getLogger("ovlab.convert")
 PARITY_IMAGES = 4
+IR_FILES = ("model.bin", "model.xml")
 
 
 def convert(settings: ConvertSettings, model_source: Record, data_source: Record, folder: Path) -> Record:
@@ -66,19 +68,19 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
 
 
 def save_ir(model: ov.Model, folder: Path, *, compress: bool) -> dict[str, Quantity]:
-    """Save a model as ``model.xml`` and ``model.bin`` and return its size.
-
-    The record is what declares the folder complete, so the two files need no rename of their own.
-    """
+    """Save a model as ``model.xml`` and ``model.bin`` and return its size."""
     folder.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, folder / "model.xml", compress_to_fp16=compress)
-    size = sum((folder / name).stat().st_size for name in ("model.xml", "model.bin"))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".partial") as scratch:
+        ov.save_model(model, Path(scratch) / "model.xml", compress_to_fp16=compress)
+        for name in IR_FILES:
+            (Path(scratch) / name).replace(folder / name)
+    size = sum((folder / name).stat().st_size for name in IR_FILES)
     return {"model_size": Quantity(size / 1e6, "MB")}
 
 
 def ir_hashes(folder: Path) -> dict[str, str]:
     """Return the hashes of an IR's two files."""
-    return {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
+    return {name: sha256_of(folder / name) for name in IR_FILES}
 
 
 def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, one_line
 from ovlab.runtime import image_input
 from ovlab.specs import InputSpec, PreprocessSpec
 
@@ -29,8 +29,7 @@ def set_input_shape(model: ov.Model, spec: InputSpec) -> None:
         try:
             model.reshape({port: ov.PartialShape(list(spec.shape))})
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise OvlabError(f"input.shape: the model cannot take {list(spec.shape)} ({reason})") from None
+            raise OvlabError(f"input.shape: the model cannot take {list(spec.shape)} ({one_line(error)})") from None
     shape = image_input(model, spec.name).get_partial_shape()
     if shape.rank.is_dynamic or len(shape) != 4:
         raise OvlabError(f"input: expected an image input of 4 dimensions, the model's is {shape}")

@@ -8,8 +8,17 @@ from typing import Any
 
 import openvino as ov
 
-# The runtime model's names for 8-bit integers; activations are often unsigned, weights signed.
-INT8 = {"i8", "u8", "I8", "U8"}
+# What runtime models call the precisions; 8-bit activations are often unsigned, weights signed.
+PRECISIONS = {
+    "i8": "i8",
+    "u8": "i8",
+    "int8": "i8",
+    "f32": "f32",
+    "fp32": "f32",
+    "f16": "f16",
+    "fp16": "f16",
+    "bf16": "bf16",
+}
 SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
 PURE = 0.99
 
@@ -118,11 +127,21 @@ def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, fl
         names = str(info["originalLayersNames"].astype(str)).split(",")
         macs = sum(work.get(name, 0) for name in names)
         if macs:
-            precision = str(info["runtimePrecision"].astype(str))
-            precision = "i8" if precision in INT8 else precision.lower()
+            precision = _executed_precision(info)
             counts[precision] = counts.get(precision, 0) + macs
     total = sum(counts.values())
     return {precision: macs / total for precision, macs in sorted(counts.items(), key=lambda item: -item[1])}
+
+
+def _executed_precision(info: Any) -> str:
+    """Read the precision of one node of a runtime model.
+
+    The kernel's name ends with it (``brgconv_avx512_f32``). ``runtimePrecision`` alone misleads: for FP16 weights that
+    the CPU widens once, while it compiles, it says f16, although the kernel's arithmetic is f32.
+    """
+    kernel = str(info["primitiveType"].astype(str)).rsplit("_", 1)[-1].lower() if "primitiveType" in info else ""
+    declared = str(info["runtimePrecision"].astype(str)).lower()
+    return PRECISIONS.get(kernel) or PRECISIONS.get(declared, declared)
 
 
 def precision_label(shares: dict[str, float]) -> str:
