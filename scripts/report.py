@@ -32,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 
         kinds = {"sources": "source", "variants": "variant", "accuracies": "accuracy", "sessions": "session"}
         found = {key: [read_record(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
-        report(settings, Records.of(**found), args.page)
+        folders = [path.parent for path in args.sessions]
+        report(settings, Records.of(**found, session_folders=folders), args.page)
     except OvlabError as error:
         log.error("error: %s", error)
         return 1

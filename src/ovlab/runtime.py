@@ -13,7 +13,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
 
-from ovlab.errors import OvlabError, UnavailableError, nearest  # noqa: E402
+from ovlab.errors import OvlabError, UnavailableError, nearest, one_line  # noqa: E402
 from ovlab.specs import PrecisionSpec  # noqa: E402
 
 CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
@@ -39,7 +39,7 @@ def read_ir(path: Path) -> ov.Model:
     try:
         return core().read_model(path)
     except RuntimeError as error:
-        raise OvlabError(f"{path}: not a readable IR ({str(error).splitlines()[-1]})") from None
+        raise OvlabError(f"{path}: not a readable IR ({one_line(error)})") from None
 
 
 def image_input(model: ov.Model, name: str | None) -> ov.Output:
@@ -94,7 +94,7 @@ def set_batch(model: ov.Model, batch: int) -> None:
     try:
         model.reshape({model.inputs[0]: shape})
     except RuntimeError as error:
-        raise OvlabError(f"batch: the model cannot take {batch} ({str(error).splitlines()[-1]})") from None
+        raise OvlabError(f"batch: the model cannot take {batch} ({one_line(error)})") from None
 
 
 def choose_precision(precision: PrecisionSpec, device: str) -> str:

@@ -70,6 +70,8 @@ class Step:
                 code = self._attempt(work)
             except KeyboardInterrupt:
                 code = 128 + signal.SIGINT
+            except OSError as error:  # the log cannot be written, so this line has nowhere else to go
+                print(one_line(error), file=sys.stderr)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from workflow_runs import TINY, command, copy_workflow, jobs, planned, snakemake
 
 from ovlab.records import read_record
-from workflow import TINY, command, copy_workflow, jobs, planned, snakemake
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from workflow import copy_workflow, jobs, planned, snakemake
+from workflow_runs import copy_workflow, jobs, planned, snakemake
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from ovlab.convert import ir_hashes, save_ir
-from ovlab.data import LabelledImage, Split, load, read_split, shared_images
+from ovlab.data import AnySplit, SplitImage, load, read_split, readable, shared_images
 from ovlab.errors import OvlabError
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import image_size, read_ir, set_batch
@@ -51,10 +51,10 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     root = Path(source.data["root"])
     split = read_split(root, settings.dataset, "calibration", settings.dataset_name)
     _refuse_leak(split, read_split(root, settings.dataset, "validation", settings.dataset_name), settings)
-    images = choose_subset(split, settings.quantization.subset, settings.seed)
+    images = readable(choose_subset(split, settings.quantization.subset, settings.seed), settings.dataset)
     model = read_ir(base_folder / "model.xml")
     started = time.perf_counter()
-    quantised = quantize(model, images, settings.quantization, settings.resize)
+    quantised = quantize(model, images, settings.quantization, settings.resize, upright=split.upright)
     seconds = time.perf_counter() - started
     log.info("calibrated with %d images in %.1f s", len(images), seconds)
     values = save_ir(quantised, folder, compress=False)
@@ -72,12 +72,12 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     )
 
 
-def choose_subset(split: Split, subset: int | str, seed: int) -> list[LabelledImage]:
+def choose_subset(split: AnySplit, subset: int | str, seed: int) -> list[SplitImage]:
     """Draw the calibration images.
 
     Parameters
     ----------
-    split : Split
+    split : Split or AnnotatedSplit
         The calibration split.
     subset : int or str
         A number of images, or a percentage of the split such as ``"25%"`` (at least one image).
@@ -98,7 +98,7 @@ def choose_subset(split: Split, subset: int | str, seed: int) -> list[LabelledIm
     return [split.images[i] for i in order]
 
 
-def _refuse_leak(calibration: Split, validation: Split, settings: CalibrateSettings) -> None:
+def _refuse_leak(calibration: AnySplit, validation: AnySplit, settings: CalibrateSettings) -> None:
     shared = shared_images(calibration.images, validation.images)
     if shared:
         first, second = shared[0]
@@ -108,7 +108,14 @@ def _refuse_leak(calibration: Split, validation: Split, settings: CalibrateSetti
         )
 
 
-def quantize(model: ov.Model, images: list[LabelledImage], options: QuantizationSpec, resize: ResizeSpec) -> ov.Model:
+def quantize(
+    model: ov.Model,
+    images: list[SplitImage],
+    options: QuantizationSpec,
+    resize: ResizeSpec,
+    *,
+    upright: bool = True,
+) -> ov.Model:
     """Call ``nncf.quantize`` with the declared options on images that are decoded one at a time.
 
     Raises
@@ -122,7 +129,7 @@ def quantize(model: ov.Model, images: list[LabelledImage], options: Quantization
     height, width = image_size(model)
     shape = model.inputs[0].get_partial_shape()
     set_batch(model, 1)
-    data = nncf.Dataset(images, lambda image: load(image.path, height, width, resize)[None])
+    data = nncf.Dataset(images, lambda image: load(image.path, height, width, resize, upright=upright).pixels[None])
     scope = options.ignored_scope
     try:
         quantised: ov.Model = nncf.quantize(

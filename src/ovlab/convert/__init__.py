@@ -12,7 +12,7 @@ import openvino as ov
 from ovlab.convert.frontends import entry_path, read_original
 from ovlab.convert.parity import compare_with_onnxruntime
 from ovlab.convert.preprocess import embed, set_input_shape
-from ovlab.data import load, read_split
+from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
 from ovlab.records import Quantity, Record, require_ok
@@ -89,7 +89,7 @@ def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: 
     height, width = image_size(ir)
     split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", settings.model.dataset)
     resize = settings.model.preprocess.resize
-    images = [load(image.path, height, width, resize) for image in split.images[:PARITY_IMAGES]]
+    images = load_some(split, PARITY_IMAGES, height, width, resize, settings.dataset)
     values = compare_with_onnxruntime(entry_path(root, settings.model), ir, settings.model, images)
     relative = float(values["parity_relative"].value or 0.0)
     log.info("largest difference to ONNX Runtime: %.2g of the output's range", relative)

@@ -71,6 +71,15 @@ def _read(path: Path) -> ov.Model:
     return core().read_model(path)
 
 
+def _caffe(path: Path) -> ov.Model:
+    from ovlab.caffe import read_model
+
+    weights = sorted(path.parent.glob("*.caffemodel"))
+    if len(weights) != 1:
+        raise OvlabError(f"files: expected one .caffemodel beside {path.name}, found {len(weights)}")
+    return read_model(path, weights[0])
+
+
 def _pytorch(path: Path) -> ov.Model:
     try:
         import torch
@@ -92,6 +101,7 @@ _READERS: dict[str, Callable[[Path], ov.Model]] = {
     "paddle": _convert,
     "pytorch": _pytorch,
     "ir": _read,
+    "caffe": _caffe,
 }
 
 

@@ -1,19 +1,27 @@
 """Images and labels: from the files of a data set to the arrays that an IR takes."""
 
-from ovlab.data.images import CorruptImageError, Image, decode, fit, load
-from ovlab.data.loader import load_ahead, usable_cores
-from ovlab.data.splits import LabelledImage, Split, read_split, shared_images
+from ovlab.data.fitting import Loaded, fit, load, place
+from ovlab.data.images import CorruptImageError, Image, decode
+from ovlab.data.loader import load_ahead, load_some, readable, skip_or_stop, usable_cores
+from ovlab.data.splits import AnySplit, LabelledImage, Split, SplitImage, read_split, shared_images
 
 __all__ = [
+    "AnySplit",
     "CorruptImageError",
     "Image",
     "LabelledImage",
+    "Loaded",
     "Split",
+    "SplitImage",
     "decode",
     "fit",
     "load",
     "load_ahead",
+    "load_some",
+    "place",
     "read_split",
+    "readable",
     "shared_images",
+    "skip_or_stop",
     "usable_cores",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
+from ovlab.data.annotations import AnnotatedImage, AnnotatedSplit, read_coco, read_plain, read_voc, read_yolo
+from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import DatasetSpec, SplitSpec
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,14 @@ class Split:
     name: str
     images: tuple[LabelledImage, ...]
     class_names: tuple[str, ...]
+    upright: bool = True
 
 
-def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "dataset") -> Split:
+SplitImage: TypeAlias = LabelledImage | AnnotatedImage
+AnySplit: TypeAlias = Split | AnnotatedSplit
+
+
+def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "dataset") -> AnySplit:
     """List the images of a split.
 
     Parameters
@@ -63,21 +69,35 @@ def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "datase
     """
     split = dataset.splits.get(name)
     if split is None:
-        raise OvlabError(f"{where}: splits.{name}: missing, but needed{nearest(name, dataset.splits)}")
+        raise OvlabError(f"{where}: splits.{name}: missing, but needed (declared: {', '.join(dataset.splits)})")
+    found = _read(root, dataset, split, name, where)
+    images = _take_portion(found.images, split.portion)
+    if not images:
+        raise OvlabError(f"{where}: splits.{name}: no image found in {split.images!r}")
+    return replace(found, images=images)  # type: ignore[arg-type]
+
+
+def _read(root: Path, dataset: DatasetSpec, split: SplitSpec, name: str, where: str) -> AnySplit:
     folder = root / split.images
     if not folder.is_dir():
         siblings = [entry.name for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
-        raise OvlabError(
-            f"{where}: splits.{name}.images: no folder {split.images!r}{nearest(Path(split.images).name, siblings)}"
-        )
+        hint = nearest(Path(split.images).name, siblings)
+        raise OvlabError(f"{where}: splits.{name}.images: no folder {split.images!r}{hint}")
     names = _class_names(root, dataset, where)
-    if dataset.format == "class_folders":
+    layout, call = dataset.format_of(split), f"{where}: splits.{name}"
+    bad_box = dataset.on_bad_box
+    if layout == "voc":
+        return read_voc(root, split.images, str(split.image_set), names or None, on_bad_box=bad_box, name=call)
+    if layout == "coco":
+        return read_coco(root, split.images, str(split.annotations), names or None, on_bad_box=bad_box, name=call)
+    if layout == "yolo":
+        return read_yolo(root, split.images, names, split.annotations, on_bad_box=bad_box, name=call)
+    if layout == "images":
+        return read_plain(root, split.images, name=call)
+    if layout == "class_folders":
         images, names = _class_folders(root, folder, names, where)
     else:
         images = _imagenet_list(root, folder, split, names, where)
-    images = _take_portion(images, split.portion)
-    if not images:
-        raise OvlabError(f"{where}: splits.{name}: no image found in {split.images!r}")
     return Split(name, tuple(images), names)
 
 
@@ -130,7 +150,7 @@ def _imagenet_list(
 def _listed_image(root: Path, folder: Path, line: str, names: tuple[str, ...], place: str) -> LabelledImage:
     name, _, text = line.strip().rpartition(" ")
     name = name.strip()
-    if not name or not text.isdigit():
+    if not name or not text.isdecimal():
         raise OvlabError(f"{place}: {line.strip()!r} is not 'path class-index'")
     if names and int(text) >= len(names):
         raise OvlabError(f"{place}: class index {text} is out of range, expected 0 to {len(names) - 1}")
@@ -145,17 +165,17 @@ def _listed_image(root: Path, folder: Path, line: str, names: tuple[str, ...], p
     return LabelledImage(image.relative_to(root).as_posix(), image, int(text))
 
 
-def _take_portion(images: list[LabelledImage], portion: tuple[float, float]) -> list[LabelledImage]:
+def _take_portion(images: Sequence[SplitImage], portion: tuple[float, float]) -> tuple[SplitImage, ...]:
     low, high = portion
     if (low, high) == (0.0, 1.0):
-        return images
+        return tuple(images)
     # An order that depends on nothing but the names: the same portions on every machine, forever.
     order = sorted(range(len(images)), key=lambda i: hashlib.sha256(images[i].id.encode()).digest())
     chosen = set(order[round(low * len(images)) : round(high * len(images))])
-    return [image for i, image in enumerate(images) if i in chosen]
+    return tuple(image for i, image in enumerate(images) if i in chosen)
 
 
-def shared_images(first: Sequence[LabelledImage], second: Sequence[LabelledImage]) -> list[tuple[str, str]]:
+def shared_images(first: Sequence[SplitImage], second: Sequence[SplitImage]) -> list[tuple[str, str]]:
     """Find images that two splits share, by content: the same bytes under another name are the same image.
 
     Only files of equal size are read.
@@ -165,12 +185,12 @@ def shared_images(first: Sequence[LabelledImage], second: Sequence[LabelledImage
     list of (str, str)
         The ids of each pair found.
     """
-    by_size: dict[int, list[LabelledImage]] = {}
+    by_size: dict[int, list[SplitImage]] = {}
     for image in second:
         by_size.setdefault(image.path.stat().st_size, []).append(image)
     hashes: dict[Path, bytes] = {}
 
-    def content(image: LabelledImage) -> bytes:
+    def content(image: SplitImage) -> bytes:
         if image.path not in hashes:
             hashes[image.path] = hashlib.sha256(image.path.read_bytes()).digest()
         return hashes[image.path]

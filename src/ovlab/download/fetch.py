@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -38,6 +40,10 @@ class Places:
     mirror: str = ""
 
 
+class WrongHashError(OvlabError):
+    """A server sent another file than the one that is declared."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A file that was found, with the hash that it was checked to have."""
@@ -64,11 +70,10 @@ def fetch(file: FileSpec, places: Places) -> Found:
     if found is not None:
         return found
     for address in file.addresses:
-        try:
-            return _download(file, address, places.cache)
-        except requests.RequestException as error:
-            complaints.append(f"{address}: {_network_line(error)}")
-            log.warning("%s", complaints[-1])
+        found = _tried(file, address, places.cache, complaints)
+        if found is not None:
+            return found
+        log.warning("%s", complaints[-1])
     raise OvlabError(f"{file.file_name}: {_how_to_get(file, places, complaints)}")
 
 
@@ -108,16 +113,11 @@ def _mirrored(file: FileSpec, places: Places, complaints: list[str]) -> Found | 
     if not places.mirror:
         return None
     if places.mirror.startswith(("http://", "https://")):
-        address = f"{places.mirror.rstrip('/')}/{quote(file.file_name)}"
-        try:
-            return _download(file, address, places.cache)
-        except requests.RequestException as error:
-            complaints.append(f"{address}: {_network_line(error)}")
-            return None
+        return _tried(file, f"{places.mirror.rstrip('/')}/{quote(file.file_name)}", places.cache, complaints)
     folder = Path(places.mirror).expanduser()
     if not folder.is_dir():
         raise OvlabError(f"mirror: {places.mirror!r} is neither a folder nor an http address")
-    for path in sorted(folder.rglob(file.file_name)):
+    for path in sorted(folder.rglob(glob.escape(file.file_name))):
         if not path.is_file():
             continue
         found = sha256_of(path)
@@ -128,26 +128,43 @@ def _mirrored(file: FileSpec, places: Places, complaints: list[str]) -> Found | 
     return None
 
 
+def _tried(file: FileSpec, address: str, cache: Path, complaints: list[str]) -> Found | None:
+    try:
+        return _download(file, address, cache)
+    except requests.RequestException as error:
+        complaints.append(f"{address}: {_network_line(error)}")
+    except WrongHashError as error:
+        complaints.append(str(error))
+    return None
+
+
 def _download(file: FileSpec, address: str, cache: Path) -> Found:
     folder = cache / str(file.sha256)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name
+    partial = folder / f"{file.file_name}.part"
     # Two jobs may want the same file; the second one then finds it finished.
     with filelock.FileLock(folder / ".lock"):
         if not target.exists():
             log.info("downloading %s", address)
-        try:
-            pooch.retrieve(
-                address,
-                known_hash=f"sha256:{file.sha256}",
-                fname=file.file_name,
-                path=folder,
-                downloader=ResumingDownloader(folder / f"{file.file_name}.part"),
-            )
-        except ValueError as error:
-            # pooch has thrown the file away.
-            found = str(error).rsplit("(", 1)[-1].split(")")[0] if "(" in str(error) else "another"
-            raise OvlabError(f"{address}: sha256 is {found}, expected {file.sha256}; nothing was kept") from None
+        for is_last in (not partial.exists(), True):
+            try:
+                pooch.retrieve(
+                    address,
+                    known_hash=f"sha256:{file.sha256}",
+                    fname=file.file_name,
+                    path=folder,
+                    downloader=ResumingDownloader(partial),
+                )
+                break
+            except ValueError as error:
+                # pooch has thrown the file away. What an earlier attempt left may have been the start of another
+                # file, so one that was continued gets a second chance from its first byte.
+                if is_last:
+                    found = re.findall(r"[0-9a-f]{64}", str(error))[-1]
+                    raise WrongHashError(
+                        f"{address}: sha256 is {found}, expected {file.sha256}; nothing was kept"
+                    ) from None
     return Found(target, str(file.sha256), address)
 
 

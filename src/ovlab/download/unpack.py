@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from ovlab.errors import OvlabError
+from ovlab.files import CHUNK
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -38,8 +39,20 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_tar(archive, folder)
     except tarfile.FilterError as error:
         raise OvlabError(f"{archive.name}: entry {error.tarinfo.name!r} is refused: {_why(error)}") from None
+    except NotImplementedError as error:
+        raise OvlabError(f"{archive.name}: cannot be unpacked ({error})") from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise OvlabError(f"{archive.name}: the archive is damaged or truncated ({error})") from None
+        raise _damaged(archive, error) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(archive, error) from None  # gzip and bz2 have no exception of their own
+
+
+def _damaged(archive: Path, error: Exception) -> OvlabError:
+    # tarfile lists every format that it has tried on lines of their own.
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+    return OvlabError(f"{archive.name}: the archive is damaged or truncated ({reason})")
 
 
 def _why(error: tarfile.FilterError) -> str:
@@ -58,6 +71,9 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         members = tar.getmembers()
         _check_space(archive, folder, sum(member.size for member in members))
         _check_truncation(archive, tar, members)
+        # The check sum of a gzip file stands at its end, behind what tarfile reads.
+        while tar.fileobj is not None and tar.fileobj.read(CHUNK):
+            pass
         # The data filter strips leading slashes; an archive that has them was not made for us, so say so.
         for member in members:
             _check_name(archive, member.name)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ovlab.data import CorruptImageError, load_ahead, read_split
+from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.exclusive import exclusive_host
@@ -94,18 +94,12 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
-    """Decode the first images of the validation split, so that decoding is no part of what is timed."""
+    """Decode images of the validation split, so that decoding is no part of what is timed."""
     require_ok(source, f"download of data set {settings.dataset_name}")
     height, width = image_size(read_ir(model))
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
-    step = max(1, len(split.images) // settings.measurement.images)
-    chosen = split.images[::step][: settings.measurement.images]
-    pixels = []
-    for _, image in load_ahead(chosen, height, width, settings.resize):
-        if isinstance(image, CorruptImageError):
-            raise image
-        pixels.append(image)
-    np.save(path, np.stack(pixels))
+    images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
+    np.save(path, np.stack(images))
     return path
 
 

@@ -2,16 +2,93 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 
-from ovlab.files import write_atomically
+import pandas as pd
+
+from ovlab.files import write_atomically, write_text
+from ovlab.report.details import environment_facts, variants_table
+from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.page import render_page, status_line
 from ovlab.report.results import Records, results_frame
+from ovlab.report.style import Plot, save
+from ovlab.report.tables import (
+    Table,
+    accuracy_table,
+    condensed,
+    environment_table,
+    headline_table,
+    speedup_table,
+    spread_table,
+    unavailable_table,
+    write_table,
+)
 from ovlab.specs import ReportSettings
 
 __all__ = ["Records", "report", "results_frame"]
 
+log = logging.getLogger("ovlab.report")
+
 
 def report(settings: ReportSettings, records: Records, page: Path) -> None:
+    """Write the report of an experiment.
+
+    Parameters
+    ----------
+    settings : ReportSettings
+        The experiment.
+    records : Records
+        What its steps left; with the sessions' folders, the distribution of latencies is drawn too.
+    page : Path
+        The HTML file to write, last of all. ``tables/`` (CSV, LaTeX, Markdown) and ``figures/`` (SVG, PDF, PNG) lie
+        beside it; figures of an earlier report that this one has not got are removed.
+
+    Raises
+    ------
+    OvlabError
+        If a session's samples cannot be read.
+    """
     frame = results_frame(settings, records)
     write_atomically(page.parent / "tables" / "results.csv", lambda path: frame.to_csv(path, index=False))
-    page.write_text("x")
+    tables = make_tables(settings, records, frame)
+    for name in ("headline", "speedup", "accuracy", "environment"):
+        write_table(tables[name], page.parent / "tables")
+    write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
+    plots = make_plots(settings, records, frame[frame["status"] == "ok"])
+    folder = page.parent / "figures"
+    drawn = [(plot, save(plot, folder)) for plot in plots]
+    _remove_outdated(folder, {plot.name for plot in plots})
+    write_text(page, render_page(settings, records, frame, tables, drawn))
+    log.info("%s: %s", page, status_line(frame))
+
+
+def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame) -> dict[str, Table]:
+    """Make all tables of the report, by name."""
+    ok = frame[frame["status"] == "ok"]
+    tables = [
+        headline_table(ok, settings.reference),
+        speedup_table(ok, settings.reference),
+        accuracy_table(frame, settings.reference),
+        unavailable_table(frame),
+        spread_table(ok),
+        environment_table(environment_facts(records)),
+        variants_table(settings, records),
+    ]
+    return {table.name: table for table in tables}
+
+
+def make_plots(settings: ReportSettings, records: Records, ok: pd.DataFrame) -> list[Plot]:
+    """Draw all figures for which there are data."""
+    single = [speedup_figure(ok, settings.reference), tradeoff_figure(ok)]
+    return [plot for plot in single if plot is not None] + latency_figures(ok, records.samples)
+
+
+def _remove_outdated(folder: Path, names: set[str]) -> None:
+    if not folder.exists():
+        return
+    for path in folder.iterdir():
+        ours = re.fullmatch(r"(speedup|accuracy_latency|latency_.+)\.(svg|pdf|png)", path.name)
+        if ours and path.stem not in names:
+            path.unlink()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ovlab.errors import OvlabError, one_line
 from ovlab.records import Record
 from ovlab.specs import Cell, ReportSettings
 
 MISSING = "its record is missing"
+SAMPLES = "samples.parquet"
 # The columns that others rely on (docs/results.md says what each is); further ones follow them.
 COLUMNS = [
     "experiment",
@@ -94,12 +97,13 @@ SESSION = {
 
 @dataclass
 class Records:
-    """The records of an experiment, by the names in their settings."""
+    """The records of an experiment, by the names in their settings; `folders` is where sessions keep their samples."""
 
     sources: list[Record] = field(default_factory=list)
     variants: dict[tuple[str, str], Record] = field(default_factory=dict)
     accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
     sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -108,8 +112,18 @@ class Records:
         variants: Iterable[Record],
         accuracies: Iterable[Record],
         sessions: Iterable[Record],
+        session_folders: Iterable[Path] = (),
     ) -> Records:
-        """Sort records by the names of their cells."""
+        """Sort records by the names of their cells.
+
+        Parameters
+        ----------
+        sources, variants, accuracies, sessions : iterable of Record
+            The records.
+        session_folders : iterable of Path
+            Where the sessions' samples lie, in the order of `sessions`; may be left out.
+        """
+        sessions = list(sessions)
 
         def key(record: Record, *names: str) -> tuple[str, ...]:
             return tuple(record.settings[f"{name}_name"] for name in names)
@@ -119,7 +133,32 @@ class Records:
             {key(one, "model", "precision"): one for one in variants},  # type: ignore[misc]
             {key(one, "model", "precision"): one for one in accuracies},  # type: ignore[misc]
             {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
+            {
+                key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
+                for one, folder in zip(sessions, session_folders, strict=False)
+            },
         )
+
+    def samples(self, model: str, device: str, scenario: str) -> pd.DataFrame | None:
+        """Return all samples of a session (precision, round, position, start_s, latency_ms), None if not at hand.
+
+        Raises
+        ------
+        OvlabError
+            If the file is there but cannot be read.
+        """
+        folder = self.folders.get((model, device, scenario))
+        path = folder / SAMPLES if folder is not None else None
+        if path is None or not path.exists():
+            return None
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise OvlabError(f"{path}: cannot be read as samples of a session ({one_line(error)})") from None
+
+    def everything(self) -> list[Record]:
+        """Return all records: sources, variants, accuracies, sessions."""
+        return [*self.sources, *self.variants.values(), *self.accuracies.values(), *self.sessions.values()]
 
 
 def results_frame(settings: ReportSettings, records: Records) -> pd.DataFrame:

@@ -11,12 +11,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ovlab.errors import OvlabError, nearest
 
 SpecT = TypeVar("SpecT", bound="Spec")
+UNION_LABELS = ("function-", "list[", "dict[", "tuple[", "literal[")
+SCALAR_LABELS = frozenset({"str", "int", "float", "bool", "constrained-int", "constrained-float", "constrained-str"})
 
 
 class Spec(BaseModel):
     """A part of the configuration: typed, frozen, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -72,19 +74,29 @@ def parse_spec(spec: type[SpecT], data: Mapping[str, Any], where: str) -> SpecT:
 
 
 def describe(error: ValidationError) -> str:
-    """Put a validation error into one line: the first complaint, and how many more there are."""
-    details = error.errors(include_url=False)
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return _line(details[0]) + more
+    """Put a validation error into one line: the first complaint, and how many other keys have one."""
+    by_key: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_key.setdefault(_key(detail), []).append(detail)
+    key, details = next(iter(by_key.items()))
+    more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
+    return _line(key, details) + more
 
 
-def _line(detail: ErrorDetails) -> str:
-    # Names in brackets are pydantic's own labels of a union's members: no key that the user wrote.
-    path = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("function-", "list[", "dict[")))
-    prefix = f"{path}: " if path else ""
+def _key(detail: ErrorDetails) -> str:
+    """Return the key as the user wrote it: pydantic adds labels of its own for the members of a union."""
+    parts = [str(part) for part in detail["loc"] if not str(part).startswith(UNION_LABELS)]
+    if parts and parts[-1] in SCALAR_LABELS:
+        parts.pop()
+    return ".".join(parts)
+
+
+def _line(key: str, details: list[ErrorDetails]) -> str:
+    detail = details[0]
+    prefix = f"{key}: " if key else ""
     kind, message, value = detail["type"], detail["msg"], detail["input"]
     if kind == "unknown_key":
-        return f"{path}.{message}" if path else message
+        return f"{key}.{message}" if key else message
     if kind == "missing":
         return f"{prefix}missing, but needed"
     if kind == "value_error":
@@ -92,5 +104,6 @@ def _line(detail: ErrorDetails) -> str:
     if kind == "literal_error":
         expected = [name.strip(" '") for name in str(detail["ctx"]["expected"]).replace(" or ", ",").split(",")]
         return f"{prefix}{value!r} is not valid{nearest(str(value), expected)}"
+    others = "".join(f", or {other['msg'].removeprefix('Input should be ')}" for other in details[1:])
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
-    return f"{prefix}{message[0].lower()}{message[1:]}{shown}"
+    return f"{prefix}{message[0].lower()}{message[1:]}{others}{shown}"

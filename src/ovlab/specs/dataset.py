@@ -7,9 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.detection import BadBoxPolicy, DetectionMetric
 from ovlab.specs.source import FileSpec, GeneratorSpec, SourceSpec
 
-Format = Literal["imagenet_list", "class_folders"]
+Format = Literal["imagenet_list", "class_folders", "voc", "coco", "yolo", "images"]
+Task = Literal["classification", "detection"]
+FORMATS: dict[Task, tuple[Format, ...]] = {
+    "classification": ("imagenet_list", "class_folders"),
+    "detection": ("voc", "coco", "yolo", "images"),
+}
 SPLITS = ("calibration", "validation")
 
 
@@ -19,9 +25,15 @@ class SplitSpec(Spec):
     Attributes
     ----------
     images : str
-        Folder of the images, relative to the unpacked data set.
+        Folder of the images, relative to the unpacked data set; for ``voc`` the folder of ``JPEGImages``.
     list : str, optional
         List of "path label" lines (``imagenet_list``), relative to the unpacked data set.
+    image_set : str, optional
+        Name of a list in ``ImageSets/Main`` (``voc``).
+    annotations : str, optional
+        The JSON file (``coco``) or the folder of the labels (``yolo``; by default beside the images).
+    format : str, optional
+        Layout of this split, where it is not the data set's: calibration can do with ``images``.
     portion : pair of float
         Which part of the images to take, of all images in a fixed pseudo-random order. Two splits may share a
         folder if their portions do not overlap: ``[0, 0.2]`` and ``[0.2, 1]``.
@@ -29,6 +41,9 @@ class SplitSpec(Spec):
 
     images: str
     list: str | None = None
+    image_set: str | None = None
+    annotations: str | None = None
+    format: Format | None = None
     portion: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (0.0, 1.0)
 
     @model_validator(mode="after")
@@ -39,7 +54,11 @@ class SplitSpec(Spec):
 
     def overlaps(self, other: SplitSpec) -> bool:
         """Tell whether two splits declare a common image."""
-        same_place = (self.images, self.list) == (other.images, other.list)
+
+        def place(split: SplitSpec) -> tuple[str | None, ...]:
+            return split.images, split.list, split.image_set, split.annotations
+
+        same_place = place(self) == place(other)
         return same_place and self.portion[0] < other.portion[1] and other.portion[0] < self.portion[1]
 
 
@@ -55,6 +74,11 @@ class DatasetSpec(Spec):
     class_names : list of str, or str
         The names, or a text file in the data set with one class a line; by default the folders' names
         (``class_folders``) or the indices.
+    metric : str, optional
+        For detection: ``voc_2007`` (11 points), ``voc_area`` or ``coco``; none for images without annotations, which
+        serve for speed only.
+    on_bad_box : {"stop", "clip", "skip"}
+        What to do with an annotated box that is empty or leaves its image by more than a pixel.
     on_corrupt : {"stop", "skip"}
         What to do with an image that cannot be decoded. Skipped images are named in the record.
     """
@@ -64,19 +88,43 @@ class DatasetSpec(Spec):
     generator: GeneratorSpec | None = None
     licence: str
     homepage: str | None = None
-    task: Literal["classification"]
+    task: Task
     format: Format
+    metric: DetectionMetric | None = None
     splits: dict[str, SplitSpec]
     class_names: tuple[str, ...] | str | None = None
+    on_bad_box: BadBoxPolicy = "stop"
     on_corrupt: Literal["stop", "skip"] = "stop"
+
+    def format_of(self, split: SplitSpec) -> Format:
+        """Return the layout of a split."""
+        return split.format or self.format
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> DatasetSpec:
+        for split in self.splits.values():
+            if self.format_of(split) not in FORMATS[self.task]:
+                raise ValueError(
+                    f"format: {self.format_of(split)!r} is not for {self.task}; valid: {', '.join(FORMATS[self.task])}"
+                )
+        labelled = "validation" in self.splits and self.format_of(self.splits["validation"]) != "images"
+        if self.metric is not None and self.task != "detection":
+            raise ValueError(f"metric: {self.metric!r} is for detection; classification is scored by top-1 and top-5")
+        if self.task == "detection" and labelled != (self.metric is not None):
+            expected = "voc_2007, voc_area or coco" if labelled else "none, for images without annotations"
+            raise ValueError(f"metric: {self.metric!r}, expected {expected}")
+        if self.format == "yolo" and self.class_names is None:
+            raise ValueError("class_names: missing, but needed by format yolo")
+        return self
 
     @model_validator(mode="after")
     def _splits_fit(self) -> DatasetSpec:
         for name, split in self.splits.items():
             if name not in SPLITS:
                 raise ValueError(f"splits.{name}: unknown split; valid: {', '.join(SPLITS)}")
-            if self.format == "imagenet_list" and split.list is None:
-                raise ValueError(f"splits.{name}.list: missing, but needed by format imagenet_list")
+            for layout, key in (("imagenet_list", "list"), ("voc", "image_set"), ("coco", "annotations")):
+                if self.format_of(split) == layout and getattr(split, key) is None:
+                    raise ValueError(f"splits.{name}.{key}: missing, but needed by format {layout}")
         if "validation" not in self.splits:
             raise ValueError("splits.validation: missing, but needed")
         calibration = self.splits.get("calibration")

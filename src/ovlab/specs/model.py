@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.dataset import Task
+from ovlab.specs.detection import DetectionSpec
 from ovlab.specs.source import FileSpec, SourceSpec
 
 Framework = Literal["onnx", "tensorflow", "tflite", "paddle", "pytorch", "ir", "caffe"]
-Task = Literal["classification"]
 Channels = tuple[float, ...]
 
 
@@ -46,18 +47,25 @@ class ResizeSpec(Spec):
 
     Attributes
     ----------
-    mode : {"stretch", "shorter_side", "none"}
-        ``stretch`` ignores the aspect ratio; ``shorter_side`` scales the shorter side to `size`; ``none``
-        takes the image as it is. A central crop to the input's size follows where the result is larger.
+    mode : {"stretch", "letterbox", "shorter_side", "none"}
+        ``stretch`` ignores the aspect ratio; ``letterbox`` keeps it and pads; ``shorter_side`` scales the shorter side
+        to `size`; ``none`` takes the image as it is. A central crop to the input's size follows where the result is
+        larger. Detection takes ``stretch`` (without `size`) or ``letterbox``: boxes must find their way back.
     size : int, optional
         Length of the shorter side in pixels; by default the input's.
     interpolation : {"linear", "area", "cubic", "nearest"}
         OpenCV's interpolation.
+    anchor : {"centre", "corner"}
+        ``letterbox`` pads on both sides alike, or only at the right and the bottom.
+    pad : int
+        Value of the padding, 0..255.
     """
 
-    mode: Literal["stretch", "shorter_side", "none"] = "stretch"
+    mode: Literal["stretch", "letterbox", "shorter_side", "none"] = "stretch"
     size: Annotated[int, Field(gt=0)] | None = None
     interpolation: Literal["linear", "area", "cubic", "nearest"] = "linear"
+    anchor: Literal["centre", "corner"] = "centre"
+    pad: Annotated[int, Field(ge=0, le=255)] = 114
 
 
 class PreprocessSpec(Spec):
@@ -120,6 +128,8 @@ class ModelSpec(Spec):
     ----------
     files : list of FileSpec
         The first is the file that the framework opens (a folder archive for SavedModel); others lie beside it.
+    detection : DetectionSpec, optional
+        For task detection: how the outputs become boxes.
     entry : str, optional
         The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
     tolerance : float
@@ -138,12 +148,23 @@ class ModelSpec(Spec):
     input: InputSpec = InputSpec()
     preprocess: PreprocessSpec = PreprocessSpec()
     output: OutputSpec = OutputSpec()
+    detection: DetectionSpec | None = None
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
 
     @model_validator(mode="after")
     def _has_files(self) -> ModelSpec:
         if not self.files:
             raise ValueError("files: empty, expected the model's file")
+        return self
+
+    @model_validator(mode="after")
+    def _task_has_its_section(self) -> ModelSpec:
+        if (self.task == "detection") != (self.detection is not None):
+            missing = "missing, but needed by" if self.task == "detection" else "not for"
+            raise ValueError(f"detection: {missing} task {self.task}")
+        resize = self.preprocess.resize
+        if self.task == "detection" and (resize.mode not in {"stretch", "letterbox"} or resize.size is not None):
+            raise ValueError("preprocess.resize: task detection takes mode stretch (without size) or letterbox")
         return self
 
     def source(self) -> SourceSpec:

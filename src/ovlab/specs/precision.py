@@ -44,7 +44,7 @@ class QuantizationSpec(Spec):
     def _number_or_percentage(cls, value: int | str) -> int | str:
         if isinstance(value, str):
             number = value.removesuffix("%").strip()
-            if not value.endswith("%") or not number.replace(".", "", 1).isdigit() or not 0 < float(number) <= 100:
+            if not value.endswith("%") or not number.replace(".", "", 1).isdecimal() or not 0 < float(number) <= 100:
                 raise ValueError(f"{value!r} is neither a number of images nor a percentage such as '25%'")
         return value
 

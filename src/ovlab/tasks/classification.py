@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ovlab.data import LabelledImage, Split
-from ovlab.errors import OvlabError
+from ovlab.data.geometry import Placement
+from ovlab.errors import OvlabError, nearest
 from ovlab.records import Quantity
 from ovlab.specs import OutputSpec
 from ovlab.stats.proportion import accuracy, agreement, paired_difference
@@ -35,15 +37,19 @@ class Classification:
         self._split = split
         self._classes = output.classes or len(split.class_names) or None
 
-    def predict(self, image: LabelledImage, scores: NDArray[np.float32]) -> dict[str, Any]:
+    def predict(
+        self, image: LabelledImage, outputs: Mapping[str, NDArray[np.float32]], placement: Placement | None = None
+    ) -> dict[str, Any]:
         """Turn the output for one image into a row.
 
         Parameters
         ----------
         image : LabelledImage
             The image.
-        scores : ndarray of float32
-            One score a class, of any shape with as many elements.
+        outputs : mapping of str to ndarray of float32
+            The model's outputs by tensor name; the task's one has a score a class, in any shape.
+        placement : Placement, optional
+            Where the image lay in the input; a class does not depend on it.
 
         Returns
         -------
@@ -56,7 +62,8 @@ class Classification:
         OvlabError
             If the number of scores does not fit the classes, the label is none of them, or a score is NaN.
         """
-        scores = scores.reshape(-1)
+        del placement
+        scores = self._scores(outputs)
         self._check(image, scores)
         order = np.argpartition(-scores, min(TOP, scores.size) - 1)[:TOP]
         best = order[np.argsort(-scores[order], kind="stable")] - self._output.label_offset
@@ -69,6 +76,17 @@ class Classification:
             "top5": bool(image.label in best),
         }
 
+    def _scores(self, outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        name = self._output.name
+        if name is None:
+            distinct = {id(array): array for array in outputs.values()}
+            if len(distinct) != 1:
+                raise OvlabError(f"output.name: missing, but the model has several outputs: {', '.join(outputs)}")
+            return next(iter(distinct.values())).reshape(-1)
+        if name not in outputs:
+            raise OvlabError(f"output.name: the model has no output {name!r}{nearest(name, outputs)}")
+        return outputs[name].reshape(-1)
+
     def _check(self, image: LabelledImage, scores: NDArray[np.float32]) -> None:
         offset = self._output.label_offset
         if scores.size < 2 or (self._classes is not None and scores.size != self._classes + offset):
@@ -80,6 +98,10 @@ class Classification:
             raise OvlabError(
                 f"{image.id}: class index {image.label} is out of range, expected 0 to {scores.size - offset - 1}"
             )
+
+    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """Make a table of the rows of :meth:`predict`, one an image."""
+        return pd.DataFrame([dict(row) for row in rows])
 
     def score(self, frame: pd.DataFrame) -> dict[str, Quantity]:
         """Compute the accuracies of all predictions, with Wilson intervals."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import openvino as ov
 import pandas as pd
 from tqdm import tqdm
 
-from ovlab.data import CorruptImageError, LabelledImage, Split, load_ahead, read_split
+from ovlab.data import AnySplit, CorruptImageError, SplitImage, load_ahead, read_split, skip_or_stop
+from ovlab.data.geometry import Placement
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.records import Quantity, Record, require_ok
-from ovlab.runtime import choose_precision, core, read_ir, set_batch, task_output
+from ovlab.runtime import choose_precision, core, image_size, read_ir, set_batch
 from ovlab.specs import ValidateSettings
-from ovlab.tasks import TASKS
+from ovlab.tasks import Task, make_task
 
 __all__ = ["validate"]
 
@@ -64,16 +66,17 @@ def validate(
     require_ok(variant, "variant")
     require_ok(source, f"download of data set {settings.model.dataset}")
     split = _split(settings, Path(source.data["root"]))
-    task = TASKS[settings.model.task](settings.model.output, split)
     model = read_ir(variant_folder / "model.xml")
     set_batch(model, 1)
+    height, width = image_size(model)
+    task = make_task(settings.model, settings.dataset, split, width=width, height=height)
     device = settings.validation.device
     hint = choose_precision(settings.precision, device)
     compiled = core().compile_model(model, device, {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint})
     started = time.perf_counter()
     rows, skipped = run(compiled, settings, split, task)
     seconds = time.perf_counter() - started
-    frame = pd.DataFrame(rows)
+    frame = task.frame(rows)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = task.score(frame)
     if reference is not None:
@@ -84,9 +87,7 @@ def validate(
         "validation_time": Quantity(seconds, "s"),
         "images_per_second": Quantity(len(split.images) / seconds, "1/s"),
     }
-    log.info(
-        "%s: %s %.2f %% of %d images", settings.name, task.metric, 100 * (values["accuracy"].value or 0), len(frame)
-    )
+    log.info("%s: %s", settings.name, _summary(task, values))
     return Record(
         kind="accuracy",
         settings=settings.plain(),
@@ -103,18 +104,25 @@ def validate(
     )
 
 
-def _split(settings: ValidateSettings, root: Path) -> Split:
+def _summary(task: Task, values: dict[str, Quantity]) -> str:
+    samples = values["samples"].value or 0
+    if not task.metric or values["accuracy"].value is None:
+        return f"{samples:.0f} images, no metric"
+    return f"{task.metric} {100 * values['accuracy'].value:.2f} % of {samples:.0f} images"
+
+
+def _split(settings: ValidateSettings, root: Path) -> AnySplit:
     split = read_split(root, settings.dataset, "validation", settings.model.dataset)
     limit = settings.validation.limit
     if limit is None or limit >= len(split.images):
         return split
     # Spread over the split: the first images of a sorted list may all be of one class.
     chosen = np.linspace(0, len(split.images) - 1, limit).round().astype(int)
-    return Split(split.name, tuple(split.images[i] for i in chosen), split.class_names)
+    return replace(split, images=tuple(split.images[i] for i in chosen))  # type: ignore[arg-type]
 
 
 def run(
-    compiled: ov.CompiledModel, settings: ValidateSettings, split: Split, task: Any
+    compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Run a compiled model over a split: images are decoded in threads while others are inferred.
 
@@ -127,32 +135,32 @@ def run(
     """
     model_input = compiled.inputs[0]
     height, width = int(model_input.shape[1]), int(model_input.shape[2])
-    output = list(compiled.outputs).index(task_output(compiled, settings.model.output.name))
     rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     # A ring of requests without callbacks: results come in order, and an error is simply raised where it happens.
     idle = deque(compiled.create_infer_request() for _ in range(_ring_size(compiled)))
-    running: deque[tuple[ov.InferRequest, LabelledImage]] = deque()
+    running: deque[tuple[ov.InferRequest, SplitImage, Placement | None]] = deque()
+    names = [sorted(port.get_names()) for port in compiled.outputs]
 
     def collect() -> None:
-        request, image = running.popleft()
+        request, image, placement = running.popleft()
         request.wait()
-        rows.append(task.predict(image, request.get_output_tensor(output).data))
+        arrays = [tensor.data for tensor in request.output_tensors]
+        outputs = {name: array for array, own in zip(arrays, names, strict=True) for name in own}
+        rows.append(task.predict(image, outputs, placement))
         idle.append(request)
 
-    loaded = load_ahead(split.images, height, width, settings.model.preprocess.resize)
-    for image, pixels in _progress(loaded, len(split.images), settings.name):
-        if isinstance(pixels, CorruptImageError):
-            if settings.dataset.on_corrupt == "stop":
-                raise OvlabError(f"{pixels} (on_corrupt: skip in the data set's YAML would go on)")
-            log.warning("skipped: %s", pixels)
+    images = load_ahead(split, height, width, settings.model.preprocess.resize)
+    for image, loaded in _progress(images, len(split.images), settings.name):
+        if isinstance(loaded, CorruptImageError):
+            skip_or_stop(loaded, settings.dataset)
             skipped.append(image.id)
             continue
         if not idle:
             collect()
         request = idle.popleft()
-        request.start_async({0: pixels[None]})
-        running.append((request, image))
+        request.start_async({0: loaded.pixels[None]})
+        running.append((request, image, loaded.placement))
     while running:
         collect()
     if not rows:

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "conf", "workflow", "scripts", "src", "resources")
 # The smallest real run: one device, one scenario, one short launch.
 TINY = (

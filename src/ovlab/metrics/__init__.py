@@ -1,0 +1,1 @@
+"""Accuracy metrics: classification, Pascal VOC and COCO detection."""

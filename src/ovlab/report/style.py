@@ -1,0 +1,148 @@
+"""How figures look: one fixed colour a precision, print sizes, deterministic files."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ovlab.files import write_atomically
+
+WIDE, NARROW = 6.7, 3.3
+"""Widths in inches of a figure across two columns and one column of a paper."""
+DPI = 200
+CSS_PIXELS = 96 / 72 * 1.25
+"""Pixels on the page for a point of a figure: a quarter larger than in print, like the page's text."""
+# Okabe and Ito's palette, which colour-blind readers tell apart; the reference is a neutral grey-blue.
+COLOURS = {"fp32": "#7B8BA3", "fp16": "#56B4E9", "bf16": "#009E73", "int8": "#D55E00", "int8_accuracy": "#E69F00"}
+FURTHER = ["#CC79A7", "#0072B2", "#B8A900", "#000000", "#8C510A", "#5E3C99"]
+INK = "#222222"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.6,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E8EC",
+    "grid.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A finished figure.
+
+    Attributes
+    ----------
+    name : str
+        Its files' name.
+    caption : str
+        What it shows, how many launches, what the intervals are.
+    """
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+def colours(precisions: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each precision: fixed for the known ones, the next free one for others."""
+    free = iter(FURTHER * 4)
+    return {name: COLOURS.get(name) or next(free) for name in precisions}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of this size in inches, without the global state of pyplot."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plain_number(value: float) -> str:
+    """Format a tick: no powers of ten between a thousandth and a million."""
+    return f"{value:.10g}".replace("-", "−") if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.0e}"
+
+
+def log_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis logarithmic from `low` to `high`, with plain numbers at its ticks."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    # Two decades need more ticks than their powers of ten.
+    subs = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def save(plot: Plot, folder: Path) -> str:
+    """Write a figure as SVG, PDF and PNG, atomically and without time stamps.
+
+    Returns
+    -------
+    str
+        The SVG's text, to be put into a page.
+    """
+    figure = plot.figure
+    with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name}):
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # laid out once, not anew for each format
+        memory = io.StringIO()
+        figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
+        text = memory.getvalue()
+        write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(text, encoding="utf-8"))
+        dates = {"CreationDate": None, "Creator": None, "Producer": None}
+        write_atomically(folder / f"{plot.name}.pdf", lambda path: figure.savefig(path, metadata=dates))
+        write_atomically(folder / f"{plot.name}.png", lambda path: figure.savefig(path, dpi=DPI, metadata=PNG))
+    return text
+
+
+PNG: Any = {"Software": None}
+
+
+def inline_svg(text: str, prefix: str) -> str:
+    """Make an SVG file's text fit for a page that holds several.
+
+    The prolog, metadata and fixed size go; ids get a prefix, so that two figures do not share one.
+    """
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
+    body = re.sub(r'"#([^"]+)"', rf'"#{prefix}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    # In an HTML page the parser gives the elements their namespaces; plain href is SVG 2's.
+    body = body.replace("xlink:href", "href")
+    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", body)
+    head, _, rest = body.partition(">")
+    width = re.search(r'\swidth="([\d.]+)pt"', head)
+    size = f' style="width:{float(width.group(1)) * CSS_PIXELS:.0f}px"' if width else ""
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head).replace("<svg", f'<svg role="img"{size}', 1)
+    return f"{head}>{rest}"

@@ -1,0 +1,101 @@
+"""How many images a paired comparison needs, and what it can see with those it has.
+
+References
+----------
+.. [1] R. J. Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43
+   (1987) 207-211.
+"""
+
+from __future__ import annotations
+
+import math
+
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from ovlab.errors import OvlabError
+from ovlab.stats.interval import LEVEL, check_level
+
+
+def images_needed(drop: float, discordance: float, *, power: float = 0.8, level: float = LEVEL) -> int:
+    """Tell how many images are needed to see a drop of a given size with a paired test [1]_.
+
+    ``n = (z_(1-alpha/2) sqrt(D) + z_power sqrt(D - d^2))^2 / d^2`` for a drop `d` and discordance `D`.
+
+    Parameters
+    ----------
+    drop : float
+        Difference of accuracy to see, a fraction; the sign does not matter.
+    discordance : float
+        Expected share of images that exactly one of the variants gets right: at least ``|drop|``.
+    power : float, default 0.8
+        Probability of seeing the drop.
+    level : float, default 0.95
+        One minus the two-sided significance level.
+
+    Returns
+    -------
+    int
+        Number of images, rounded up.
+
+    Raises
+    ------
+    OvlabError
+        If `drop` is 0, `discordance` is not in ``|drop|``..1, or `power` is not between 0.5 and 1.
+    """
+    if not (size := abs(drop)) > 0:
+        raise OvlabError(f"drop is {drop}: no number of images shows a difference of nothing")
+    if not size <= discordance <= 1:
+        raise OvlabError(f"discordance is {discordance}, expected {size} (the drop itself) to 1")
+    z_level, z_power = _level_quantile(level), _power_quantile(power)
+    root = z_level * math.sqrt(discordance) + z_power * math.sqrt(discordance - size * size)
+    return math.ceil((root / size) ** 2)
+
+
+def detectable_drop(images: int, discordance: float, *, power: float = 0.8, level: float = LEVEL) -> float:
+    """Find the smallest drop that a paired test on this many images sees; the inverse of `images_needed`.
+
+    Parameters
+    ----------
+    images : int
+        Number of images.
+    discordance : float
+        Share of images that exactly one of the variants gets right, in 0..1.
+    power : float, default 0.8
+        Probability of seeing the drop.
+    level : float, default 0.95
+        One minus the two-sided significance level.
+
+    Returns
+    -------
+    float
+        Difference of accuracy as a fraction; NaN if not even a drop as large as `discordance` would be seen.
+
+    Raises
+    ------
+    OvlabError
+        If `images` is below 1 or the other values are out of their range.
+    """
+    if images < 1:
+        raise OvlabError(f"images is {images}, expected at least 1")
+    if not 0 <= discordance <= 1:
+        raise OvlabError(f"discordance is {discordance}, expected a fraction from 0 to 1")
+    z_level, z_power = _level_quantile(level), _power_quantile(power)
+
+    def shortfall(drop: float) -> float:
+        root = z_level * math.sqrt(discordance) + z_power * math.sqrt(max(discordance - drop * drop, 0.0))
+        return root - drop * math.sqrt(images)
+
+    if discordance == 0 or shortfall(discordance) > 0:
+        return math.nan
+    return float(brentq(shortfall, 0.0, discordance, xtol=1e-12))
+
+
+def _level_quantile(level: float) -> float:
+    return float(norm.ppf(0.5 + check_level(level) / 2))
+
+
+def _power_quantile(power: float) -> float:
+    if not 0.5 <= power < 1:
+        raise OvlabError(f"power is {power}, expected a fraction from 0.5 to below 1")
+    return float(norm.ppf(power))

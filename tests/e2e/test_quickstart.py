@@ -1,0 +1,127 @@
+"""The README's commands on a copy of the repository: what a newcomer does, and what they then see."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from workflow_runs import ROOT, copy_workflow
+
+COLUMNS = (
+    "experiment model dataset precision device scenario status reason metric accuracy accuracy_low accuracy_high "
+    "accuracy_delta accuracy_delta_low accuracy_delta_high samples latency_ms_p50 latency_ms_p50_low "
+    "latency_ms_p50_high latency_ms_p90 latency_ms_p99 throughput_fps throughput_fps_low throughput_fps_high "
+    "speedup speedup_low speedup_high batch infer_requests streams threads execution_devices executed_precision "
+    "int8_time_share model_size_mb compile_ms first_inference_ms peak_rss_mb run_id"
+).split()
+
+
+def readme_commands() -> list[str]:
+    """Return the lines of the README's blocks of commands."""
+    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run the README's second command in a copy that borrows this checkout's environment."""
+    if not (ROOT / ".venv" / "run.stamp").exists():
+        pytest.skip("needs the environment that make sets up (.venv)")
+    folder = copy_workflow(tmp_path_factory.mktemp("clone"))
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy2(ROOT / name, folder / name)
+        # Older than the environment, as after a set-up: make then has nothing to install.
+        os.utime(folder / name, (0, 0))
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    assert "make report" in readme_commands()
+    done = subprocess.run(
+        ["make", "report"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(quickstart: tuple[Path, str]) -> pd.DataFrame:
+    return pd.read_csv(quickstart[0] / "results/quickstart/report/tables/results.csv")
+
+
+def test_every_cell_is_there(results: pd.DataFrame) -> None:
+    models = results["model"].nunique()
+    assert len(results) == models * 3 * 5 * 3
+    assert results.columns[: len(COLUMNS)].tolist() == COLUMNS
+    assert not results.duplicated(["model", "precision", "device", "scenario"]).any()
+    assert set(results["status"]) <= {"ok", "unavailable"}
+    assert (results.loc[results["device"] == "cpu", "status"] == "ok").all()
+    absent = results[results["status"] == "unavailable"]
+    assert absent["reason"].str.contains("is not on this host").all()
+    assert absent["latency_ms_p50"].isna().all() and absent["throughput_fps"].isna().all()
+
+
+def test_what_ran_is_what_the_label_says(results: pd.DataFrame) -> None:
+    ran = results[(results["status"] == "ok") & (results["device"] == "cpu")]
+    assert (ran.loc[ran["precision"] == "fp32", "executed_precision"] == "f32").all()
+    assert ran.loc[ran["precision"] == "int8", "executed_precision"].str.startswith("i8").all()
+    assert (ran["execution_devices"] == "CPU").all()
+    sizes = ran.groupby(["model", "precision"])["model_size_mb"].first().unstack()
+    assert (sizes["fp16"] < 0.6 * sizes["fp32"]).all() and (sizes["int8"] < 0.6 * sizes["fp32"]).all()
+
+
+def test_numbers_are_consistent(results: pd.DataFrame) -> None:
+    ran = results[results["status"] == "ok"]
+    for value in ("accuracy", "accuracy_delta", "latency_ms_p50", "throughput_fps", "speedup"):
+        assert (ran[f"{value}_low"] <= ran[value]).all() and (ran[value] <= ran[f"{value}_high"]).all()
+    assert ran["accuracy"].between(0.7, 1).all()
+    assert (ran["latency_ms_p50"] <= ran["latency_ms_p99"]).all()
+    single = ran[ran["scenario"] == "single_stream"]
+    # One image after the other: throughput is the inverse of the mean latency, at most that of the fastest half.
+    assert (single["throughput_fps"] * single["latency_ms_p50"] / 1000).between(0.2, 1.5).all()
+    reference = ran[ran["precision"] == "fp32"]
+    assert (reference["speedup"] == 1).all() and (reference["accuracy_delta"] == 0).all()
+
+
+def test_report_is_whole(quickstart: tuple[Path, str]) -> None:
+    report = quickstart[0] / "results/quickstart/report"
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="https?://', page)
+    for folder, suffixes in (("tables", {".csv", ".tex", ".md"}), ("figures", {".svg", ".pdf", ".png"})):
+        stems: dict[str, set[str]] = {}
+        for path in (report / folder).iterdir():
+            assert path.stat().st_size > 0
+            stems.setdefault(path.stem, set()).add(path.suffix)
+        assert stems and all(found == suffixes or name == "results" for name, found in stems.items()), stems
+
+
+def test_a_second_report_starts_at_once(quickstart: tuple[Path, str]) -> None:
+    done = subprocess.run(["make", "report"], cwd=quickstart[0], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_readme_names_what_exists() -> None:
+    commands = "\n".join(readme_commands())
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"^make (\w+)", commands, re.MULTILINE)) <= targets
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert (ROOT / link).exists(), link
+    assert "make test" in commands and "exec make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_environment_yml_is_in_step_with_the_lock() -> None:
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert "- -r requirements.lock" in text and "- --require-hashes" in text
+    version = re.search(r"python=(\d+)\.(\d+)", text)
+    assert version and (3, 11) <= (int(version[1]), int(version[2])) <= (3, 13)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_carry_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "://" not in text and "--index" not in text
+    pinned = re.findall(r"^\S+==\S+", text, re.MULTILINE)
+    assert len(pinned) > 50 and text.count("--hash=sha256:") >= len(pinned)

@@ -1,6 +1,0 @@
-"""The flow tests import their helper module by name."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))

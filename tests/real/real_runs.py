@@ -1,0 +1,32 @@
+"""Where the real models and images are, and how the real experiments are run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from workflow_runs import ROOT, copy_workflow, snakemake
+
+REAL = ROOT.parent / "shared" / "real"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the folder ../shared/real is not there")
+# Fewer and shorter launches than for a result: what is asserted is accuracy and what was executed.
+SHORT = (
+    "measurement.launches=2",
+    "measurement.max_launches=2",
+    "measurement.duration_s=0.5",
+    "measurement.warm_up_s=0.1",
+)
+
+
+def run_real(experiment: str, folder: Path, overrides: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Run a real experiment in a copy of the workflow and return its results."""
+    copy_workflow(folder)
+    conf = ROOT / "tests" / "real" / "conf"
+    done = snakemake(
+        folder, experiment=experiment, extra_conf=str(conf), mirror=str(REAL), overrides=(*SHORT, *overrides)
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    results = pd.read_csv(folder / f"results/{experiment}/report/tables/results.csv")
+    assert set(results["status"]) == {"ok"}, results[["model", "precision", "device", "reason"]].to_string()
+    return results

@@ -1,0 +1,45 @@
+"""Errors in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from ovlab.errors import nearest, one_line
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "expected"),
+    [
+        ("squeezenet", ["squeezenet1_1", "resnet"], "; did you mean 'squeezenet1_1'?"),
+        ("x", ["b", "a", "b"], "; valid: a, b"),
+        ("x", [], "; there are none"),
+    ],
+)
+def test_nearest(name: str, valid: list[str], expected: str) -> None:
+    assert nearest(name, valid) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/a"), "/data/a: no space left on device"),
+        (OSError(errno.EIO, "Input/output error"), "input/output error"),
+        (OSError("odd"), "OSError: odd"),
+        (MemoryError(), "out of memory"),
+        (KeyError("a"), "KeyError: 'a'"),
+        (ValueError(), "ValueError"),
+        (RuntimeError(), "RuntimeError"),
+        (RuntimeError("Exception from src/core/a.cpp:1:\n\nNot good:\n  at all\n"), "Not good: at all"),
+        (RuntimeError("Exception from src/core/a.cpp:1:"), "Exception from src/core/a.cpp:1:"),
+        (ValueError("a\nb"), "ValueError: a b"),
+    ],
+)
+def test_one_line(error: Exception, expected: str) -> None:
+    assert one_line(error) == expected
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(one_line(RuntimeError("x" * 10_000))) == 500

@@ -1,0 +1,174 @@
+"""One launch: samples that fit together, settings as read back, errors as results."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+from toy import BIAS, CLASSES, Lab, colour_image, colour_onnx, convert_settings, model_spec, source_record
+
+from ovlab.convert import convert
+from ovlab.errors import OvlabError
+from ovlab.measure.launch import launch, main
+from ovlab.measure.memory import peak_rss_mb
+from ovlab.measure.request import LaunchRequest
+from ovlab.measure.rounds import run_launch
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    path = tmp_path / "images.npy"
+    np.save(path, np.stack([colour_image(name, 0, 16, 16) for name in CLASSES]))
+    return path
+
+
+def request_of(lab: Lab, place: Path, **changes: Any) -> LaunchRequest:
+    plain: dict[str, Any] = {
+        "model": str(lab.folder / "model.xml"),
+        "device": "CPU",
+        "properties": {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1},
+        "members": ["CPU"],
+        "mode": "synchronous",
+        "batch": 1,
+        "infer_requests": None,
+        "images": str(place),
+        "warm_up_s": 0.005,
+        "duration_s": 0.02,
+        "samples": str(place.parent / "samples.npy"),
+        "inspect": True,
+    }
+    return LaunchRequest.model_validate(plain | changes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "infer_requests", "expected"), [("synchronous", None, 1), ("asynchronous", 3, 3), ("asynchronous", 1, 1)]
+)
+def test_samples_fit_together(lab: Lab, images: Path, mode: str, infer_requests: int | None, expected: int) -> None:
+    result = launch(request_of(lab, images, mode=mode, infer_requests=infer_requests))
+    start_s, latency_ms = np.load(images.parent / "samples.npy")
+    assert len(start_s) == len(latency_ms) == result["samples"] >= 2
+    assert start_s[0] == 0
+    assert (np.diff(start_s) >= 0).all()
+    assert (latency_ms > 0).all()
+    assert (start_s + latency_ms / 1e3).max() == pytest.approx(result["elapsed_s"], rel=1e-6)
+    assert result["throughput_fps"] == pytest.approx(result["samples"] / result["elapsed_s"])
+    assert result["infer_requests"] == expected
+    # Never more in flight than there are requests.
+    events = sorted([(t, 1) for t in start_s] + [(t, -1) for t in start_s + latency_ms / 1e3])
+    assert np.cumsum([step for _, step in events]).max() <= expected
+    for name in ("compile_ms", "first_inference_ms", "peak_rss_mb", "cpu_s"):
+        assert result[name] > 0, name
+    assert result["warm_up_samples"] >= 1
+    json.dumps(result, allow_nan=False)
+
+
+def test_what_was_executed_is_read_back(lab: Lab, images: Path) -> None:
+    result = launch(request_of(lab, images, warm_up_s=0.0))
+    assert result["shares"] == {"f32": 1.0}
+    assert result["settings"]["EXECUTION_DEVICES"] == ["CPU"]
+    assert result["settings"]["INFERENCE_PRECISION_HINT"] == "f32"
+    assert result["settings"]["PERFORMANCE_HINT"] == "LATENCY"
+    assert result["settings"]["INFERENCE_NUM_THREADS"] == 1
+    assert result["warm_up_samples"] == 0
+    assert "shares" not in launch(request_of(lab, images, inspect=False, warm_up_s=0.0))
+
+
+def test_a_batch_counts_its_images(lab: Lab, images: Path) -> None:
+    result = launch(request_of(lab, images, batch=3, warm_up_s=0.0))
+    assert result["throughput_fps"] == pytest.approx(3 * result["samples"] / result["elapsed_s"])
+
+
+def test_a_batch_that_the_model_cannot_take(lab: Lab, images: Path) -> None:
+    root = images.parent
+    ov.save_model(ov.convert_model(colour_onnx(root / "m.onnx", batch=2, bias=np.stack([BIAS, BIAS]))), root / "m.xml")
+    settings = convert_settings(model_spec(root / "m.xml", framework="ir"), lab.dataset)
+    convert(settings, source_record(root), lab.source, root / "ir")
+    assert launch(request_of(lab, images, model=str(root / "ir" / "model.xml"), batch=2))["samples"] >= 2
+    with pytest.raises(OvlabError, match=r"^batch: the model cannot take 3 \(.+\)$"):
+        launch(request_of(lab, images, model=str(root / "ir" / "model.xml"), batch=3))
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
+def test_a_timed_part_shorter_than_two_inferences(lab: Lab, images: Path, mode: str) -> None:
+    request = request_of(lab, images, mode=mode, infer_requests=1, duration_s=1e-9)
+    with pytest.raises(OvlabError, match=r"^duration_s: 1e-09 s is shorter than 2 inferences \(one takes .+ s\)$"):
+        launch(request)
+
+
+def run_main(request: LaunchRequest, folder: Path) -> dict[str, Any]:
+    (folder / "request.json").write_text(json.dumps(request.plain()), encoding="utf-8")
+    assert main([str(folder / "request.json"), str(folder / "result.json")]) == 0
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"model": "/nowhere/model.xml"}, "/nowhere/model.xml: missing; the variant's folder is incomplete"),
+        ({"images": "/nowhere/images.npy"}, "/nowhere/images.npy: no such file or directory"),
+        ({"device": "GPPU"}, "Device with"),
+        ({"properties": {"NO_SUCH_PROPERTY": 1}}, ""),
+    ],
+)
+def test_errors_become_results(lab: Lab, images: Path, changes: dict[str, Any], expected: str) -> None:
+    result = run_main(request_of(lab, images, **changes), images.parent)
+    assert set(result) == {"error"}
+    assert expected in result["error"]
+    assert result["error"]
+    assert "\n" not in result["error"]
+
+
+def test_a_launch_in_a_process_of_its_own(lab: Lab, images: Path) -> None:
+    folder = images.parent
+    (folder / "request.json").write_text(json.dumps(request_of(lab, images).plain()), encoding="utf-8")
+    result = run_launch(folder / "request.json", folder / "result.json", 60)
+    assert result["samples"] == np.load(folder / "samples.npy").shape[1]
+
+
+def test_an_error_in_a_launch_is_raised_here(lab: Lab, images: Path) -> None:
+    folder = images.parent
+    copy = shutil.copytree(lab.folder, folder / "ir")
+    (copy / "model.bin").unlink()
+    request = request_of(lab, images, model=str(copy / "model.xml"))
+    (folder / "request.json").write_text(json.dumps(request.plain()), encoding="utf-8")
+    with pytest.raises(OvlabError, match=r"model\.bin: missing"):
+        run_launch(folder / "request.json", folder / "result.json", 60)
+
+
+def fake_python(folder: Path, script: str) -> str:
+    """A program that stands for the Python that a launch runs in; its arguments are -m, module, request, result."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o700)
+    return str(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("echo first >&2; echo 'the last word' >&2; exit 3", "the launch crashed with exit code 3: the last word"),
+        ("kill -9 $$", "the launch crashed with exit code -9: no message"),
+        ("exit 0", "the launch crashed with exit code 0: no message"),
+        ("exec sleep 60", "the launch hung: not done after 0.2 s (measurement.timeout_s)"),
+    ],
+)
+def test_a_crash_or_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: str) -> None:
+    monkeypatch.setattr("sys.executable", fake_python(tmp_path, script))
+    with pytest.raises(OvlabError) as caught:
+        run_launch(tmp_path / "request.json", tmp_path / "result.json", 0.2 if "sleep" in script else 60)
+    assert str(caught.value) == expected
+
+
+def test_peak_memory_only_grows() -> None:
+    before = peak_rss_mb()
+    block = np.ones(30_000_000, np.uint8)
+    assert peak_rss_mb() >= before > 1
+    assert block.sum() == 30_000_000

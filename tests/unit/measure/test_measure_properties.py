@@ -1,0 +1,136 @@
+"""From YAML names to what a device is compiled with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ovlab.errors import OvlabError, UnavailableError
+from ovlab.measure import properties as module
+from ovlab.measure.properties import available, compile_properties, is_virtual, members_of, require_device
+from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
+
+F32 = PrecisionSpec.model_validate({"inference_precision": "f32"})
+HALF = PrecisionSpec.model_validate({"inference_precision": {"any": ["f32"], "GPU": ["f16"]}})
+
+
+class _Core:
+    """Stands for a host with the given devices."""
+
+    def __init__(self, *devices: str) -> None:
+        self.available_devices = list(devices)
+
+    def get_property(self, device: str, name: str) -> Any:
+        if name == "OPTIMIZATION_CAPABILITIES":
+            return ["FP32", "FP16"]
+        if device.split(".", maxsplit=1)[0] in {"CPU", "GPU", "NPU"}:
+            raise RuntimeError("Cannot load library libOpenCL.so.1")
+        raise RuntimeError(f'Device with "{device}" name is not registered in the OpenVINO Runtime')
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def make(*devices: str) -> None:
+        core = _Core(*devices)
+        monkeypatch.setattr(module, "core", lambda: core)
+        monkeypatch.setattr("ovlab.runtime.core", lambda: core)
+
+    return make
+
+
+def device(name: str, **data: Any) -> DeviceSpec:
+    return DeviceSpec.model_validate({"device": name} | data)
+
+
+def scenario(**data: Any) -> ScenarioSpec:
+    return ScenarioSpec.model_validate({"mode": "asynchronous"} | data)
+
+
+def test_virtual_devices() -> None:
+    assert all(map(is_virtual, ["AUTO", "AUTO:GPU,CPU", "MULTI:CPU", "HETERO:GPU,CPU", "BATCH:CPU(4)"]))
+    assert not any(map(is_virtual, ["CPU", "GPU.1", "NPU", "AUTOMATIC"]))
+
+
+def test_available(host: Any) -> None:
+    host("CPU", "GPU.0", "GPU.1")
+    assert [available(name) for name in ("CPU", "GPU", "GPU.1", "GPU.2", "NPU")] == [True, True, True, False, False]
+
+
+def test_members(host: Any) -> None:
+    host("CPU", "GPU")
+    assert members_of(device("GPU")) == ["GPU"]
+    assert members_of(device("AUTO")) == ["CPU", "GPU"]
+    assert members_of(device("MULTI:CPU", requires=["CPU"])) == ["CPU"]
+
+
+@pytest.mark.parametrize("data", [{"device": "CPU"}, {"device": "AUTO"}, {"device": "MULTI:CPU", "requires": ["CPU"]}])
+def test_devices_of_this_host(data: dict[str, Any]) -> None:
+    require_device(DeviceSpec.model_validate(data))
+
+
+def test_a_device_that_openvino_does_not_know() -> None:
+    with pytest.raises(OvlabError, match=r"^device: OpenVINO knows no device 'GPPU'$") as caught:
+        require_device(device("GPPU"))
+    assert not isinstance(caught.value, UnavailableError)
+
+
+@pytest.mark.parametrize(
+    ("spec", "missing"),
+    [
+        (device("GPU"), "GPU"),
+        (device("GPU.3"), "GPU.3"),
+        (device("MULTI:CPU,GPU", requires=["CPU", "GPU"]), "GPU"),
+        (device("AUTO", requires=["NPU"]), "NPU"),
+    ],
+)
+def test_an_absent_device_is_unavailable(host: Any, spec: DeviceSpec, missing: str) -> None:
+    host("CPU")
+    with pytest.raises(UnavailableError) as caught:
+        require_device(spec)
+    assert str(caught.value) == f"{missing} is not on this host (found: CPU)"
+
+
+def test_physical_device() -> None:
+    found = compile_properties(
+        device("CPU", properties={"A": 1}, member_properties={"CPU": {"C": 3}}),
+        scenario(performance_hint="LATENCY", streams=2, threads=1, properties={"B": 2}),
+        F32,
+    )
+    assert found == {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 2,
+        "INFERENCE_NUM_THREADS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "A": 1,
+        "B": 2,
+        "C": 3,
+    }
+
+
+def test_a_scenario_wins_over_its_device() -> None:
+    found = compile_properties(device("CPU", properties={"A": 1}), scenario(properties={"A": 2}), F32)
+    assert found == {"A": 2, "INFERENCE_PRECISION_HINT": "f32"}
+
+
+def test_virtual_device_passes_on_to_its_members(host: Any) -> None:
+    host("CPU", "GPU")
+    found = compile_properties(
+        device("MULTI:CPU,GPU", requires=["CPU", "GPU"], member_properties={"GPU": {"NUM_STREAMS": 4}}),
+        scenario(performance_hint="THROUGHPUT", streams="auto", threads=3),
+        HALF,
+    )
+    assert found == {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "DEVICE_PROPERTIES": {
+            "CPU": {"NUM_STREAMS": "AUTO", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3},
+            "GPU": {"NUM_STREAMS": 4, "INFERENCE_PRECISION_HINT": "f16"},
+        },
+    }
+
+
+def test_a_member_that_lacks_the_precision(host: Any) -> None:
+    host("CPU")
+    bf16 = PrecisionSpec.model_validate({"inference_precision": "bf16"})
+    with pytest.raises(UnavailableError, match=r"^CPU does not execute bf16"):
+        compile_properties(device("AUTO"), scenario(), bf16)

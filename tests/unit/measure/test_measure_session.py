@@ -1,0 +1,325 @@
+"""A session: interleaved rounds, honest rows, every sample kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy import Lab
+
+from ovlab.errors import OvlabError, UnavailableError
+from ovlab.files import read_json, sha256_of
+from ovlab.measure import Variant, benchmark, exclusive, rounds
+from ovlab.measure.request import LaunchRequest
+from ovlab.measure.rounds import Contender, paired, run_rounds
+from ovlab.records import Record, read_record, write_record
+from ovlab.specs import MeasurementSpec, SessionSettings
+
+
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real measurement on this machine must not be disturbed, nor waited for."""
+    monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
+
+
+class _Launches:
+    """Stands for the processes: notes what was asked for and answers at once.
+
+    `fps` gives the throughput by device property ``NAME``; `errors` the error by name, from a round on.
+    """
+
+    def __init__(self, **errors: tuple[int, str]) -> None:
+        self.asked: list[LaunchRequest] = []
+        self.errors = errors
+        self.fps = {"fp32": 100.0, "fp16": 100.0, "int8": 300.0}
+        self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
+        self._noise = np.random.default_rng(0)
+
+    def names(self) -> list[str]:
+        return [str(one.properties["NAME"]) for one in self.asked]
+
+    def __call__(self, request: Path, result: Path, timeout: float) -> dict[str, Any]:
+        one = LaunchRequest.model_validate(read_json(request))
+        self.asked.append(one)
+        name = str(one.properties["NAME"])
+        since, text = self.errors.get(name, (1000, ""))
+        if self.names().count(name) >= since:
+            raise OvlabError(text)
+        fps = self.fps[name] * (1 + 0.001 * self._noise.standard_normal())
+        np.save(one.samples, np.array([[0.0, 1 / fps, 2 / fps], [1e3 / fps] * 3]))
+        return {
+            "compile_ms": 10.0,
+            "first_inference_ms": 5.0,
+            "peak_rss_mb": 50.0,
+            "throughput_fps": fps,
+            "samples": 3,
+            "warm_up_samples": 1,
+            "cpu_s": 0.006,
+            "elapsed_s": 3 / fps,
+            "infer_requests": 1,
+            "settings": {"EXECUTION_DEVICES": ["CPU"]},
+            **({"shares": self.shares.get(name, {"f32": 1.0})} if one.inspect else {}),
+        }
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Launches]:
+    fake = _Launches()
+    monkeypatch.setattr(rounds, "run_launch", fake)
+    real = benchmark.__globals__["compile_properties"]
+
+    def named(device: Any, scenario: Any, precision: Any) -> dict[str, Any]:
+        return real(device, scenario, precision) | {"NAME": precision.description}
+
+    monkeypatch.setitem(benchmark.__globals__, "compile_properties", named)
+    yield fake
+
+
+FLOAT = {"inference_precision": "f32"}
+PRECISIONS = {
+    "fp32": FLOAT | {"description": "fp32"},
+    "fp16": FLOAT | {"description": "fp16"},
+    "int8": FLOAT | {"description": "int8", "quantization": {}},
+}
+PLAN = {"launches": 4, "max_launches": 4, "warm_up_s": 0.0, "duration_s": 0.02, "images": 3}
+
+
+def settings_of(lab: Lab, **changes: Any) -> SessionSettings:
+    return lab.session_settings(**({"precisions": PRECISIONS, "measurement": PLAN} | changes))
+
+
+def run(lab: Lab, settings: SessionSettings, folder: Path, **variants: Variant) -> Record:
+    every = dict.fromkeys(settings.precisions, Variant(lab.record, lab.folder)) | variants
+    return benchmark(settings, every, lab.source, folder)
+
+
+def rows_of(record: Record) -> dict[str, Any]:
+    rows: dict[str, Any] = record.data["rows"]
+    return rows
+
+
+def test_a_session_of_real_processes(lab: Lab, tmp_path: Path) -> None:
+    record = run(lab, lab.session_settings(), tmp_path)
+    assert (record.status, record.kind) == ("ok", "session")
+    samples = pd.read_parquet(tmp_path / "samples.parquet")
+    assert list(samples.columns) == ["precision", "round", "position", "start_s", "latency_ms"]
+    for name, row in rows_of(record).items():
+        own = samples[samples["precision"] == name]
+        assert row["status"] == "ok"
+        assert row["values"]["timed_inferences"]["value"] == len(own)
+        assert sorted(own["round"].unique()) == [1, 2]
+        assert row["values"]["latency_max"]["value"] == own["latency_ms"].max()
+        medians = own.groupby("round")["latency_ms"].median()
+        assert medians.min() <= row["values"]["latency_p50"]["value"] <= medians.max()
+        assert row["effective"]["executed_precision"] == "f32"
+        assert row["effective"]["INFERENCE_NUM_THREADS"] == 1
+    assert record.inputs["samples.parquet"] == sha256_of(tmp_path / "samples.parquet")
+    assert record.inputs["fp32/model.bin"] == lab.record.data["sha256"]["model.bin"]
+    write_record(tmp_path / "session.json", record)
+    assert read_record(tmp_path / "session.json", "session").data["rows"] == record.data["rows"]
+
+
+def test_every_sample_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    record = run(lab, settings_of(lab), tmp_path)
+    samples = pd.read_parquet(tmp_path / "samples.parquet")
+    assert samples.groupby(["precision", "round"]).size().to_dict() == {
+        (name, number): 3 for name in PRECISIONS for number in (1, 2, 3, 4)
+    }
+    assert {name: len(own) for name, own in record.data["launches"].items()} == dict.fromkeys(PRECISIONS, 4)
+    row = rows_of(record)["int8"]
+    assert row["values"]["launches"] == {"value": 4, "unit": "count", "low": None, "high": None}
+    assert row["values"]["cpu_time_per_image"]["value"] == pytest.approx(2.0)
+    assert row["values"]["throughput"]["value"] == pytest.approx(300, rel=0.01)
+    assert row["values"]["speedup"]["value"] == pytest.approx(3, rel=0.01)
+    assert row["values"]["speedup"]["low"] < 3.01
+    assert row["values"]["speedup"]["high"] > 2.99
+    assert rows_of(record)["fp32"]["values"]["speedup"]["value"] == pytest.approx(1)
+
+
+def test_rounds_are_interleaved_in_an_order_drawn_anew(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    settings = settings_of(lab, measurement=PLAN | {"launches": 8, "max_launches": 8})
+    record = run(lab, settings, tmp_path)
+    names = launches.names()
+    orders = [tuple(names[i : i + 3]) for i in range(0, 24, 3)]
+    assert all(sorted(order) == ["fp16", "fp32", "int8"] for order in orders)
+    assert len(set(orders)) > 1
+    for name, own in record.data["launches"].items():
+        assert [orders[one["round"] - 1][one["position"]] for one in own] == [name] * 8
+    first = launches.names()
+    launches.asked.clear()
+    run(lab, settings, tmp_path)
+    assert launches.names() == first  # same seed
+    launches.asked.clear()
+    run(lab, settings_of(lab, measurement=settings.measurement.plain(), seed=1), tmp_path)
+    assert launches.names() != first
+
+
+def test_only_the_first_launch_looks_inside(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    run(lab, settings_of(lab), tmp_path)
+    looked = [(name, one.inspect) for name, one in zip(launches.names(), launches.asked, strict=True)]
+    for name in PRECISIONS:
+        assert [inside for own, inside in looked if own == name] == [True, False, False, False]
+
+
+def test_a_crash_fails_that_row_alone(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.errors["int8"] = (3, "the launch crashed with exit code -9: no message")
+    record = run(lab, settings_of(lab), tmp_path)
+    rows = rows_of(record)
+    assert (rows["int8"]["status"], rows["int8"]["reason"]) == (
+        "failed",
+        "the launch crashed with exit code -9: no message",
+    )
+    assert [rows[name]["status"] for name in ("fp32", "fp16")] == ["ok", "ok"]
+    assert launches.names().count("int8") == 3  # taken out of the race
+    assert launches.names().count("fp32") == 4
+    assert record.status == "failed"
+    assert record.reason == "int8: the launch crashed with exit code -9: no message"
+    samples = pd.read_parquet(tmp_path / "samples.parquet")
+    assert sorted(samples[samples["precision"] == "int8"]["round"].unique()) == [1, 2]  # what there is stays
+
+
+def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
+    lab: Lab, launches: _Launches, tmp_path: Path
+) -> None:
+    launches.errors["fp32"] = (1, "boom")
+    rows = rows_of(run(lab, settings_of(lab), tmp_path))
+    assert rows["fp32"]["status"] == "failed"
+    assert rows["int8"]["status"] == "ok"
+    assert "speedup" not in rows["int8"]["values"]
+
+
+def test_all_crash(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.errors |= dict.fromkeys(PRECISIONS, (1, "boom"))
+    record = run(lab, settings_of(lab), tmp_path)
+    assert {row["status"] for row in rows_of(record).values()} == {"failed"}
+    assert len(launches.asked) == 3
+    assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 0
+
+
+@pytest.mark.parametrize(
+    ("shares", "complaint"),
+    [
+        ({"fp32": {"bf16": 1.0}}, "fp32: asked for f32, but bf16 was executed"),
+        ({"fp32": {"f32": 0.9, "bf16": 0.1}}, "fp32: asked for f32, but f32+bf16 was executed"),
+        ({"int8": {"f32": 1.0}}, "int8: asked for INT8, but f32 was executed"),
+        ({"int8": {"f32": 0.6, "i8": 0.4}}, ""),
+        ({"fp32": {}}, ""),
+    ],
+)
+def test_a_row_whose_label_is_not_what_was_executed(
+    lab: Lab, launches: _Launches, tmp_path: Path, shares: dict[str, dict[str, float]], complaint: str
+) -> None:
+    launches.shares |= shares
+    record = run(lab, settings_of(lab), tmp_path)
+    assert record.reason == complaint
+    assert record.status == ("failed" if complaint else "ok")
+    (name,) = shares
+    assert rows_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
+
+
+def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    device = {"device": "MULTI:CPU,GPU.9", "requires": ["CPU", "GPU.9"]}
+    record = run(lab, settings_of(lab, device=device), tmp_path)
+    assert record.status == "unavailable"
+    assert record.reason.startswith("GPU.9 is not on this host (found: CPU")
+    assert {row["status"] for row in rows_of(record).values()} == {"unavailable"}
+    assert launches.asked == []
+    assert list(pd.read_parquet(tmp_path / "samples.parquet").columns)[:2] == ["precision", "round"]
+
+
+def test_an_unavailable_precision_does_not_stop_the_others(
+    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = benchmark.__globals__["compile_properties"]
+
+    def refuse(device: Any, scenario: Any, precision: Any) -> dict[str, Any]:
+        if precision.description == "fp16":
+            raise UnavailableError("CPU does not execute bf16")
+        properties: dict[str, Any] = real(device, scenario, precision)
+        return properties
+
+    monkeypatch.setitem(benchmark.__globals__, "compile_properties", refuse)
+    record = run(lab, settings_of(lab), tmp_path)
+    rows = rows_of(record)
+    assert list(rows) == ["fp32", "fp16", "int8"]  # in the order of the settings
+    assert (rows["fp16"]["status"], rows["fp16"]["reason"]) == ("unavailable", "CPU does not execute bf16")
+    assert (rows["fp32"]["status"], rows["int8"]["status"], record.status) == ("ok", "ok", "ok")
+
+
+def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    failed = Record(kind="variant", settings={}, status="failed", reason="does not convert")
+    record = run(lab, settings_of(lab), tmp_path, int8=Variant(failed, tmp_path / "nothing"))
+    rows = rows_of(record)
+    assert (rows["int8"]["status"], rows["int8"]["reason"]) == ("failed", "variant: does not convert")
+    assert rows["fp32"]["status"] == "ok"
+
+
+def test_inputs_are_real_images_of_the_validation_split(
+    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def look(request: Path, result: Path, timeout: float) -> dict[str, Any]:
+        seen.append(np.load(read_json(request)["images"]))
+        return launches(request, result, timeout)
+
+    monkeypatch.setattr(rounds, "run_launch", look)
+    run(lab, settings_of(lab, measurement=PLAN | {"images": 4}), tmp_path)
+    assert seen[0].shape == (4, 16, 16, 3)
+    assert seen[0].dtype == np.uint8
+    means = seen[0].mean(axis=(1, 2)).round(-1)
+    assert len({tuple(one) for one in means}) == 4  # one of each colour: spread over the sorted split
+
+
+def contenders_of(folder: Path, **fps: list[float]) -> tuple[dict[str, Contender], dict[str, list[float]]]:
+    def request(name: str) -> Any:
+        def make(samples: Path, inspect: bool) -> LaunchRequest:
+            return LaunchRequest(
+                model=name,
+                device="CPU",
+                properties={},
+                members=(),
+                mode="synchronous",
+                batch=1,
+                infer_requests=None,
+                images="",
+                warm_up_s=0,
+                duration_s=1,
+                samples=str(samples),
+                inspect=inspect,
+            )
+
+        return make
+
+    return {name: Contender(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
+
+
+@pytest.mark.parametrize(
+    ("spread", "plan", "expected"),
+    [
+        (0.0, {"launches": 3, "max_launches": 20, "time_limit_s": 1000}, range(3, 6)),  # known at once
+        (0.3, {"launches": 3, "max_launches": 7, "time_limit_s": 1000}, [7]),  # never known: the most
+        (0.3, {"launches": 3, "max_launches": 20, "time_limit_s": 1e-9}, [3]),  # no time: the fewest
+    ],
+)
+def test_when_rounds_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: float, plan: dict[str, Any], expected: Any
+) -> None:
+    noise = np.random.default_rng(0).uniform(1 - spread, 1 + spread, (2, 20))
+    contenders, answers = contenders_of(tmp_path, a=list(100 * noise[0]), b=list(200 * noise[1]))
+
+    def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
+        asked = read_json(request)
+        np.save(asked["samples"], np.array([[0.0, 1.0], [1.0, 1.0]]))
+        return {"throughput_fps": answers[asked["model"]].pop(0)}
+
+    monkeypatch.setattr(rounds, "run_launch", answer)
+    run_rounds(contenders, "a", MeasurementSpec.model_validate(plan), 0, tmp_path)
+    assert len(contenders["a"].launches) == len(contenders["b"].launches)
+    assert len(contenders["a"].launches) in expected
+    first, second = paired(contenders["a"], contenders["b"])
+    assert len(first) == len(second) == len(contenders["a"].launches)

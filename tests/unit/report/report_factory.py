@@ -1,0 +1,190 @@
+"""Synthetic experiments: settings and records as the steps leave them, of any size and with anything missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovlab.records import Quantity, Record
+from ovlab.report import Records
+from ovlab.specs import ReportSettings
+
+ENVIRONMENT = {
+    "cpu": {"model": "Test CPU", "architecture": "x86_64", "usable_cores": 2, "flags": ["avx2", "fma"]},
+    "memory_gb": 8.0,
+    "os": "Linux-test",
+    "python": "3.11.7",
+    "packages": {"openvino": "2026.4.1", "nncf": "3.4.0"},
+    "git_commit": "0" * 40,
+}
+SHA = "ab" * 32
+WEIGHTS = {"fp16": "f16"}
+TYPES = {"fp16": ["f16", "f32"], "bf16": ["bf16"]}
+EXECUTED = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "i8", "int8_accuracy": "i8+f32"}
+FACTORS = {"fp32": 1.0, "fp16": 1.0, "bf16": 1.7, "int8": 2.31, "int8_accuracy": 1.9}
+
+
+@dataclass
+class Recipe:
+    """What to make up. `speedups`, `deltas`: (value, low, high) by precision; `failed`, `absent`: reason by device."""
+
+    models: list[str] = field(default_factory=lambda: ["net"])
+    precisions: list[str] = field(default_factory=lambda: ["fp32", "fp16", "int8"])
+    devices: list[str] = field(default_factory=lambda: ["cpu"])
+    scenarios: list[str] = field(default_factory=lambda: ["single_stream", "offline"])
+    launches: int = 5
+    latency_ms: float = 4.2
+    width: float = 0.02
+    samples: int = 60
+    speedups: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
+    deltas: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    title: str = "A test"
+
+
+Maker = Callable[[Recipe], tuple[ReportSettings, Records]]
+
+
+def make_settings(recipe: Recipe) -> ReportSettings:
+    file = {"url": ["https://example.org/net.onnx"], "sha256": SHA, "size": 5_000_000}
+    model = {"framework": "onnx", "files": [file], "licence": "MIT", "task": "classification", "dataset": "data"}
+    data = {
+        "description": "Some images.",
+        "files": [{"url": ["https://example.org/data.zip"], "sha256": SHA}],
+        "licence": "CC-BY-4.0",
+        "homepage": "https://example.org/data",
+        "task": "classification",
+        "format": "class_folders",
+        "splits": {"validation": {"images": "validation"}},
+    }
+    precisions = {
+        name: {
+            "weights": WEIGHTS.get(name, "f32"),
+            "inference_precision": TYPES.get(name, ["f32"]),
+            "quantization": {} if name.startswith("int8") else None,
+        }
+        for name in recipe.precisions
+    }
+    axes = {axis: getattr(recipe, axis) for axis in ("models", "precisions", "devices", "scenarios")}
+    return ReportSettings.model_validate(
+        {
+            "name": "test",
+            "experiment": {"title": recipe.title, "description": "Made up."} | axes,
+            "reference": "fp32",
+            "measurement": {"launches": recipe.launches, "max_launches": recipe.launches},
+            "validation": {},
+            "seed": 0,
+            "models": dict.fromkeys(recipe.models, model),
+            "datasets": {"data": data},
+            "precisions": precisions,
+            "devices": {name: {"device": name.upper()} for name in recipe.devices},
+            "scenarios": {name: {"mode": "synchronous"} for name in recipe.scenarios},
+        }
+    )
+
+
+def make_records(recipe: Recipe, folder: Path) -> Records:
+    settings = make_settings(recipe)
+    source = record("source", settings.models[recipe.models[0]].source().plain())
+    source.data = {"files": [{"name": "net.onnx", "sha256": SHA, "origin": "url"}]}
+    variants, accuracies, sessions, folders = [], [], [], []
+    for number, model in enumerate(recipe.models):
+        for precision in recipe.precisions:
+            variants.append(variant(model, precision))
+            accuracies.append(accuracy(recipe, model, precision, 0.61 + 0.05 * number))
+        for device in recipe.devices:
+            for scenario in recipe.scenarios:
+                place = folder / str(number) / str(recipe.devices.index(device)) / scenario
+                sessions.append(session(recipe, model, device, scenario, place))
+                folders.append(place)
+    return Records.of([source], variants, accuracies, sessions, folders)
+
+
+def record(kind: Any, settings: dict[str, Any], **others: Any) -> Record:
+    return Record(
+        kind, settings, environment=ENVIRONMENT, run_id="0123456789ab", created="2026-01-02T03:04:05+00:00", **others
+    )
+
+
+def variant(model: str, precision: str) -> Record:
+    size = {"fp32": 5.0, "bf16": 5.0, "fp16": 2.5}.get(precision, 1.25)
+    values = {"model_size": Quantity(size, "MB"), "parity_absolute": Quantity(1.2e-5, "output units")}
+    return record("variant", {"model_name": model, "precision_name": precision}, values=values)
+
+
+def accuracy(recipe: Recipe, model: str, precision: str, value: float) -> Record:
+    delta = recipe.deltas.get(precision, (-0.004, -0.012, 0.004))
+    values = {
+        "accuracy": Quantity(value + delta[0], "fraction", value - 0.03, value + 0.03),
+        "accuracy_delta": Quantity(delta[0], "fraction", delta[1], delta[2]),
+        "samples": Quantity(1000, "count"),
+    }
+    data = {"metric": "top-1", "skipped": ["broken_1.jpg"]}
+    return record("accuracy", {"model_name": model, "precision_name": precision}, values=values, data=data)
+
+
+def session(recipe: Recipe, model: str, device: str, scenario: str, folder: Path) -> Record:
+    settings = {"model_name": model, "device_name": device, "scenario_name": scenario}
+    for reasons, status in ((recipe.absent, "unavailable"), (recipe.failed, "failed")):
+        if device in reasons:
+            outcome = {"status": status, "reason": reasons[device], "values": None, "effective": None}
+            rows = dict.fromkeys(recipe.precisions, outcome)
+            return record("session", settings, status=status, reason=reasons[device], data={"rows": rows})
+    rows = {name: row(recipe, name, device) for name in recipe.precisions}
+    folder.mkdir(parents=True, exist_ok=True)
+    samples(recipe).to_parquet(folder / "samples.parquet", index=False)
+    return record("session", settings, data={"rows": rows})
+
+
+def row(recipe: Recipe, precision: str, device: str) -> dict[str, Any]:
+    factor = FACTORS.get(precision, 1.2)
+
+    def quantity(value: float, unit: str) -> dict[str, Any]:
+        known = recipe.launches > 1
+        low, high = (value * (1 - recipe.width), value * (1 + recipe.width)) if known else (None, None)
+        return vars(Quantity(value, unit, low, high))
+
+    speedup = recipe.speedups.get(precision, (factor, factor * 0.98, factor * 1.02))
+    if recipe.launches == 1:
+        speedup = (speedup[0], None, None)
+    latency = recipe.latency_ms / factor
+    values = {f"latency_p{q}": quantity(latency * scale, "ms") for q, scale in ((50, 1), (90, 1.1), (99, 1.4))}
+    values |= {
+        "throughput": quantity(1e3 / latency, "1/s"),
+        "speedup": vars(Quantity(speedup[0], "ratio", speedup[1], speedup[2])),
+        "peak_rss": quantity(123.4, "MB"),
+        "launches": vars(Quantity(recipe.launches, "count")),
+        "timed_inferences": vars(Quantity(recipe.launches * recipe.samples, "count")),
+        "spread_between_launches": vars(Quantity(0.012, "fraction")),
+        "spread_within_launches": vars(Quantity(0.05, "fraction")),
+    }
+    executed = EXECUTED.get(precision, "f32")
+    shares = {"i8": 0.87, "f32": 0.13} if executed == "i8+f32" else {executed: 1.0}
+    effective = {
+        "EXECUTION_DEVICES": ["CPU"],
+        "INFERENCE_PRECISION_HINT": executed,
+        "NUM_STREAMS": 1,
+        "members": {},
+        "executed_shares": shares,
+        "executed_precision": executed,
+    }
+    return {"status": "ok", "reason": "", "values": values, "effective": effective}
+
+
+def samples(recipe: Recipe) -> pd.DataFrame:
+    generator = np.random.default_rng(1)
+    parts = []
+    for name in recipe.precisions:
+        for number in range(1, recipe.launches + 1):
+            centre = recipe.latency_ms / FACTORS.get(name, 1.2) * generator.lognormal(0, 0.02)
+            latency = centre * (1 + generator.gamma(1.5, 0.03, recipe.samples))
+            parts.append(pd.DataFrame({"precision": name, "round": number, "position": 0, "latency_ms": latency}))
+    frame = pd.concat(parts, ignore_index=True)
+    frame["start_s"] = 0.0
+    return frame

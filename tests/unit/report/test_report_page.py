@@ -1,0 +1,159 @@
+"""The whole report: every file, self-contained, escaped, and readable where much is missing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from report_factory import Maker, Recipe
+
+from ovlab.errors import OvlabError
+from ovlab.report import report
+
+TABLES = ("headline", "speedup", "accuracy", "unavailable", "environment")
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, and checks that elements nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.loaded += [value or "" for name, value in attrs if name in {"src", "href", "xlink:href", "action"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def write(make: Maker, recipe: Recipe, folder: Path) -> str:
+    settings, records = make(recipe)
+    report(settings, records, folder / "index.html")
+    return (folder / "index.html").read_text()
+
+
+def test_all_files_are_there(make: Maker, tmp_path: Path) -> None:
+    write(make, Recipe(), tmp_path / "report")
+    found = {str(path.relative_to(tmp_path / "report")) for path in (tmp_path / "report").rglob("*.*")}
+    figures = {
+        f"figures/{n}.{s}" for n in ("speedup", "accuracy_latency", "latency_net") for s in ("svg", "pdf", "png")
+    }
+    tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md")}
+    assert found == {"index.html", "tables/results.csv"} | figures | tables
+
+
+def test_the_page_needs_no_other_file(make: Maker, tmp_path: Path) -> None:
+    text = write(make, Recipe(), tmp_path)
+    page = Page(text)
+    assert not [address for address in page.loaded if not address.startswith("#")]
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert page.tags.count("svg") == 3
+
+
+def test_elements_nest_and_ids_are_unique(make: Maker, tmp_path: Path) -> None:
+    page = Page(write(make, Recipe(models=["a", "b"]), tmp_path))
+    assert page.open == []
+    assert len(set(page.ids)) == len(page.ids)
+    assert {address[1:] for address in page.loaded} <= set(page.ids)
+
+
+def test_markup_in_names_and_reasons_is_text(make: Maker, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>&{{ 7 * 7 }}"
+    recipe = Recipe(title=evil, models=["<i>net</i>$_1"], devices=["cpu", "gpu"], failed={"gpu": evil})
+    text = write(make, recipe, tmp_path)
+    assert "<img" not in text
+    assert "<i>" not in text
+    assert "{{ 7 * 7 }}" in text
+    assert "&lt;i&gt;net&lt;/i&gt;$_1" in text
+
+
+def test_the_page_says_what_was_measured(make: Maker, tmp_path: Path) -> None:
+    text = write(make, Recipe(devices=["cpu", "gpu"], absent={"gpu": "GPU is not here"}), tmp_path)
+    for part in (
+        "12 cells: 6 ok, 6 unavailable, 0 failed",
+        "2026-01-02",
+        "Test CPU · 2 cores · Linux-test · OpenVINO 2026.4.1 · NNCF 3.4.0",
+        "GPU is not here",
+        "5 launches a cell, 30 in all, with 1800 timed inferences",
+        "ab" * 32,
+        "1: broken_1.jpg",
+        "1.20×10⁻⁵",
+        "INFERENCE_PRECISION_HINT",
+        "max_launches: 5",
+    ):
+        assert part in text
+
+
+def test_an_empty_experiment_has_a_page_and_no_figure(make: Maker, tmp_path: Path) -> None:
+    text = write(make, Recipe(absent={"cpu": "no CPU"}), tmp_path)
+    assert "No cell was measured" in text
+    assert "no CPU" in text
+    assert "<figure" not in text
+    assert not (tmp_path / "figures").exists()
+    assert (tmp_path / "tables" / "headline.csv").exists()
+
+
+def test_missing_records_are_failures_not_errors(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe())
+    records.sessions.clear()
+    records.variants.clear()
+    report(settings, records, tmp_path / "index.html")
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv")
+    assert set(frame["status"]) == {"failed"}
+    assert "its record is missing" in (tmp_path / "index.html").read_text()
+
+
+def test_without_samples_there_is_no_distribution(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe())
+    records.folders.clear()
+    report(settings, records, tmp_path / "index.html")
+    assert not list((tmp_path / "figures").glob("latency_*"))
+    assert (tmp_path / "figures" / "speedup.svg").exists()
+
+
+def test_broken_samples_are_named(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe())
+    path = next(iter(records.folders.values())) / "samples.parquet"
+    path.write_bytes(b"not parquet")
+    with pytest.raises(OvlabError, match=r"samples\.parquet: cannot be read"):
+        report(settings, records, tmp_path / "index.html")
+
+
+def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe())
+    for name in ("first", "second"):
+        report(settings, records, tmp_path / name / "index.html")
+    first, second = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.*") if path.is_file()}
+        for name in ("first", "second")
+    )
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_figures_of_an_earlier_report_go_and_other_files_stay(make: Maker, tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    for name in ("latency_gone.svg", "mine.svg"):
+        (tmp_path / "figures" / name).write_text("")
+    write(make, Recipe(), tmp_path)
+    assert not (tmp_path / "figures" / "latency_gone.svg").exists()
+    assert (tmp_path / "figures" / "mine.svg").exists()

@@ -1,0 +1,109 @@
+"""Tables: raw in CSV, safe in LaTeX and Markdown, with units in the headers."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from report_factory import Maker, Recipe
+
+from ovlab.report import make_tables, results_frame
+from ovlab.report.page import shown_table
+from ovlab.report.tables import Table, condensed, to_latex, to_markdown
+
+HOSTILE = Recipe(models=["net_1%$#", "a&b|c"], devices=["cpu", "gpu_0"], failed={"gpu_0": r"it \broke{ & 100 % | <b>"})
+NAMES = ("headline", "speedup", "accuracy", "unavailable", "environment", "spread", "variants")
+
+
+def tables(make: Maker, recipe: Recipe) -> dict[str, Table]:
+    settings, records = make(recipe)
+    return make_tables(settings, records, results_frame(settings, records))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_is_balanced_and_has_as_many_entries_as_columns(make: Maker, name: str) -> None:
+    text = to_latex(tables(make, HOSTILE)[name])
+    plain = re.sub(r"\\[\\%&$#_{}]", lambda match: r"\\" if match.group() == r"\\" else "", text)
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0
+    begins, ends = (re.findall(rf"\\{word}\{{(\w+)\}}", text) for word in ("begin", "end"))
+    assert begins == ends[::-1] == ["table", "tabular"]
+    columns = re.search(r"begin\{tabular\}\{@\{\}(.*)@\{\}\}", text)
+    assert columns is not None
+    count = len(re.sub(r"p\{[^}]*\}", "p", columns.group(1)))
+    body = plain[plain.index("toprule") : plain.index("bottomrule")]
+    rows = [line for line in body.splitlines() if line.rstrip("*").endswith(r"\\") and "multicolumn" not in line]
+    assert rows
+    assert {line.count("&") for line in rows} == {count - 1}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_has_caption_and_label_and_needs_booktabs_alone(make: Maker, name: str) -> None:
+    text = to_latex(tables(make, HOSTILE)[name])
+    assert rf"\label{{tab:{name}}}" in text
+    assert r"\caption{" in text
+    known = {"begin", "end", "centering", "caption", "label", "scriptsize", "tiny", "setlength", "tabcolsep", "times"}
+    known |= {"toprule", "midrule", "bottomrule", "addlinespace", "multicolumn", "textbf", "linewidth", "usepackage"}
+    known |= {"textbackslash", "textless", "textgreater", "textbar", "textasciitilde", "textasciicircum"}
+    assert set(re.findall(r"\\([A-Za-z]+)", text)) <= known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markdown_rows_have_as_many_cells_as_columns(make: Maker, name: str) -> None:
+    table = tables(make, HOSTILE)[name]
+    lines = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
+    assert len(lines) == len(table.rows) + 2
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(table.columns) + 1}
+
+
+def test_units_are_in_the_headers(make: Maker) -> None:
+    made = tables(make, Recipe())["headline"]
+    latex, markdown = to_latex(made), to_markdown(made)
+    for unit in ("ms", "images/s", "points", "MB"):
+        assert f"({unit})" in latex
+        assert f"({unit})" in markdown
+    counts = {"launches", "timed_inferences"}
+    assert all(column.unit for column in made.columns if column.numeric and column.key not in counts)
+
+
+def test_csv_is_raw(make: Maker) -> None:
+    settings, records = make(Recipe(latency_ms=4.123456789))
+    frame = results_frame(settings, records)
+    raw = make_tables(settings, records, frame)["headline"].raw()
+    assert raw["latency_ms_p50"].max() == 4.123456789
+    merged = raw.merge(frame, on=["model", "device", "scenario", "precision"], suffixes=("", "_frame"))
+    for column in ("speedup", "speedup_low", "accuracy", "accuracy_delta_high", "throughput_fps"):
+        pd.testing.assert_series_equal(merged[column], merged[f"{column}_frame"].astype(float), check_names=False)
+
+
+def test_accuracy_has_one_row_a_variant(make: Maker) -> None:
+    made = tables(make, Recipe(models=["a", "b"], devices=["cpu", "gpu"]))["accuracy"]
+    assert len(made.rows) == 6
+
+
+def test_unmeasured_cells_are_gathered_by_reason(make: Maker) -> None:
+    recipe = Recipe(devices=["gpu", "npu"], absent={"gpu": "no GPU", "npu": "no NPU"})
+    made = tables(make, recipe)["unavailable"]
+    assert len(made.raw()) == 12
+    assert condensed(made).rows == [
+        ["unavailable", f"no {name.upper()}", "net", name, "single_stream, offline", "fp32, fp16, int8"]
+        for name in ("gpu", "npu")
+    ]
+
+
+def test_rows_of_a_group_are_together(make: Maker) -> None:
+    made = tables(make, Recipe(models=["a", "b"], devices=["cpu", "gpu"]))["headline"]
+    groups = [names for names, _ in made.groups()]
+    assert len(set(groups)) == len(groups) == 8
+    assert all(first != second for first, second in pairwise(groups))
+
+
+def test_decimal_points_come_under_each_other(make: Maker) -> None:
+    shown = shown_table(tables(make, Recipe(speedups={"int8": (12.3456, 12.3, 12.4)}))["headline"])
+    column = [one.key for one in shown.columns].index("speedup")
+    cells = [row[column] for group in shown.groups for row in group.rows]
+    behind = {len((cell.text + cell.pad).partition(".")[2]) for cell in cells}
+    assert len(behind) == 1
+    assert len({cell.pad for cell in cells}) > 1

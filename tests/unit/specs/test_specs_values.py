@@ -1,0 +1,130 @@
+"""What the specs give back: JSON round trips, addresses, names, cells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from toy import Lab, convert_settings, folders_spec, list_spec
+
+from ovlab.specs import (
+    CalibrateSettings,
+    Cell,
+    DeviceSpec,
+    ExperimentSpec,
+    FileSpec,
+    MeasurementSpec,
+    PrecisionSpec,
+    QuantizationSpec,
+    ResizeSpec,
+    SourceSpec,
+    Spec,
+    SplitSpec,
+)
+
+SHA = "0" * 64
+COMMIT = "1" * 40
+
+
+def file_of(**data: Any) -> FileSpec:
+    return FileSpec.model_validate({"sha256": SHA} | data)
+
+
+def test_settings_survive_json(lab: Lab) -> None:
+    quantization = QuantizationSpec(subset="25%", preset="mixed")
+    settings: list[Spec] = [
+        convert_settings(lab.model, lab.dataset),
+        lab.validate_settings(),
+        lab.session_settings(device={"device": "MULTI:CPU", "properties": {"A": 1, "B": True, "C": "1", "D": 0.5}}),
+        CalibrateSettings(
+            model_name="a",
+            precision_name="int8",
+            dataset_name="b",
+            dataset=list_spec(class_names=["a", "b"]),
+            resize=ResizeSpec(),
+            quantization=quantization,
+            seed=1,
+        ),
+        SourceSpec(files=(file_of(url=["http://a/x", "http://b/x"]),)),
+        MeasurementSpec(),
+    ]
+    for one in settings:
+        again = type(one).from_json(json.dumps(one.plain(), allow_nan=False))
+        assert again == one
+        assert again.plain() == one.plain()
+
+
+def test_properties_keep_their_type() -> None:
+    device = DeviceSpec(device="CPU", properties={"A": 1, "B": True, "C": "1", "D": 0.5})
+    again = DeviceSpec.from_json(json.dumps(device.plain()))
+    assert [type(value) for value in again.properties.values()] == [int, bool, str, float]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "addresses"),
+    [
+        ({"url": "https://host/a%20b.zip?x=1#y"}, "a b.zip", ("https://host/a%20b.zip?x=1#y",)),
+        ({"url": ["http://a/x", "http://b/y"]}, "x", ("http://a/x", "http://b/y")),
+        ({"url": "http://a/x", "name": "z"}, "z", ("http://a/x",)),
+        (
+            {"huggingface": {"repository": "o/r", "file": "onnx/m.onnx", "revision": COMMIT}},
+            "m.onnx",
+            (f"https://huggingface.co/o/r/resolve/{COMMIT}/onnx/m.onnx",),
+        ),
+        ({"embedded": "models/d.onnx"}, "d.onnx", ()),
+        ({"path": "C:\\data\\d.onnx"}, "d.onnx", ()),
+        ({"by_hand": "ask", "name": "n"}, "n", ()),
+    ],
+)
+def test_file_names_and_addresses(data: dict[str, Any], name: str, addresses: tuple[str, ...]) -> None:
+    file = file_of(**data)
+    assert file.file_name == name
+    assert file.addresses == addresses
+
+
+def test_precisions_for_a_device() -> None:
+    precision = PrecisionSpec.model_validate({"inference_precision": {"any": ["f32"], "GPU": ["f16", "f32"]}})
+    assert precision.precisions_for("GPU.1") == ("f16", "f32")
+    assert precision.precisions_for("CPU") == ("f32",)
+    short = PrecisionSpec.model_validate({"inference_precision": "bf16"})
+    assert short.precisions_for("CPU") == ("bf16",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        ({"images": "a"}, {"images": "a"}, True),
+        ({"images": "a"}, {"images": "b"}, False),
+        ({"images": "a", "list": "x"}, {"images": "a", "list": "y"}, False),
+        ({"images": "a", "portion": [0, 0.5]}, {"images": "a", "portion": [0.5, 1]}, False),
+        ({"images": "a", "portion": [0, 0.6]}, {"images": "a", "portion": [0.5, 1]}, True),
+    ],
+)
+def test_splits_overlap(first: dict[str, Any], second: dict[str, Any], overlap: bool) -> None:
+    one, other = SplitSpec.model_validate(first), SplitSpec.model_validate(second)
+    assert one.overlaps(other) is overlap
+    assert other.overlaps(one) is overlap
+
+
+def test_a_dataset_without_its_source_says_what_readers_depend_on() -> None:
+    spec = folders_spec(files=[{"path": "x"}], description="d")
+    assert set(spec.without_source()) == {"task", "format", "splits", "class_names", "on_corrupt"}
+    assert spec.source().files == spec.files
+
+
+def test_cells_are_crossed_in_order_minus_exclusions() -> None:
+    experiment = ExperimentSpec.model_validate(
+        {
+            "models": ["m", "n"],
+            "precisions": ["fp32", "int8"],
+            "devices": ["cpu"],
+            "scenarios": ["offline"],
+            "exclude": [{"model": "n", "precision": "int*"}],
+        }
+    )
+    assert experiment.cells() == [
+        Cell("m", "fp32", "cpu", "offline"),
+        Cell("m", "int8", "cpu", "offline"),
+        Cell("n", "fp32", "cpu", "offline"),
+    ]
