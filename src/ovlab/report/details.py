@@ -126,9 +126,9 @@ def method(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:
     if made := _made(settings, ok):
         paragraphs.append(made)
     paragraphs.append(
-        "Each launch gives one number (its median latency, its 90th and 99th percentile, its throughput); the value "
-        "shown is Huber’s M-estimate of their logarithms, and intervals come from launches, never from iterations "
-        "inside one (Kalibera and Jones, ISMM 2013). A speed-up is the ratio of the throughputs in the same round. "
+        "Each launch gives one number (its median latency, its throughput); the value shown is Huber’s M-estimate of "
+        "their logarithms, and intervals come from launches, never from iterations inside one (Kalibera and Jones, "
+        "ISMM 2013). The percentiles p90 and p99 are those of all samples together. A speed-up is the ratio of the throughputs in the same round. "
         "Compile time and peak memory are estimated alike. Accuracy: Wilson’s interval (1927); difference in "
         "accuracy: Tango’s interval for paired proportions (1998), over the same images. A difference is called one "
         "only if its 95 % interval leaves out “none”."
