@@ -20,6 +20,7 @@ PRECISIONS = {
     "bf16": "bf16",
 }
 SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
+NOT_EXECUTED = {"Input", "Output", "Const", "Parameter", "Result", "Reorder"}
 PURE = 0.99
 
 
@@ -114,16 +115,9 @@ def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, fl
         Precision (``f32``, ``bf16``, ``f16``, ``i8``) to its share of the multiply-accumulates; empty where the
         device gives no runtime model or the model has none to count.
     """
-    try:
-        nodes = compiled.get_runtime_model().get_ordered_ops()
-    except RuntimeError:
-        return {}
     work = {op.get_friendly_name(): multiply_accumulates(op) for op in model.get_ordered_ops()}
     counts: dict[str, int] = {}
-    for node in nodes:
-        info = node.get_rt_info()
-        if "runtimePrecision" not in info or "originalLayersNames" not in info:
-            continue
+    for info in _executed_nodes(compiled):
         names = str(info["originalLayersNames"].astype(str)).split(",")
         macs = sum(work.get(name, 0) for name in names)
         if macs:
@@ -131,6 +125,44 @@ def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, fl
             counts[precision] = counts.get(precision, 0) + macs
     total = sum(counts.values())
     return {precision: macs / total for precision, macs in sorted(counts.items(), key=lambda item: -item[1])}
+
+
+def executed_layers(compiled: ov.CompiledModel) -> dict[str, dict[str, int]]:
+    """Count the executed layers of a compiled model by precision and type.
+
+    Parameters
+    ----------
+    compiled : openvino.CompiledModel
+        On any device; one without a runtime model gives an empty result.
+
+    Returns
+    -------
+    dict of dict
+        Precision to type (``Convolution``, ``Pooling``) to number of nodes of the runtime model that execute an
+        operation of the original model; fused operations count as the one node that they became.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for info in _executed_nodes(compiled):
+        kind = str(info["layerType"].astype(str)) if "layerType" in info else "unknown"
+        if kind in NOT_EXECUTED:
+            continue
+        types = counts.setdefault(_executed_precision(info), {})
+        types[kind] = types.get(kind, 0) + 1
+    return {precision: dict(sorted(types.items())) for precision, types in sorted(counts.items())}
+
+
+def _executed_nodes(compiled: ov.CompiledModel) -> list[Any]:
+    """Return the runtime information of the nodes that stand for an original operation."""
+    try:
+        nodes = compiled.get_runtime_model().get_ordered_ops()
+    except RuntimeError:
+        return []
+    infos = (node.get_rt_info() for node in nodes)
+    return [
+        info
+        for info in infos
+        if "runtimePrecision" in info and "originalLayersNames" in info and str(info["originalLayersNames"].astype(str))
+    ]
 
 
 def _executed_precision(info: Any) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json
-from ovlab.measure.inspection import effective_settings, executed_shares
+from ovlab.measure.inspection import effective_settings, executed_layers, executed_shares
 from ovlab.measure.memory import peak_rss_mb
 from ovlab.measure.request import LaunchRequest
 from ovlab.runtime import core, read_ir, set_batch
@@ -45,7 +45,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
         ``compile_ms``, ``first_inference_ms``, ``peak_rss_mb``, ``throughput_fps``, ``samples`` (count),
         ``warm_up_samples``, ``cpu_s`` (processor time of this process in the timed part), ``elapsed_s``,
         ``infer_requests``, ``settings`` (as read back); with ``inspect`` also ``shares`` (of multiply-accumulates
-        by executed precision).
+        by executed precision) and ``layers`` (their number by executed precision and type).
 
     Raises
     ------
@@ -94,6 +94,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     }
     if request.inspect:
         result["shares"] = executed_shares(model, compiled)
+        result["layers"] = executed_layers(compiled)
     return result
 
 

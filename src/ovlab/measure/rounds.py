@@ -18,7 +18,7 @@ from ovlab.errors import OvlabError
 from ovlab.files import read_json, write_json
 from ovlab.measure.request import LaunchRequest
 from ovlab.specs import MeasurementSpec
-from ovlab.stats.launches import ratio_interval
+from ovlab.stats.launches import settled
 
 log = logging.getLogger("ovlab.measure")
 
@@ -156,8 +156,7 @@ def _known_well(contenders: Mapping[str, Contender], reference: str, width: floa
     for name, contender in contenders.items():
         if name == reference or contender.error:
             continue
-        ratio = ratio_interval(*paired(contender, base))
-        if not ratio.relative_half_width <= width:  # NaN, for too few rounds, is not well known
+        if not settled(*paired(contender, base), width):
             return False
     return True
 

@@ -133,7 +133,11 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
     first = contender.launches[0].result
     label = precision_label(first["shares"])
     complaint = _label_complaint(settings.precisions[name], label, settings, first)
-    effective = first["settings"] | {"executed_shares": first["shares"], "executed_precision": label}
+    effective = first["settings"] | {
+        "executed_shares": first["shares"],
+        "executed_layers": first["layers"],
+        "executed_precision": label,
+    }
     values = _values(settings, contender)
     if reference is not None and not reference.error:
         values["speedup"] = Quantity.of(ratio_interval(*paired(contender, reference)), "ratio")
@@ -203,7 +207,7 @@ def _record(
     launches = {
         name: [
             {"round": one.round, "position": one.position}
-            | {key: value for key, value in one.result.items() if key not in {"settings", "shares"}}
+            | {key: value for key, value in one.result.items() if key not in {"settings", "shares", "layers"}}
             for one in contender.launches
         ]
         for name, contender in contenders.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ovlab.files import write_atomically, write_text
+from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
 from ovlab.report.page import render_page, status_line
@@ -53,7 +54,7 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
     frame = results_frame(settings, records)
     write_atomically(page.parent / "tables" / "results.csv", lambda path: frame.to_csv(path, index=False))
     tables = make_tables(settings, records, frame)
-    for name in ("headline", "speedup", "accuracy", "environment"):
+    for name in ("headline", "speedup", "accuracy", "claims", "environment"):
         write_table(tables[name], page.parent / "tables")
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
     plots = make_plots(settings, records, frame[frame["status"] == "ok"])
@@ -75,6 +76,7 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         spread_table(ok),
         environment_table(environment_facts(records)),
         variants_table(settings, records),
+        claims_table(settings, records, frame),
     ]
     return {table.name: table for table in tables}
 

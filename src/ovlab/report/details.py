@@ -128,10 +128,11 @@ def method(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:
     paragraphs.append(
         "Each launch gives one number (its median latency, its throughput); the value shown is Huber’s M-estimate of "
         "their logarithms, and intervals come from launches, never from iterations inside one (Kalibera and Jones, "
-        "ISMM 2013). The percentiles p90 and p99 are those of all samples together. A speed-up is the ratio of the throughputs in the same round. "
-        "Compile time and peak memory are estimated alike. Accuracy: Wilson’s interval (1927); difference in "
-        "accuracy: Tango’s interval for paired proportions (1998), over the same images. A difference is called one "
-        "only if its 95 % interval leaves out “none”."
+        "ISMM 2013). The percentiles p90 and p99 are those of all samples together. A speed-up is the ratio of the "
+        "throughputs in the same round. Compile time and peak memory are estimated alike. Top-1 accuracy: Wilson’s "
+        "interval (1927); difference in top-1: Tango’s interval for paired proportions (1998), over the same images. "
+        "Mean average precision: percentile bootstrap over images, the same resamples for the difference. A difference "
+        "is called one only if its 95 % interval leaves out “none”."
     )
     return paragraphs
 
@@ -271,6 +272,9 @@ def _properties(effective: dict[str, Any]) -> Iterable[tuple[str, str]]:
         elif name == "executed_shares":
             shares = [f"{precision} {significant(100 * share)} %" for precision, share in value.items()]
             yield "executed multiply-accumulates", joined(shares) or MISSING
+        elif name == "executed_layers":
+            for precision, types in value.items():
+                yield f"executed layers in {precision}", joined([f"{n} {kind}" for kind, n in types.items()]) or MISSING
         elif name == "executed_precision":
             yield "executed precision", _plain(value)
         else:

@@ -113,7 +113,7 @@ def render_page(
     frame : DataFrame
         The results, one row a cell.
     tables : dict
-        The tables by name: ``headline``, ``unavailable``, ``spread``, ``environment``, ``variants``.
+        The tables by name: ``headline``, ``claims``, ``unavailable``, ``spread``, ``environment``, ``variants``.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -134,6 +134,7 @@ def render_page(
         "models_told": model_findings(settings, ok),
         "general": general_findings(settings, frame),
         "headline": shown_table(tables["headline"]),
+        "claims": shown_table(tables["claims"]),
         "spread": shown_table(tables["spread"]),
         "unavailable": shown_table(condensed(tables["unavailable"])),
         "environment": shown_table(tables["environment"]),

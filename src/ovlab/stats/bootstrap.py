@@ -5,11 +5,12 @@ weight for each image. A metric that takes weights (`ovlab.metrics.precision_rec
 evaluated for all resamples at once, without matching detections again. Two variants are compared on the same resamples,
 so that what makes an image hard for both cancels [1]_.
 
-Intervals are percentile intervals [2]_, chosen on simulated detectors (`benchmarks/interval_coverage.py map`): with about
-fifty objects a class or more they cover the true difference of two mAPs in 92 to 97 % of the data sets, the basic
-bootstrap in 86 to 96 %, the bias-corrected one in 85 to 95 %; with a dozen objects a class they cover 89 to 92 %. What no
-bootstrap removes: the mAP of few objects a class is too high on average (the precision envelope follows the noise), so
-that an interval of the value itself covers 80 to 89 %. The difference suffers less: the excess is common to both.
+Intervals are percentile intervals [2]_, chosen on simulated detectors (`benchmarks/interval_coverage.py map`): with
+about fifty objects a class or more they cover the true difference of two mAPs in 92 to 97 % of the data sets, the
+basic bootstrap in 86 to 96 %, the bias-corrected one in 85 to 95 %; with a dozen objects a class they cover 89 to 92
+%. What no bootstrap removes: the mAP of few objects a class is too high on average (the precision envelope follows
+the noise), so that an interval of the value itself covers 80 to 89 %. The difference suffers less: the excess is
+common to both.
 
 References
 ----------

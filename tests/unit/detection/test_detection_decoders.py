@@ -118,7 +118,7 @@ class TestYolo:
     def test_the_output_by_name(self) -> None:
         outputs = {"features": np.zeros((1, 3, 5, 5)), "out": self.V5}
         assert len(decode("yolo", outputs, head="v5", output="out")) == 3
-        with pytest.raises(OvlabError, match="parameters.output: missing, .*several outputs: features, out"):
+        with pytest.raises(OvlabError, match=r"parameters\.output: missing, .*several outputs: features, out"):
             decode("yolo", outputs, head="v5")
         with pytest.raises(OvlabError, match="no output 'outs'; did you mean 'out'"):
             decode("yolo", outputs, head="v5", output="outs")
@@ -202,6 +202,11 @@ class TestBoxesScoresLabels:
             ({"boxes": [[1, 2, 3, 4]], "scores": [[1, 2, 3]]}, {"labels": None}, r"expected \[N, 2\] for 2 classes"),
             ({"boxes": [[1, 2, 3, 4]], "scores": [1], "labels": [0]}, {"activation": "sigmoid"}, "labels must be null"),
             ({"boxes": [[1, math.nan, 3, 4]], "scores": [1], "labels": [0]}, {}, "not finite"),
+            (
+                {"boxes": [[1, 2, 3, 4]], "scores": [[1, 2, 3]]},
+                {"labels": None, "background": 3},
+                r"parameters\.background: 3, expected 0 to 2",
+            ),
         ],
     )
     def test_what_does_not_fit(self, outputs: Any, parameters: dict[str, Any], message: str) -> None:

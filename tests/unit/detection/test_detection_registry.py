@@ -77,6 +77,12 @@ def test_no_file(tmp_path: Path) -> None:
         load_decoders(write(tmp_path, OWN, "mine.txt"))
 
 
+def test_a_type_hint_that_means_nothing(tmp_path: Path) -> None:
+    load_decoders(write(tmp_path, OWN.replace("scale: float", "scale: Flaot")))
+    with pytest.raises(OvlabError, match=r"decoder own: a type hint cannot be resolved .*'Flaot'"):
+        bind("own", {"scale": 1.0}, width=20, height=10, classes=3)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -114,11 +114,11 @@ def test_coco_by_hand() -> None:
 
 
 def test_voc_overlap_is_that_of_whole_pixels() -> None:
-    """A box of 10 x 10 pixels and one of 10 x 20 around it overlap by exactly one half: a hit."""
-    where = split([(0, [50, 50, 60, 60])])
+    """A box and one of twice its height around it overlap by exactly one half: a hit."""
+    where = split([(0, [50, 50, 75, 62.5])])
     task = make(where=where)
-    for ymax, expected in ((0.7, 1.0), (0.701, 0.0)):
-        found = [outputs((CAT, 0.9, [0.25, 0.5, 0.3, ymax]))]
+    for ymax, expected in ((0.75, 1.0), (0.751, 0.0)):
+        found = [outputs((CAT, 0.9, [0.25, 0.5, 0.375, ymax]))]
         assert task.score(frame_of(task, found, where))["ap/cat"].value == expected
 
 

@@ -127,6 +127,11 @@ def _drop_annotation(root: Path) -> None:
     (root / VOC / "Annotations/a.xml").unlink()
 
 
+def _make_folder(root: Path) -> None:
+    _drop_annotation(root)
+    (root / VOC / "Annotations/a.xml").mkdir()
+
+
 def _drop_list(root: Path) -> None:
     (root / VOC / "ImageSets/Main/test.txt").rename(root / VOC / "ImageSets/Main/tests.txt")
 
@@ -139,6 +144,7 @@ def _rename_folder(root: Path) -> None:
     ("damage", "message"),
     [
         (_drop_annotation, r"a\.xml: no such file"),
+        (_make_folder, r"a\.xml: is a directory"),
         (_drop_list, r"test\.txt: no such file; did you mean 'tests\.txt'"),
         (_rename_folder, r"no folder 'VOCdevkit/VOC2007'; did you mean 'VOC2012'"),
     ],

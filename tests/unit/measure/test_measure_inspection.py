@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,13 @@ import pytest
 from openvino import opset13 as ops
 from toy import Lab
 
-from ovlab.measure.inspection import effective_settings, executed_shares, multiply_accumulates, precision_label
+from ovlab.measure.inspection import (
+    effective_settings,
+    executed_layers,
+    executed_shares,
+    multiply_accumulates,
+    precision_label,
+)
 from ovlab.runtime import core, read_ir, set_batch
 
 
@@ -48,6 +53,10 @@ def test_shares_of_a_real_model(lab: Lab) -> None:
     set_batch(model, 1)
     compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     assert executed_shares(model, compiled) == {"f32": 1.0}
+    layers = executed_layers(compiled)
+    assert layers["f32"]["Convolution"] == 1
+    assert sum(count for types in layers.values() for count in types.values()) >= 3  # mean and last layer besides
+    assert not {"Input", "Output", "Const", "Reorder"} & set(layers["f32"])
     settings = effective_settings(compiled, ["CPU"])
     assert settings["EXECUTION_DEVICES"] == ["CPU"]
     assert "SUPPORTED_PROPERTIES" not in settings
@@ -78,7 +87,10 @@ class _Silent:
 
 def test_a_device_that_tells_nothing(lab: Lab) -> None:
     silent: Any = _Silent()
-    assert executed_shares(read_ir(Path(lab.folder) / "model.xml"), silent) == {}
+    model = read_ir(lab.folder / "model.xml")
+    set_batch(model, 1)
+    assert executed_shares(model, silent) == {}
+    assert executed_layers(silent) == {}
     assert effective_settings(silent, []) == {"PERFORMANCE_HINT": "LATENCY", "members": {}}
 
 

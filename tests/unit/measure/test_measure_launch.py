@@ -39,7 +39,7 @@ def request_of(lab: Lab, place: Path, **changes: Any) -> LaunchRequest:
         "infer_requests": None,
         "images": str(place),
         "warm_up_s": 0.005,
-        "duration_s": 0.02,
+        "duration_s": 0.1,
         "samples": str(place.parent / "samples.npy"),
         "inspect": True,
     }

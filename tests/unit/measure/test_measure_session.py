@@ -26,6 +26,9 @@ def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
 
 
+LAYERS = {"f32": {"Convolution": 2}}
+
+
 class _Launches:
     """Stands for the processes: notes what was asked for and answers at once.
 
@@ -62,7 +65,7 @@ class _Launches:
             "elapsed_s": 3 / fps,
             "infer_requests": 1,
             "settings": {"EXECUTION_DEVICES": ["CPU"]},
-            **({"shares": self.shares.get(name, {"f32": 1.0})} if one.inspect else {}),
+            **({"shares": self.shares.get(name, {"f32": 1.0}), "layers": LAYERS} if one.inspect else {}),
         }
 
 
@@ -104,6 +107,7 @@ def rows_of(record: Record) -> dict[str, Any]:
 
 def test_a_session_of_real_processes(lab: Lab, tmp_path: Path) -> None:
     record = run(lab, lab.session_settings(), tmp_path)
+    assert record.reason == ""
     assert (record.status, record.kind) == ("ok", "session")
     samples = pd.read_parquet(tmp_path / "samples.parquet")
     assert list(samples.columns) == ["precision", "round", "position", "start_s", "latency_ms"]
@@ -138,6 +142,8 @@ def test_every_sample_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> 
     assert row["values"]["speedup"]["low"] < 3.01
     assert row["values"]["speedup"]["high"] > 2.99
     assert rows_of(record)["fp32"]["values"]["speedup"]["value"] == pytest.approx(1)
+    assert row["effective"]["executed_shares"] == {"i8": 1.0}
+    assert row["effective"]["executed_layers"] == LAYERS
 
 
 def test_rounds_are_interleaved_in_an_order_drawn_anew(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
