@@ -66,10 +66,14 @@ class Step:
         child = os.fork()
         if child == 0:
             code = FAILED
+            # Stopped in an orderly way, so that a measuring step ends its launch and leaves no scratch files.
+            signal.signal(signal.SIGTERM, _stop)
             try:
                 code = self._attempt(work)
             except KeyboardInterrupt:
                 code = 128 + signal.SIGINT
+            except _Stopped:
+                code = 128 + signal.SIGTERM
             except OSError as error:  # the log cannot be written, so this line has nowhere else to go
                 print(one_line(error), file=sys.stderr)
             finally:
@@ -123,6 +127,14 @@ class Step:
             log.error("%s", one_line(error))
             return FAILED
         return 0
+
+
+class _Stopped(BaseException):
+    """The step was asked to end (SIGTERM)."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped
 
 
 def start_logging(path: Path | None = None) -> None:

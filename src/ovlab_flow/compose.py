@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -188,7 +188,8 @@ class Composer:
     def refuse_unused(self) -> None:
         """Refuse an override that changed nothing: its key is in none of the composed files."""
         if self._unused:
-            raise OvlabError(f"override {sorted(self._unused)[0]!r}: no such key in what this experiment selects")
+            line = sorted(self._unused)[0].removeprefix("++")
+            raise OvlabError(f"override {line!r}: nothing that this experiment selects has such a section")
 
     def _compose(self, choices: dict[str, str]) -> dict[str, Any]:
         chosen = [f"experiment={self._experiment}", *(f"{group}={name}" for group, name in choices.items())]
@@ -197,8 +198,8 @@ class Composer:
         lines = [_line(override) for override in top]
         composed = _hydra(chosen + lines)
         if inner:
-            # Only where the key exists: an option of quantisation is no option of fp32.
-            fitting = [_line(one) for one in inner if one.is_add() or _has_key(composed, one)]
+            # Only where its section exists: an option of quantisation is no option of fp32.
+            fitting = [_line(one) for one in inner if one.is_add() or _has_section(composed, one)]
             self._unused.difference_update(fitting)
             composed = _hydra(chosen + lines + fitting)
         self._unused.difference_update(lines)
@@ -263,17 +264,20 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 
 
 def _line(override: Override) -> str:
-    return str(override.input_line)
+    """Return the override as Hydra gets it: one may also set a key that the YAML leaves at its default.
+
+    Whether there is such a key is the specs' business, who know the nearest one.
+    """
+    plain = override.type == OverrideType.CHANGE
+    return f"++{override.input_line}" if plain else str(override.input_line)
 
 
 def _head(override: Override) -> str:
     return override.key_or_group.split(".")[0]
 
 
-def _has_key(composed: DictConfig, override: Override) -> bool:
-    parent, _, key = override.key_or_group.rpartition(".")
-    node = OmegaConf.select(composed, parent)
-    return isinstance(node, DictConfig) and key in node
+def _has_section(composed: DictConfig, override: Override) -> bool:
+    return isinstance(OmegaConf.select(composed, override.key_or_group.rpartition(".")[0]), DictConfig)
 
 
 def _relative(path: Path) -> str:

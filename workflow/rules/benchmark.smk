@@ -11,7 +11,8 @@ rule benchmark:
         script="scripts/benchmark.py",
         library=library("measure"),
         variants=lambda w: [
-            f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json" for one in GRID.session(w).variants
+            f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json"
+            for one in GRID.session(w).variants
         ],
         data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
             GRID.session(w).variants[0].data_source

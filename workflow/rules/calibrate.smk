@@ -8,8 +8,12 @@ rule calibrate:
     input:
         script="scripts/calibrate.py",
         library=library("calibrate", "data"),
-        base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(GRID.variant(w).base),
-        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(GRID.variant(w).data_source),
+        base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
+            GRID.variant(w).base
+        ),
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
+            GRID.variant(w).data_source
+        ),
     output:
         record="<results>/variants/{model}/{precision}/{digest}/variant.json",
     log:

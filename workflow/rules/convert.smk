@@ -9,7 +9,9 @@ rule convert:
         script="scripts/convert.py",
         library=library("convert"),
         model=lambda w: f"<results>/sources/models/{w.model}/{GRID.variant(w).model_source.digest}/source.json",
-        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(GRID.variant(w).data_source),
+        data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
+            GRID.variant(w).data_source
+        ),
     output:
         record="<results>/variants/{model}/{precision}/{digest}/variant.json",
     log:

@@ -9,7 +9,11 @@ rule download:
         script="scripts/download.py",
         library=library("download", "generators"),
         local=lambda w: [file.path for file in GRID.source(w).spec.files if file.path],
-        embedded=lambda w: [f"resources/{file.embedded}" for file in GRID.source(w).spec.files if file.embedded],
+        embedded=lambda w: [
+            f"resources/{file.embedded}"
+            for file in GRID.source(w).spec.files
+            if file.embedded
+        ],
     output:
         record="<results>/sources/{group}/{name}/{digest}/source.json",
     log:

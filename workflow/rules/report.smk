@@ -6,10 +6,12 @@
 
 RECORDS = {
     "sources": [
-        f"<results>/sources/{one.group}/{one.name}/{one.digest}/source.json" for one in GRID.sources.values()
+        f"<results>/sources/{one.group}/{one.name}/{one.digest}/source.json"
+        for one in GRID.sources.values()
     ],
     "variants": [
-        f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json" for one in GRID.reported_variants()
+        f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json"
+        for one in GRID.reported_variants()
     ],
     "accuracies": [
         f"<results>/accuracy/{one.variant.model}/{one.variant.precision}/{one.digest}/accuracy.json"
@@ -24,9 +26,9 @@ RECORDS = {
 
 rule report:
     input:
+        **RECORDS,
         script="scripts/report.py",
         library=library("report"),
-        **RECORDS,
     output:
         page="<results>/{experiment}/report/index.html",
         results="<results>/{experiment}/report/tables/results.csv",
@@ -45,17 +47,15 @@ rule report:
 # It wants the records too: those of failed steps are put aside, so the next run makes just these anew.
 rule verdict:
     input:
-        *[record for group in RECORDS.values() for record in group],
         script="scripts/verdict.py",
+        records=[record for group in RECORDS.values() for record in group],
         results="<results>/{experiment}/report/tables/results.csv",
     output:
         verdict="<results>/{experiment}/verdict.txt",
     log:
         "<results>/logs/{experiment}/verdict.log",
-    params:
-        records=[record for group in RECORDS.values() for record in group],
     message:
         "verdict on {wildcards.experiment}"
     shell:
-        "{PYTHON:q} {input.script:q} --results {input.results:q} --records {params.records:q} --verdict {output.verdict:q}"
+        "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --verdict {output.verdict:q}"
         " --log {log:q}"

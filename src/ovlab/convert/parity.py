@@ -29,7 +29,7 @@ def compare_with_onnxruntime(
     original : Path
         The ONNX file.
     ir : openvino.Model
-        The converted model, with its preprocessing embedded. Reshaped to batch 1.
+        The converted model, with its preprocessing embedded. Reshaped to the original's batch.
     spec : ModelSpec
         The model.
     images : sequence of ndarray of uint8, shape (height, width, 3)
@@ -48,15 +48,17 @@ def compare_with_onnxruntime(
     """
     session = onnxruntime.InferenceSession(original, providers=["CPUExecutionProvider"])
     feed = next((one for one in session.get_inputs() if one.name == spec.input.name), session.get_inputs()[0])
-    set_batch(ir, 1)
+    # A model of fixed batch is fed the same image in all its places.
+    batch = feed.shape[0] if isinstance(feed.shape[0], int) and feed.shape[0] > 0 else 1
+    set_batch(ir, batch)
     compiled = core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     absolute = relative = 0.0
     for image in images:
-        pixels = reference_input(image, spec.input, spec.preprocess).astype(FLOATS[feed.type])
+        pixels = reference_input(image, spec.input, spec.preprocess).astype(FLOATS[feed.type]).repeat(batch, axis=0)
         expected = dict(
             zip([one.name for one in session.get_outputs()], session.run(None, {feed.name: pixels}), strict=True)
         )
-        answer = compiled(image[None])
+        answer = compiled(image[None].repeat(batch, axis=0))
         for port in compiled.outputs:
             difference, size = _difference(port, answer[port], expected)
             absolute = max(absolute, difference)

@@ -24,6 +24,9 @@ def set_input_shape(model: ov.Model, spec: InputSpec) -> None:
     OvlabError
         If the model has no such input, cannot take the shape, or leaves height or width open.
     """
+    if len(model.inputs) > 1:
+        names = ", ".join(port.get_any_name() for port in model.inputs)
+        raise OvlabError(f"input: the model has {len(model.inputs)} inputs ({names}), expected one, an image")
     port = image_input(model, spec.name)
     if spec.shape is not None:
         try:

@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        if archive.name.lower().endswith(".zip"):
+        if archive.name.lower().endswith(".zip") or (not is_archive(archive.name) and zipfile.is_zipfile(archive)):
             _unpack_zip(archive, folder)
         else:
             _unpack_tar(archive, folder)

@@ -20,7 +20,8 @@ PRECISIONS = {
     "bf16": "bf16",
 }
 SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
-NOT_EXECUTED = {"Input", "Output", "Const", "Parameter", "Result", "Reorder"}
+# Nodes without arithmetic: they hold, hand over or view what others compute.
+NOT_EXECUTED = {"Input", "Output", "Const", "Parameter", "Result", "Reorder", "Reshape"}
 PURE = 0.99
 
 
@@ -85,6 +86,9 @@ def multiply_accumulates(op: ov.Node) -> int:
     def elements(port: Any) -> int:
         return math.prod(port.get_shape())
 
+    ports = [*op.inputs(), *op.outputs()]
+    if any(port.get_partial_shape().is_dynamic for port in ports):
+        return 0  # as behind a non-maximum suppression: how much work there is depends on the image
     kind = op.get_type_name()
     if kind in {"Convolution", "GroupConvolution"}:
         weights: list[int] = list(op.input(1).get_shape())

@@ -84,7 +84,11 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             scratch = Path(place)
             for name, chosen in properties.items():
                 model = variants[name].folder / "model.xml"
-                images = _save_images(settings, source, model, scratch / f"{len(contenders)}.npy")
+                try:
+                    images = _save_images(settings, source, model, scratch / f"{len(contenders)}.npy")
+                except OvlabError as error:
+                    rows[name] = Row("failed", str(error))
+                    continue
                 contenders[name] = Contender(_requests(settings, model, chosen, images))
             seconds = run_rounds(contenders, settings.reference, settings.measurement, settings.seed, scratch)
     for name, contender in contenders.items():

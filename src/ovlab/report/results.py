@@ -192,9 +192,9 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
     if accuracy is not None and accuracy.ok:
-        row["metric"] = accuracy.data["metric"]
+        row["metric"] = accuracy.data["metric"] or None
         row |= _quantities(vars_of(accuracy), ACCURACY)
-        if cell.precision == settings.reference:
+        if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
     if session is not None:
         row["run_id"] = session.run_id

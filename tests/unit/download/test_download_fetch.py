@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import WebServer
+from web_server import WebServer
 
 from ovlab.download import Places, download
 from ovlab.download.fetch import fetch
