@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import pandas as pd
+import pyarrow as pa
 from tqdm import tqdm
 
 from ovlab.data import AnySplit, CorruptImageError, SplitImage, load_ahead, read_split, skip_or_stop
@@ -27,6 +28,7 @@ __all__ = ["validate"]
 
 log = logging.getLogger("ovlab.validate")
 REPORT_EVERY_S = 10.0
+ROWS_AT_ONCE = 1024
 
 
 def validate(
@@ -74,9 +76,8 @@ def validate(
     hint = choose_precision(settings.precision, device)
     compiled = core().compile_model(model, device, {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint})
     started = time.perf_counter()
-    rows, skipped = run(compiled, settings, split, task)
+    frame, skipped = run(compiled, settings, split, task)
     seconds = time.perf_counter() - started
-    frame = task.frame(rows)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = task.score(frame)
     if reference is not None:
@@ -123,19 +124,19 @@ def _split(settings: ValidateSettings, root: Path) -> AnySplit:
 
 def run(
     compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[pd.DataFrame, list[str]]:
     """Run a compiled model over a split: images are decoded in threads while others are inferred.
 
     Returns
     -------
-    rows : list of dict
-        The task's rows, in the order of the split.
+    frame : DataFrame
+        The task's table, in the order of the split.
     skipped : list of str
         Ids of corrupt images that were skipped.
     """
     model_input = compiled.inputs[0]
     height, width = int(model_input.shape[1]), int(model_input.shape[2])
-    rows: list[dict[str, Any]] = []
+    predictions = _Predictions(task)
     skipped: list[str] = []
     # A ring of requests without callbacks: results come in order, and an error is simply raised where it happens.
     idle = deque(compiled.create_infer_request() for _ in range(_ring_size(compiled)))
@@ -147,7 +148,7 @@ def run(
         request.wait()
         arrays = [tensor.data for tensor in request.output_tensors]
         outputs = {name: array for array, own in zip(arrays, names, strict=True) for name in own}
-        rows.append(task.predict(image, outputs, placement))
+        predictions.add(task.predict(image, outputs, placement))
         idle.append(request)
 
     images = load_ahead(split, height, width, settings.model.preprocess.resize)
@@ -163,9 +164,35 @@ def run(
         running.append((request, image, loaded.placement))
     while running:
         collect()
-    if not rows:
+    if not predictions.count:
         raise OvlabError(f"{settings.name}: no image of the validation split could be read")
-    return rows, skipped
+    return predictions.frame(), skipped
+
+
+class _Predictions:
+    """Gathers rows in Arrow's compact form: memory is to stay flat, however many images there are."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._rows: list[dict[str, Any]] = []
+        self._tables: list[Any] = []
+        self.count = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.count += 1
+        self._rows.append(row)
+        if len(self._rows) == ROWS_AT_ONCE:
+            self._pack()
+
+    def _pack(self) -> None:
+        self._tables.append(pa.Table.from_pandas(self._task.frame(self._rows), preserve_index=False))
+        self._rows.clear()
+
+    def frame(self) -> pd.DataFrame:
+        if self._rows:
+            self._pack()
+        frame: pd.DataFrame = pa.concat_tables(self._tables).to_pandas()
+        return frame
 
 
 def _ring_size(compiled: ov.CompiledModel) -> int:
