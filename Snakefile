@@ -4,7 +4,7 @@
 #   snakemake --cores all --config experiment=NAME            another one (conf/experiment/NAME.yaml)
 #   ... --config experiment=NAME mirror=DIR extra_conf=DIR 'overrides=[seed=3]'
 #
-# What to run is in conf/, how jobs are executed in workflow/profiles/, how a step is done in scripts/ and src/ovlab/.
+# What to run is in conf/, how jobs are executed in profiles/, how a step is done in scripts/ and src/ovlab/.
 
 from snakemake.utils import min_version
 

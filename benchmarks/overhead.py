@@ -19,7 +19,7 @@ from pathlib import Path
 from ovlab.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "conf", "workflow", "scripts", "src", "resources")
+PARTS = ("Snakefile", "conf", "profiles", "workflow", "scripts", "src", "resources")
 TIMES = ("calibration_time", "validation_time", "measuring_time")
 
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "conf", "workflow", "scripts", "src", "resources")
+PARTS = ("Snakefile", "conf", "profiles", "workflow", "scripts", "src", "resources")
 AXES = {
     "model": ("digits_cnn", 10),
     "precision": ("int8", 4),

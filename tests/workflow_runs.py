@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "conf", "workflow", "scripts", "src", "resources")
+PARTS = ("Snakefile", "conf", "profiles", "workflow", "scripts", "src", "resources")
 # The smallest real run: one device, one scenario, one short launch.
 TINY = (
     "experiment.devices=[cpu]",
