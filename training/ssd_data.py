@@ -63,7 +63,7 @@ def make_samples(split: str, count: int, *, seed: int, workers: int) -> list[Sam
 
 def distort(sample: Sample, random: np.random.Generator) -> Sample:
     """Zoom, stretch, turn and shift a scene, and change its colours."""
-    zoom = np.exp(random.uniform(-0.3, 0.3))
+    zoom = np.exp(random.uniform(-0.2, 0.2))
     stretch = np.exp(random.uniform(-0.12, 0.12))
     turn = np.deg2rad(random.uniform(-6, 6))
     cos, sin = np.cos(turn), np.sin(turn)
@@ -100,7 +100,7 @@ def _recoloured(image: NDArray[np.uint8], random: np.random.Generator) -> NDArra
     levels = np.arange(256, dtype=np.float64) - MEAN
     if random.random() < 0.5:
         levels = -levels
-    levels = levels * random.uniform(0.6, 1.3) + MEAN + random.uniform(-30, 30)
+    levels = levels * random.uniform(0.7, 1.3) + MEAN + random.uniform(-30, 30)
     colours = levels.clip(0, 255).astype(np.uint8)[image[..., random.permutation(3)]]
     if random.random() < 0.3:
         noise = np.empty(colours.shape, dtype=np.int16)

@@ -7,7 +7,7 @@ from ssd_model import VARIANCES
 from torch import Tensor
 from torch.nn import functional
 
-MATCH = 0.5  # least intersection over union of a default box with the object that it stands for
+MATCH = 0.45  # least intersection over union of a default box with the object that it stands for
 NEGATIVES = 3  # background boxes for each matched one
 IGNORED = -1
 

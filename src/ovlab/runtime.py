@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Telemetry off: OpenVINO's converter and NNCF both fall back to a stub where this package cannot be imported,
 # and neither has a setting that is independent of the user's home folder.
@@ -14,7 +15,9 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov  # noqa: E402
 
 from ovlab.errors import OvlabError, UnavailableError, nearest, one_line  # noqa: E402
-from ovlab.specs import PrecisionSpec  # noqa: E402
+
+if TYPE_CHECKING:
+    from ovlab.specs import PrecisionSpec
 
 CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
 

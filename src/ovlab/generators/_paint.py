@@ -40,7 +40,7 @@ def background(draw: Draw, height: int, width: int) -> Image:
     grain = draw.integer(12, 40)
     texture = resize_cubic(draw.bytes(grain, grain), height, width).astype(np.int32) - 128
     noise = draw.bytes(height, width).astype(np.int32) - 128
-    shade = (texture * draw.integer(0, 40) + noise * draw.integer(0, 24)) // 128
+    shade = (texture * draw.integer(0, 32) + noise * draw.integer(0, 20)) // 128
     return np.clip(surface + shade[..., None], 0, 255).astype(np.uint8)
 
 
@@ -50,7 +50,7 @@ def colour(draw: Draw) -> NDArray[np.int64]:
 
 
 def contrasting_colour(draw: Draw, under: Image) -> NDArray[np.int64]:
-    """Draw a colour that is darker or lighter than what lies under it by 45 to 190 grey levels on average.
+    """Draw a colour that is darker or lighter than what lies under it by 60 to 190 grey levels on average.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def contrasting_colour(draw: Draw, under: Image) -> NDArray[np.int64]:
         RGB, 0..255.
     """
     level = int(under.sum(dtype=np.int64)) // under.size
-    difference = draw.integer(45, 190)
+    difference = draw.integer(60, 190)
     lighter, darker = level + difference, level - difference
     sides = [side for side in (lighter, darker) if 0 <= side <= 255] or [255 if level < 128 else 0]
     chosen = sides[draw.integer(0, len(sides) - 1)]

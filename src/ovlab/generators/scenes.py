@@ -27,11 +27,11 @@ CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 #: Where the files lie in the folder: the path at which readers of Pascal VOC look.
 ROOT = Path("VOCdevkit/VOC2007")
 
-_SIDES = (240, 400)  # pixels
-_DIGITS = (1, 7)  # a scene
-_LEAST_HEIGHT = 40  # of a digit's 8 x 8 field, pixels
+_SIDES = (260, 360)  # pixels
+_DIGITS = (1, 6)  # a scene
+_LEAST_HEIGHT = 48  # of a digit's 8 x 8 field, pixels
 _TRIES = 12  # to place a digit
-_LARGEST_OVERLAP = 50  # of the smaller of two boxes, percent
+_LARGEST_OVERLAP = 35  # of the smaller of two boxes, percent
 _OUTSIDE = 15  # of a digit's height or width beyond the picture's edge, at most, percent
 _HIDDEN_IS_DIFFICULT = 30  # of the ink, percent
 _HIDDEN_IS_OCCLUDED = 5
@@ -121,7 +121,7 @@ def _place(draw: Draw, split: str, height: int, width: int) -> list[_Placed]:
     """Choose digits, sizes and places; a digit that finds no free place is left out."""
     images, labels = load_digits()
     pool = split_indices()[split]
-    tallest = min(height, width) * 8 // 10
+    tallest = min(height, width) * 7 // 10
     placed: list[_Placed] = []
     for _ in range(draw.integer(*_DIGITS)):
         digit = pool[draw.integer(0, len(pool) - 1)]
@@ -180,7 +180,7 @@ def compose(split: str, number: int, *, seed: int) -> Scene:
     Returns
     -------
     Scene
-        The picture, 240 to 400 pixels high and wide, with up to seven digits.
+        The picture, 260 to 360 pixels high and wide, with one to six digits.
     """
     draw = Draw("ovlab scenes 1", seed, split, number)
     height, width = draw.integer(*_SIDES), draw.integer(*_SIDES)

@@ -1,5 +1,5 @@
-"""The benchmark step: measure all variants of a session in interleaved rounds of fresh processes."""
+"""The benchmark step: measure all variants of a session in interleaved rounds of fresh processes.
 
-from ovlab.measure.session import Variant, benchmark
-
-__all__ = ["Variant", "benchmark"]
+`ovlab.measure.session` is the entry. Nothing is imported here: a launch (`ovlab.measure.launch`) is a fresh process for
+every sample of the launches, and it loads only what it times.
+"""

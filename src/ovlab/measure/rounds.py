@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from ovlab.errors import OvlabError
 from ovlab.files import read_json, write_json
 from ovlab.measure.request import LaunchRequest
-from ovlab.specs import MeasurementSpec
 from ovlab.stats.launches import settled
+
+if TYPE_CHECKING:
+    from ovlab.specs import MeasurementSpec
 
 log = logging.getLogger("ovlab.measure")
 
@@ -94,7 +96,7 @@ def _launch(contender: Contender, number: int, position: int, timeout: float, sc
     request, result, samples = scratch / "request.json", scratch / "result.json", scratch / "samples.npy"
     for leftover in (result, samples):
         leftover.unlink(missing_ok=True)
-    write_json(request, contender.request(samples, not contender.launches).plain())
+    write_json(request, asdict(contender.request(samples, not contender.launches)))
     started = time.perf_counter()
     try:
         answer = run_launch(request, result, timeout)

@@ -7,12 +7,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.exclusive import exclusive_host
@@ -24,6 +22,9 @@ from ovlab.records import Quantity, Record, Status, require_ok
 from ovlab.runtime import image_size, read_ir
 from ovlab.specs import PrecisionSpec, SessionSettings
 from ovlab.stats.launches import launch_interval, launch_spread, ratio_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("ovlab.measure")
 
@@ -99,6 +100,8 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
     """Decode images of the validation split, so that decoding is no part of what is timed."""
+    from ovlab.data import load_some, read_split  # not needed where the device is absent
+
     require_ok(source, f"download of data set {settings.dataset_name}")
     height, width = image_size(read_ir(model))
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
@@ -233,6 +236,8 @@ def _record(
 
 
 def _samples(contenders: Mapping[str, Contender]) -> pd.DataFrame:
+    import pandas as pd
+
     parts = [
         pd.DataFrame(
             {

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ovlab.errors import OvlabError
 from ovlab.stats.interval import LEVEL, check_level
@@ -88,14 +87,16 @@ def detectable_drop(images: int, discordance: float, *, power: float = 0.8, leve
 
     if discordance == 0 or shortfall(discordance) > 0:
         return math.nan
+    from scipy.optimize import brentq  # half a second that only this needs
+
     return float(brentq(shortfall, 0.0, discordance, xtol=1e-12))
 
 
 def _level_quantile(level: float) -> float:
-    return float(norm.ppf(0.5 + check_level(level) / 2))
+    return float(ndtri(0.5 + check_level(level) / 2))
 
 
 def _power_quantile(power: float) -> float:
     if not 0.5 <= power < 1:
         raise OvlabError(f"power is {power}, expected a fraction from 0.5 to below 1")
-    return float(norm.ppf(power))
+    return float(ndtri(power))

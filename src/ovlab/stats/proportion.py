@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.stats import binomtest, chi2, norm
+from scipy.special import bdtr, chdtrc, ndtri
 
 from ovlab.errors import OvlabError
 from ovlab.stats.interval import LEVEL, Interval, check_level
@@ -201,6 +200,8 @@ def tango(gains: int, losses: int, images: int, *, level: float = LEVEL) -> Inte
 
     # Start beside the value: where no image parts the variants the variance at the value itself is 0, a false root.
     step = 1e-9
+    from scipy.optimize import brentq  # half a second that only this needs
+
     low = -1.0 if value == -1 else float(brentq(excess, -1.0, value - step, args=(z,), xtol=1e-12))
     high = 1.0 if value == 1 else float(brentq(excess, value + step, 1.0, args=(-z,), xtol=1e-12))
     return Interval(value, low, high, level)
@@ -232,9 +233,9 @@ def mcnemar(reference: ArrayLike, candidate: ArrayLike) -> McNemar:
     if discordant == 0:
         p_value = 1.0
     elif exact:
-        p_value = float(binomtest(min(losses, gains), discordant).pvalue)
+        p_value = min(1.0, 2 * float(bdtr(min(losses, gains), discordant, 0.5)))
     else:
-        p_value = float(chi2.sf(max(abs(losses - gains) - 1, 0) ** 2 / discordant, 1))
+        p_value = float(chdtrc(1, max(abs(losses - gains) - 1, 0) ** 2 / discordant))
     return McNemar(p_value, int((ref & cand).sum()), losses, gains, int((~ref & ~cand).sum()), exact)
 
 
@@ -295,7 +296,7 @@ def agreement(reference: ArrayLike, candidate: ArrayLike, *, level: float = LEVE
 
 
 def _normal_quantile(level: float) -> float:
-    return float(norm.ppf(0.5 + level / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
 def _flags(values: ArrayLike, name: str) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from ovlab.errors import OvlabError
 from ovlab.stats.interval import LEVEL
@@ -144,4 +144,4 @@ def critical_value(n: int, level: float = LEVEL) -> float:
     table = CRITICAL[level]
     if n - 2 < len(table):
         return table[n - 2]
-    return float(student_t.ppf(0.5 + level / 2, n - 1)) * (1 + _WIDENING[level] / n)
+    return float(stdtrit(n - 1, 0.5 + level / 2)) * (1 + _WIDENING[level] / n)

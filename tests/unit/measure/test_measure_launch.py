@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def request_of(lab: Lab, place: Path, **changes: Any) -> LaunchRequest:
         "samples": str(place.parent / "samples.npy"),
         "inspect": True,
     }
-    return LaunchRequest.model_validate(plain | changes)
+    return LaunchRequest(**(plain | changes))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_timed_part_shorter_than_two_inferences(lab: Lab, images: Path, mode: 
 
 
 def run_main(request: LaunchRequest, folder: Path) -> dict[str, Any]:
-    (folder / "request.json").write_text(json.dumps(request.plain()), encoding="utf-8")
+    (folder / "request.json").write_text(json.dumps(asdict(request)), encoding="utf-8")
     assert main([str(folder / "request.json"), str(folder / "result.json")]) == 0
     result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     return result
@@ -127,7 +128,7 @@ def test_errors_become_results(lab: Lab, images: Path, changes: dict[str, Any], 
 
 def test_a_launch_in_a_process_of_its_own(lab: Lab, images: Path) -> None:
     folder = images.parent
-    (folder / "request.json").write_text(json.dumps(request_of(lab, images).plain()), encoding="utf-8")
+    (folder / "request.json").write_text(json.dumps(asdict(request_of(lab, images))), encoding="utf-8")
     result = run_launch(folder / "request.json", folder / "result.json", 60)
     assert result["samples"] == np.load(folder / "samples.npy").shape[1]
 
@@ -137,7 +138,7 @@ def test_an_error_in_a_launch_is_raised_here(lab: Lab, images: Path) -> None:
     copy = shutil.copytree(lab.folder, folder / "ir")
     (copy / "model.bin").unlink()
     request = request_of(lab, images, model=str(copy / "model.xml"))
-    (folder / "request.json").write_text(json.dumps(request.plain()), encoding="utf-8")
+    (folder / "request.json").write_text(json.dumps(asdict(request)), encoding="utf-8")
     with pytest.raises(OvlabError, match=r"model\.bin: missing"):
         run_launch(folder / "request.json", folder / "result.json", 60)
 

@@ -13,9 +13,10 @@ from toy import Lab
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import read_json, sha256_of
-from ovlab.measure import Variant, benchmark, exclusive, rounds
+from ovlab.measure import exclusive, rounds
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import Contender, paired, run_rounds
+from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record, read_record, write_record
 from ovlab.specs import MeasurementSpec, SessionSettings
 
@@ -46,7 +47,7 @@ class _Launches:
         return [str(one.properties["NAME"]) for one in self.asked]
 
     def __call__(self, request: Path, result: Path, timeout: float) -> dict[str, Any]:
-        one = LaunchRequest.model_validate(read_json(request))
+        one = LaunchRequest(**read_json(request))
         self.asked.append(one)
         name = str(one.properties["NAME"])
         since, text = self.errors.get(name, (1000, ""))
