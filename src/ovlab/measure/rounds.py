@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ovlab.errors import OvlabError
 from ovlab.files import read_json, write_json
 from ovlab.measure.request import LaunchRequest
-from ovlab.stats.launches import settled
 
 if TYPE_CHECKING:
     from ovlab.specs import MeasurementSpec
@@ -155,6 +154,8 @@ def _known_well(contenders: Mapping[str, Contender], reference: str, width: floa
     base = contenders.get(reference)
     if base is None or base.error:
         return True
+    from ovlab.stats.launches import settled  # half a second that an absent device does not need
+
     for name, contender in contenders.items():
         if name == reference or contender.error:
             continue

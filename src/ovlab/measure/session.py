@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,6 @@ from ovlab.measure.rounds import Contender, paired, run_rounds
 from ovlab.records import Quantity, Record, Status, require_ok
 from ovlab.runtime import image_size, read_ir
 from ovlab.specs import PrecisionSpec, SessionSettings
-from ovlab.stats.launches import launch_interval, launch_spread, ratio_interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger("ovlab.measure")
 
@@ -59,7 +55,8 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     source : Record
         The downloaded data set: real images are the inputs.
     folder : Path
-        Gets ``samples.parquet`` (round, precision, position, start_s, latency_ms): every sample, none dropped.
+        Gets ``samples.parquet`` (round, precision, position, start_s, latency_ms): every sample, none dropped. No
+        file if nothing was measured.
 
     Returns
     -------
@@ -135,6 +132,8 @@ def _requests(
 
 
 def _row(settings: SessionSettings, name: str, contender: Contender, reference: Contender | None) -> Row:
+    from ovlab.stats.launches import ratio_interval  # as above
+
     if contender.error:
         return Row("failed", contender.error)
     first = contender.launches[0].result
@@ -164,6 +163,8 @@ def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSett
 
 
 def _values(settings: SessionSettings, contender: Contender) -> dict[str, Quantity]:
+    from ovlab.stats.launches import launch_interval, launch_spread  # as above
+
     launches = contender.launches
     results = [launch.result for launch in launches]
     values = {"latency_p50": Quantity.of(launch_interval([np.median(one.latency_ms) for one in launches]), "ms")}
@@ -202,9 +203,7 @@ def _record(
     seconds: float,
     folder: Path,
 ) -> Record:
-    samples = folder / "samples.parquet"
-    frame = _samples(contenders)
-    write_atomically(samples, lambda path: frame.to_parquet(path, index=False))
+    written = _write_samples(contenders, folder / "samples.parquet")
     statuses = {row.status for row in rows.values()}
     failed = [f"{name}: {row.reason}" for name, row in rows.items() if row.status == "failed"]
     status: Status = "failed" if failed else "unavailable" if statuses == {"unavailable"} else "ok"
@@ -229,13 +228,17 @@ def _record(
             for name, variant in variants.items()
             for file, digest in variant.record.data.get("sha256", {}).items()
         }
-        | {"samples.parquet": sha256_of(samples)},
+        | written,
         values={"measuring_time": Quantity(seconds, "s")},
         data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches},
     )
 
 
-def _samples(contenders: Mapping[str, Contender]) -> pd.DataFrame:
+def _write_samples(contenders: Mapping[str, Contender], path: Path) -> dict[str, str]:
+    """Write all samples and return the file's hash by its name; nothing where nothing was measured."""
+    path.unlink(missing_ok=True)
+    if not any(contender.launches for contender in contenders.values()):
+        return {}
     import pandas as pd
 
     parts = [
@@ -251,5 +254,6 @@ def _samples(contenders: Mapping[str, Contender]) -> pd.DataFrame:
         for name, contender in contenders.items()
         for launch in contender.launches
     ]
-    columns = ["precision", "round", "position", "start_s", "latency_ms"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    frame = pd.concat(parts, ignore_index=True)
+    write_atomically(path, lambda partial: frame.to_parquet(partial, index=False))
+    return {path.name: sha256_of(path)}

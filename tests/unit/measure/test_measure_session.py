@@ -204,7 +204,7 @@ def test_all_crash(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     record = run(lab, settings_of(lab), tmp_path)
     assert {row["status"] for row in rows_of(record).values()} == {"failed"}
     assert len(launches.asked) == 3
-    assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 0
+    assert not (tmp_path / "samples.parquet").exists()
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: _L
     assert record.reason.startswith("GPU.9 is not on this host (found: CPU")
     assert {row["status"] for row in rows_of(record).values()} == {"unavailable"}
     assert launches.asked == []
-    assert list(pd.read_parquet(tmp_path / "samples.parquet").columns)[:2] == ["precision", "round"]
+    assert not (tmp_path / "samples.parquet").exists()
 
 
 def test_an_unavailable_precision_does_not_stop_the_others(
