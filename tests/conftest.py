@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import logging
 import threading
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,17 @@ from toy import Lab, colour_onnx, convert_settings, folders_spec, model_spec, so
 from web_server import WebServer, handler
 
 from ovlab.convert import convert
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Undo what a step does to the log of the process, so that the next test finds it as it was."""
+    log = logging.getLogger("ovlab")
+    before = (log.propagate, log.level, list(log.handlers))
+    yield
+    log.propagate = before[0]
+    log.setLevel(before[1])
+    log.handlers[:] = before[2]
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,13 @@ COLUMNS = (
 
 def readme_commands() -> list[str]:
     """Return the lines of the README's blocks of commands."""
-    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return [line for block in blocks for line in block.splitlines()]
+    commands, fence = [], ""
+    for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("```"):
+            fence = "" if fence else line
+        elif fence == "```":  # blocks with a language are no commands
+            commands.append(line)
+    return commands
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ovlab.generators.digits import SPLITS, load_digits, split_indices
 from ovlab.generators.scenes import CLASSES, ROOT, compose
 
 SCENES = 30
-SCENES_SHA256 = "a64405bea21a33956b20363fb9585e0aea4b65fe73bf09a40b8de39d3f4f50db"
+SCENES_SHA256 = "e0c0e6d44b38964a9d053212a4552c2f977c624917e079b75d3b3eef70fd6f3f"
 
 
 @pytest.fixture(scope="module")
