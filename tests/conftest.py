@@ -15,14 +15,12 @@ from ovlab.convert import convert
 
 
 @pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """Undo what a step does to the log of the process, so that the next test finds it as it was."""
+def _own_logging() -> None:
+    """Start with the log as a new process has it: a step, also one that a fixture of a wider scope ran, sets it up anew."""
     log = logging.getLogger("ovlab")
-    before = (log.propagate, log.level, list(log.handlers))
-    yield
-    log.propagate = before[0]
-    log.setLevel(before[1])
-    log.handlers[:] = before[2]
+    log.propagate = True
+    log.setLevel(logging.NOTSET)
+    log.handlers.clear()
 
 
 @pytest.fixture(scope="session")
