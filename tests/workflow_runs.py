@@ -19,6 +19,7 @@ TINY = (
     "measurement.max_launches=1",
     "measurement.duration_s=0.1",
     "measurement.warm_up_s=0",
+    "measurement.noise.wait_s=0",
     "validation.limit=40",
     "precision.quantization.subset=10",
 )

@@ -16,6 +16,7 @@ SHORT = (
     "measurement.max_launches=2",
     "measurement.duration_s=0.5",
     "measurement.warm_up_s=0.1",
+    "measurement.noise.wait_s=0",
 )
 
 

@@ -24,6 +24,7 @@ from ovlab.files import read_json
 from ovlab.measure.inspection import effective_settings, executed_layers, executed_shares
 from ovlab.measure.memory import peak_rss_mb
 from ovlab.measure.request import LaunchRequest
+from ovlab.measure.sensors import clock_mhz, own_usage
 from ovlab.runtime import core, read_ir, set_batch
 
 # The wrapper's methods of the same name first look at inputs, which are bound already.
@@ -44,7 +45,8 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     dict
         ``compile_ms``, ``first_inference_ms``, ``peak_rss_mb``, ``throughput_fps``, ``samples`` (count),
         ``warm_up_samples``, ``cpu_s`` (processor time of this process in the timed part), ``elapsed_s``,
-        ``infer_requests``, ``settings`` (as read back); with ``inspect`` also ``shares`` (of multiply-accumulates
+        ``infer_requests``, ``settings`` (as read back), ``minor_faults``, ``major_faults`` and ``preemptions`` (of the
+        timed part), ``clock_mhz`` (at its end); with ``inspect`` also ``shares`` (of multiply-accumulates
         by executed precision) and ``layers`` (their number by executed precision and type).
 
     Raises
@@ -69,9 +71,9 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     requests[0].infer()
     first_inference_ms = (time.perf_counter() - started) * 1e3
     warm_up = len(drive(requests, request.warm_up_s)[0]) if request.warm_up_s > 0 else 0
-    cpu = time.process_time()
+    cpu, usage = time.process_time(), own_usage()
     starts, ends = drive(requests, request.duration_s)
-    cpu = time.process_time() - cpu
+    cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
     if len(starts) < MINIMUM_SAMPLES:
         raise OvlabError(
             f"duration_s: {request.duration_s:g} s is shorter than {MINIMUM_SAMPLES} inferences "
@@ -91,6 +93,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
         "elapsed_s": elapsed,
         "infer_requests": 1 if request.mode == "synchronous" else count,
         "settings": effective_settings(compiled, request.members),
+        **dealt,
     }
     if request.inspect:
         result["shares"] = executed_shares(model, compiled)

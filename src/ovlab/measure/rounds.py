@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError
 from ovlab.files import read_json, write_json
+from ovlab.measure.noise import NoiseGate
 from ovlab.measure.request import LaunchRequest
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ class Contender:
 
 
 def run_rounds(
-    contenders: Mapping[str, Contender], reference: str, plan: MeasurementSpec, seed: int, scratch: Path
+    contenders: Mapping[str, Contender],
+    reference: str,
+    plan: MeasurementSpec,
+    seed: int,
+    scratch: Path,
+    gate: NoiseGate | None = None,
 ) -> float:
     """Measure all contenders until every speed-up is known well enough or time is up.
 
@@ -69,33 +75,40 @@ def run_rounds(
         Draws the order in each round.
     scratch : Path
         Folder for requests, results and samples.
+    gate : NoiseGate, optional
+        Watches over the host; by default a new one with the plan's bounds. What it reads goes to each launch's
+        ``result["noise"]``.
 
     Returns
     -------
     float
-        Seconds taken.
+        Seconds taken, waiting for a quiet host included.
     """
+    gate = gate or NoiseGate(plan.noise)
     generator = np.random.default_rng(seed)
     started = time.perf_counter()
     for number in range(1, plan.max_launches + 1):
         names = [name for name, contender in contenders.items() if not contender.error]
         if not names:
             break
+        gate.before_round(number)
         for position, index in enumerate(generator.permutation(len(names))):
             name = names[index]
-            _launch(contenders[name], number, position, plan.timeout_s, scratch)
+            _launch(contenders[name], number, position, plan.timeout_s, scratch, gate)
         log.info("round %d: %s", number, _summary(contenders))
-        elapsed = time.perf_counter() - started
+        elapsed = time.perf_counter() - started - gate.waited_s
         if number >= plan.launches and (elapsed > plan.time_limit_s or _known_well(contenders, reference, plan.width)):
             break
+    gate.conclude(launch for contender in contenders.values() for launch in contender.launches)
     return time.perf_counter() - started
 
 
-def _launch(contender: Contender, number: int, position: int, timeout: float, scratch: Path) -> None:
+def _launch(contender: Contender, number: int, position: int, timeout: float, scratch: Path, gate: NoiseGate) -> None:
     request, result, samples = scratch / "request.json", scratch / "result.json", scratch / "samples.npy"
     for leftover in (result, samples):
         leftover.unlink(missing_ok=True)
     write_json(request, asdict(contender.request(samples, not contender.launches)))
+    before = gate.start()
     started = time.perf_counter()
     try:
         answer = run_launch(request, result, timeout)
@@ -103,6 +116,7 @@ def _launch(contender: Contender, number: int, position: int, timeout: float, sc
         contender.error = str(error)
         return
     answer["launch_s"] = time.perf_counter() - started
+    answer["noise"] = gate.finish(before, answer)
     start_s, latency_ms = np.load(samples)
     contender.launches.append(Launch(number, position, answer, start_s, latency_ms))
 

@@ -15,6 +15,7 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.inspection import precision_label
+from ovlab.measure.noise import NoiseGate, complaint
 from ovlab.measure.properties import compile_properties, members_of, require_device
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import Contender, paired, run_rounds
@@ -76,7 +77,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             rows[name] = Row("unavailable", str(error))
         except OvlabError as error:
             rows[name] = Row("failed", str(error))
-    seconds = 0.0
+    seconds, gate = 0.0, NoiseGate(settings.measurement.noise)
     if properties:
         with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
             scratch = Path(place)
@@ -88,11 +89,11 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
                     rows[name] = Row("failed", str(error))
                     continue
                 contenders[name] = Contender(_requests(settings, model, chosen, images))
-            seconds = run_rounds(contenders, settings.reference, settings.measurement, settings.seed, scratch)
+            seconds = run_rounds(contenders, settings.reference, settings.measurement, settings.seed, scratch, gate)
     for name, contender in contenders.items():
         rows[name] = _row(settings, name, contender, contenders.get(settings.reference))
     rows = {name: rows[name] for name in settings.precisions}
-    return _record(settings, variants, rows, contenders, seconds, folder)
+    return _record(settings, variants, rows, contenders, gate, seconds, folder)
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
@@ -138,7 +139,7 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
         return Row("failed", contender.error)
     first = contender.launches[0].result
     label = precision_label(first["shares"])
-    complaint = _label_complaint(settings.precisions[name], label, settings, first)
+    mislabelled = _label_complaint(settings.precisions[name], label, settings, first)
     effective = first["settings"] | {
         "executed_shares": first["shares"],
         "executed_layers": first["layers"],
@@ -147,9 +148,11 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
     values = _values(settings, contender)
     if reference is not None and not reference.error:
         values["speedup"] = Quantity.of(ratio_interval(*paired(contender, reference)), "ratio")
-    if complaint:
-        return Row("failed", complaint, values, effective)
-    return Row("ok", "", values, effective)
+    if mislabelled:
+        return Row("failed", mislabelled, values, effective)
+    noise = settings.measurement.noise
+    noisy = complaint(noise, contender.launches)
+    return Row("failed" if noisy and noise.then == "fail" else "ok", noisy, values, effective)
 
 
 def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSettings, first: dict[str, Any]) -> str:
@@ -188,6 +191,11 @@ def _values(settings: SessionSettings, contender: Contender) -> dict[str, Quanti
         / (settings.scenario.batch * sum(result["samples"] for result in results)),
         "ms",
     )
+    noise = [result["noise"] for result in results]
+    for name in ("other_load", "steal"):
+        known = [found[name] for found in noise if found[name] is not None]
+        values[name] = Quantity(float(np.median(known)) if known else None, "fraction")
+    values["noisy_launches"] = Quantity(sum(bool(found["beyond"]) for found in noise), "count")
     values["launches"] = Quantity(len(launches), "count")
     values["timed_inferences"] = Quantity(sum(result["samples"] for result in results), "count")
     values["infer_requests"] = Quantity(results[0]["infer_requests"], "count")
@@ -200,6 +208,7 @@ def _record(
     variants: Mapping[str, Variant],
     rows: dict[str, Row],
     contenders: Mapping[str, Contender],
+    gate: NoiseGate,
     seconds: float,
     folder: Path,
 ) -> Record:
@@ -230,7 +239,11 @@ def _record(
         }
         | written,
         values={"measuring_time": Quantity(seconds, "s")},
-        data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches},
+        data={
+            "rows": {name: asdict(row) for name, row in rows.items()},
+            "launches": launches,
+            "noise": gate.record(),
+        },
     )
 
 

@@ -12,6 +12,7 @@ from ovlab.files import write_atomically, write_text
 from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.noise import noise_table
 from ovlab.report.page import render_page, status_line
 from ovlab.report.results import Records, results_frame
 from ovlab.report.style import Plot, save
@@ -54,7 +55,7 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
     frame = results_frame(settings, records)
     write_atomically(page.parent / "tables" / "results.csv", lambda path: frame.to_csv(path, index=False))
     tables = make_tables(settings, records, frame)
-    for name in ("headline", "speedup", "accuracy", "claims", "environment"):
+    for name in ("headline", "speedup", "accuracy", "claims", "environment", "noise"):
         write_table(tables[name], page.parent / "tables")
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
     plots = make_plots(settings, records, frame[frame["status"] == "ok"])
@@ -74,6 +75,7 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         accuracy_table(frame, settings.reference),
         unavailable_table(frame),
         spread_table(ok),
+        noise_table(records),
         environment_table(environment_facts(records)),
         variants_table(settings, records),
         claims_table(settings, records, frame),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ovlab.report.format import Estimate, counted, estimate_text, joined, show, significant
+from ovlab.report.noise import noise_sentences
 from ovlab.specs import PrecisionSpec, ReportSettings
 
 HEADLINE_SCENARIO = "single_stream"
@@ -75,6 +76,7 @@ def general_findings(settings: ReportSettings, frame: pd.DataFrame) -> list[Find
     candidates = [
         Finding("Executed on", _redirections(settings, ok)),
         Finding("Steadiness", _steadiness(ok)),
+        Finding("Noise", noise_sentences(frame)),
         Finding("Unavailable", _missing(frame, "unavailable")),
         Finding("Failed", _missing(frame, "failed")),
     ]

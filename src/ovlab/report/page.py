@@ -14,6 +14,7 @@ import ovlab
 from ovlab.report import details
 from ovlab.report.findings import general_findings, model_findings
 from ovlab.report.format import MISSING, Estimate, interval_text, typographic
+from ovlab.report.noise import noise_paragraphs
 from ovlab.report.results import Records
 from ovlab.report.style import Plot, inline_svg
 from ovlab.report.tables import Column, Entry, Table, condensed
@@ -113,7 +114,8 @@ def render_page(
     frame : DataFrame
         The results, one row a cell.
     tables : dict
-        The tables by name: ``headline``, ``claims``, ``unavailable``, ``spread``, ``environment``, ``variants``.
+        The tables by name: ``headline``, ``claims``, ``unavailable``, ``spread``, ``noise``, ``environment``,
+        ``variants``.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -136,12 +138,13 @@ def render_page(
         "headline": shown_table(tables["headline"]),
         "claims": shown_table(tables["claims"]),
         "spread": shown_table(tables["spread"]),
+        "noise": shown_table(tables["noise"]),
         "unavailable": shown_table(condensed(tables["unavailable"])),
         "environment": shown_table(tables["environment"]),
         "variants": shown_table(tables["variants"]),
         # Made by matplotlib from escaped text: the only markup that is not the template's own.
         "plots": [(plot, Markup(inline_svg(svg, f"figure-{i}"))) for i, (plot, svg) in enumerate(plots, 1)],  # noqa: S704
-        "method": details.method(settings, ok),
+        "method": details.method(settings, ok) + noise_paragraphs(settings.measurement.noise, records),
         "models": details.describe_models(settings, records),
         "datasets": details.describe_datasets(settings, records),
         "effective": details.effective_settings(records),

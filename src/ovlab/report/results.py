@@ -68,8 +68,11 @@ EXTRA_COLUMNS = [
     "spread_between_launches",
     "spread_within_launches",
     "executed_int8_mac_share",
+    "noisy_launches",
+    "other_load",
+    "steal",
 ]
-COUNTS = ("samples", "batch", "infer_requests", "streams", "threads", "launches", "timed_inferences")
+COUNTS = ("samples", "batch", "infer_requests", "streams", "threads", "launches", "timed_inferences", "noisy_launches")
 # Column to quantity of the accuracy record, with its bounds where the column has some.
 ACCURACY = {"accuracy": "accuracy", "accuracy_delta": "accuracy_delta", "samples": "samples", "top5": "top5"} | {
     "agreement": "agreement"
@@ -92,6 +95,9 @@ SESSION = {
     "cpu_ms_per_image": "cpu_time_per_image",
     "spread_between_launches": "spread_between_launches",
     "spread_within_launches": "spread_within_launches",
+    "noisy_launches": "noisy_launches",
+    "other_load": "other_load",
+    "steal": "steal",
 }
 
 

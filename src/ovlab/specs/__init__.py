@@ -6,6 +6,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
+from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import IgnoredScopeSpec, PrecisionSpec, QuantizationSpec
 from ovlab.specs.run import (
     Cell,
@@ -34,6 +35,7 @@ __all__ = [
     "InputSpec",
     "MeasurementSpec",
     "ModelSpec",
+    "NoiseSpec",
     "OutputSpec",
     "PrecisionSpec",
     "PreprocessSpec",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.noise import NoiseSpec
 
 Property = str | int | float | bool
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -94,6 +95,8 @@ class MeasurementSpec(Spec):
         Seconds after which a launch is taken for hung.
     images : int
         Number of real images that are cycled as inputs.
+    noise : NoiseSpec
+        How quiet the host must be.
     """
 
     launches: PositiveInt = 5
@@ -104,6 +107,7 @@ class MeasurementSpec(Spec):
     time_limit_s: PositiveFloat = 120.0
     timeout_s: PositiveFloat = 300.0
     images: PositiveInt = 8
+    noise: NoiseSpec = NoiseSpec()
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> MeasurementSpec:

@@ -66,6 +66,7 @@ def test_samples_fit_together(lab: Lab, images: Path, mode: str, infer_requests:
     for name in ("compile_ms", "first_inference_ms", "peak_rss_mb", "cpu_s"):
         assert result[name] > 0, name
     assert result["warm_up_samples"] >= 1
+    assert {"minor_faults", "major_faults", "preemptions", "clock_mhz"} < set(result)
     json.dumps(result, allow_nan=False)
 
 

@@ -41,6 +41,7 @@ class _Launches:
         self.errors = errors
         self.fps = {"fp32": 100.0, "fp16": 100.0, "int8": 300.0}
         self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
+        self.others: dict[str, dict[str, float]] = {}
         self._noise = np.random.default_rng(0)
 
     def names(self) -> list[str]:
@@ -66,6 +67,7 @@ class _Launches:
             "elapsed_s": 3 / fps,
             "infer_requests": 1,
             "settings": {"EXECUTION_DEVICES": ["CPU"]},
+            **self.others.get(name, {}),
             **({"shares": self.shares.get(name, {"f32": 1.0}), "layers": LAYERS} if one.inspect else {}),
         }
 
@@ -263,6 +265,23 @@ def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches:
     rows = rows_of(record)
     assert (rows["int8"]["status"], rows["int8"]["reason"]) == ("failed", "variant: does not convert")
     assert rows["fp32"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("then", "status"), [("mark", "ok"), ("fail", "failed")])
+def test_rows_measured_amid_noise(lab: Lab, launches: _Launches, tmp_path: Path, then: str, status: str) -> None:
+    launches.others["int8"] = {"major_faults": 7, "clock_mhz": 3000.0}
+    record = run(lab, settings_of(lab, measurement=PLAN | {"noise": {"major_faults": 5, "then": then}}), tmp_path)
+    rows = rows_of(record)
+    reason = "noisy: 4 of 4 launches with major page faults up to 7 (bound 5)"
+    assert (rows["int8"]["status"], rows["int8"]["reason"]) == (status, reason)
+    assert rows["int8"]["values"]["noisy_launches"]["value"] == 4
+    assert rows["int8"]["values"]["speedup"]["value"] == pytest.approx(3, rel=0.01)  # measured all the same
+    assert [(rows[name]["status"], rows[name]["reason"]) for name in ("fp32", "fp16")] == [("ok", "")] * 2
+    assert (record.status, record.reason) == (status, f"int8: {reason}" if then == "fail" else "")
+    found = record.data["launches"]["int8"][0]["noise"]
+    assert (found["major_faults"], found["clock_mhz"], found["beyond"]) == (7, 3000.0, ["major_faults"])
+    assert len(record.data["noise"]["kernel_ms"]) == 5  # before each of four rounds, and at the end
+    assert record.data["noise"]["waited_s"] == 0
 
 
 def test_inputs_are_real_images_of_the_validation_split(

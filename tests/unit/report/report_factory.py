@@ -31,7 +31,11 @@ FACTORS = {"fp32": 1.0, "fp16": 1.0, "bf16": 1.7, "int8": 2.31, "int8_accuracy":
 
 @dataclass
 class Recipe:
-    """What to make up. `speedups`, `deltas`: (value, low, high) by precision; `failed`, `absent`: reason by device."""
+    """What to make up.
+
+    `speedups`, `deltas`: (value, low, high) by precision; `failed`, `absent`: reason by device; `noise`: readings of
+    the noise gate in every launch, changed; by default none were taken.
+    """
 
     models: list[str] = field(default_factory=lambda: ["net"])
     precisions: list[str] = field(default_factory=lambda: ["fp32", "fp16", "int8"])
@@ -46,6 +50,7 @@ class Recipe:
     absent: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     title: str = "A test"
+    noise: dict[str, Any] | None = None
 
 
 Maker = Callable[[Recipe], tuple[ReportSettings, Records]]
@@ -144,7 +149,24 @@ def session(recipe: Recipe, model: str, device: str, scenario: str, folder: Path
     rows = {name: row(recipe, name, device) for name in recipe.precisions}
     folder.mkdir(parents=True, exist_ok=True)
     samples(recipe).to_parquet(folder / "samples.parquet", index=False)
-    return record("session", settings, data={"rows": rows, "launches": launches(recipe)})
+    data = {"rows": rows, "launches": launches(recipe)}
+    return record("session", settings, data=data | (HOST if recipe.noise is not None else {}))
+
+
+READINGS: dict[str, Any] = {
+    "other_load": 0.01,
+    "steal": 0.002,
+    "throttling": None,
+    "temperature_c": None,
+    "minor_faults": 12,
+    "major_faults": 0,
+    "preemptions": 3,
+    "clock_mhz": None,
+    "kernel_slowdown": 0.03,
+    "beyond": [],
+}
+SETTINGS = {"governor": "powersave", "driver": None, "turbo": True, "smt": None}
+HOST: dict[str, Any] = {"noise": {"host": SETTINGS, "kernel_ms": [7.2, 7.0, 7.1], "waited_s": 4.0, "waits": []}}
 
 
 def launches(recipe: Recipe) -> dict[str, list[dict[str, float]]]:
@@ -153,6 +175,7 @@ def launches(recipe: Recipe) -> dict[str, list[dict[str, float]]]:
     return {
         name: [
             {"round": n, "throughput_fps": rate * FACTORS.get(name, 1.2) * (1 + 1e-3 * ((n * (number + 2)) % 7))}
+            | ({} if recipe.noise is None else {"noise": READINGS | {"other_load": 0.01 * n} | recipe.noise})
             for n in range(1, recipe.launches + 1)
         ]
         for number, name in enumerate(recipe.precisions)
