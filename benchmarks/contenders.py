@@ -1,0 +1,115 @@
+"""What the benchmarks of measuring share: IRs, inputs, contenders for `ovlab.measure.rounds`, a load beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from ovlab.convert import save_ir
+from ovlab.convert.frontends import read_original
+from ovlab.convert.preprocess import embed, set_input_shape
+from ovlab.errors import OvlabError
+from ovlab.measure.request import LaunchRequest
+from ovlab.measure.rounds import Contender
+from ovlab.runtime import image_size, read_ir, set_batch
+from ovlab_flow import load_grid
+
+ROOT = Path(__file__).resolve().parents[1]
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+# One core, in bursts and pauses of 0.2 to 2 s, drawn from a seed.
+LOAD = """
+import random, sys, time
+draw = random.Random(int(sys.argv[1])).uniform
+while True:
+    stop = time.perf_counter() + draw(0.2, 2)
+    while time.perf_counter() < stop:
+        pass
+    time.sleep(draw(0.2, 2))
+"""
+
+
+def embedded_ir(folder: Path) -> Path:
+    """Convert the embedded classifier to FP32, as the convert step does, and return its IR."""
+    grid = load_grid("quickstart", conf=ROOT / "conf", overrides=["experiment.precisions=[fp32]"])
+    (variant,) = grid.variants.values()
+    spec = variant.settings.model
+    model = read_original(ROOT / "resources", spec)
+    set_input_shape(model, spec.input)
+    save_ir(embed(model, spec.input, spec.preprocess), folder, compress=False)
+    return folder / "model.xml"
+
+
+def variant_ir(variants: Path, model: str, precision: str) -> Path:
+    """Find the newest IR of a variant that a run has left.
+
+    Parameters
+    ----------
+    variants : Path
+        ``results/variants``.
+
+    Raises
+    ------
+    OvlabError
+        If there is none.
+    """
+    found = sorted((variants / model / precision).glob("*/model.xml"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise OvlabError(f"{variants / model / precision}: no IR there; run an experiment with this model first")
+    return found[-1]
+
+
+def static_ir(path: Path, folder: Path) -> Path:
+    """Save a copy of an IR with batch 1, so that whoever compiles it sees the same shapes."""
+    model = read_ir(path)
+    set_batch(model, 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
+    return folder / "model.xml"
+
+
+def random_images(ir: Path, path: Path, count: int = 8) -> Path:
+    """Write images of random pixels that fit an IR."""
+    size = image_size(read_ir(ir))
+    np.save(path, np.random.default_rng(0).integers(0, 256, (count, *size, 3), dtype=np.uint8))
+    return path
+
+
+def contender(ir: Path, images: Path, **changes: Any) -> Contender:
+    """Make a contender of an IR: by default synchronous on the CPU in FP32 with the latency hint.
+
+    Parameters
+    ----------
+    **changes
+        Fields of `LaunchRequest`.
+    """
+    plain: dict[str, Any] = {
+        "model": str(ir),
+        "device": "CPU",
+        "properties": F32 | {"PERFORMANCE_HINT": "LATENCY"},
+        "members": ("CPU",),
+        "mode": "synchronous",
+        "batch": 1,
+        "infer_requests": None,
+        "images": str(images),
+        "warm_up_s": 0.1,
+        "duration_s": 0.3,
+    }
+    return Contender(lambda samples, inspect: LaunchRequest(**plain | changes, samples=str(samples), inspect=inspect))
+
+
+@contextlib.contextmanager
+def bursts_of_load(seed: int) -> Iterator[None]:
+    """Keep one core busy in bursts meanwhile, by a process of its own."""
+    process = subprocess.Popen([sys.executable, "-c", LOAD, str(seed)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()

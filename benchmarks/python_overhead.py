@@ -1,0 +1,99 @@
+"""What Python adds to an inference: wall time of a launch's loop against the runtime's own latency.
+
+Usage: python benchmarks/python_overhead.py [--seconds 10] [--variants results/variants --model NAME] [--ir PATH]
+
+Blocks of half a second alternate: the product's own synchronous loop (`ovlab.measure.launch`), and the same loop
+asking the request after each inference for the runtime's latency (outside the timed part). Printed, in microseconds
+and per inference: wall latency less the runtime's, of the same inference; the loop's period less the runtime's
+latency, which is what throughput pays; and the medians of both loops, which should agree. The goal is below 15.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from contenders import F32, embedded_ir, random_images, static_ir, variant_ir
+
+from ovlab.errors import OvlabError
+from ovlab.measure import launch
+from ovlab.runtime import core, read_ir
+
+BLOCK_S = 0.5
+WARM_UP_S = 1.0
+
+
+def loop_with_latency(requests: list[ov.InferRequest], seconds: float) -> tuple[list[int], list[int], list[float]]:
+    """Infer as `launch._synchronous` does, and note the runtime's latency in ms after each inference."""
+    clock = time.perf_counter_ns
+    start_async, wait = launch._Request.start_async, launch._Request.wait
+    starts: list[int] = []
+    ends: list[int] = []
+    own: list[float] = []
+    count, index = len(requests), 0
+    stop = clock() + int(seconds * 1e9)
+    now = 0
+    while now < stop:
+        request = requests[index]
+        started = clock()
+        start_async(request, {}, None)
+        wait(request)
+        now = clock()
+        starts.append(started)
+        ends.append(now)
+        own.append(request.latency)
+        index = (index + 1) % count
+    return starts, ends, own
+
+
+def main() -> int:
+    """Alternate the two loops, print the differences."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--model", help="a model in --variants; by default the embedded classifier")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--variants", type=Path, default=Path("results/variants"))
+    parser.add_argument("--ir", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        scratch = Path(place)
+        try:
+            path = args.ir or (variant_ir(args.variants, args.model, args.precision) if args.model else None)
+            ir = static_ir(path or embedded_ir(scratch / "embedded"), scratch / "ir")
+        except OvlabError as error:
+            print(error, file=sys.stderr)
+            return 1
+        compiled = core().compile_model(read_ir(ir), "CPU", F32 | {"PERFORMANCE_HINT": "LATENCY"})
+        images = np.load(random_images(ir, scratch / "images.npy"))
+    requests = [launch._bound(compiled, pixels) for pixels in launch._batches(images, 1)]
+    launch._synchronous(requests, WARM_UP_S)
+    wall: list[float] = []
+    period: list[float] = []
+    product: list[float] = []
+    runtime: list[float] = []
+    for _ in range(max(1, round(args.seconds / BLOCK_S / 2))):
+        starts, ends = launch._synchronous(requests, BLOCK_S)
+        product.extend(np.subtract(ends, starts) / 1e3)
+        period.extend(np.diff(starts) / 1e3)
+        starts, ends, own = loop_with_latency(requests, BLOCK_S)
+        wall.extend(np.subtract(ends, starts) / 1e3)
+        runtime.extend(1e3 * np.array(own))
+    difference = np.subtract(wall, runtime)
+    low, high = np.percentile(difference, [5, 95])
+    print(f"runtime's own latency    {np.median(runtime):9.1f} us (median of {len(runtime)})")
+    print(f"wall latency             {np.median(wall):9.1f} us, of the product's loop {np.median(product):.1f} us")
+    print(f"wall less runtime        {np.median(difference):9.1f} us (median; 5 to 95 %: {low:.1f} to {high:.1f})")
+    print(f"period less runtime      {np.median(period) - np.median(runtime):9.1f} us (difference of medians)")
+    return 0
+
+
+if __name__ == "__main__":
+    # No teardown, as in a launch: destroying a compiled model may wait for ever.
+    code = main()
+    sys.stdout.flush()
+    launch.os._exit(code)
