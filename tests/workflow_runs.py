@@ -11,8 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "conf", "profiles", "workflow", "scripts", "src", "resources")
-# The smallest real run: one device, one scenario, one short launch.
+# The smallest real run: one model, one device, one scenario, one short launch.
 TINY = (
+    "experiment.models=[digits_cnn]",
     "experiment.devices=[cpu]",
     "experiment.scenarios=[single_stream]",
     "measurement.launches=1",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from ssd_model import CLASSES, HEADS, IMAGE_SIZE, VARIANCES, Head, MobileNetSSD, units
-from torch import nn
+from torch import Tensor, nn
 
 from ovlab.caffe.schema import NetWeights
 
@@ -179,3 +179,47 @@ def write_caffemodel(model: MobileNetSSD, path: Path) -> None:
             blob = layer.blobs.add(data=array.astype("<f4").tobytes())
             blob.shape.dim.extend(array.shape)
     path.write_bytes(net.SerializeToString(deterministic=True))
+
+
+def load_caffemodel(model: MobileNetSSD, path: Path, images: Tensor) -> None:
+    """Take over the weights of an earlier training, to go on from them.
+
+    The file has no batch normalisation any more (:func:`folded`). Each norm gets the mean and variance that `images`
+    have there, and the scale and shift that undo them, so that the network computes what the file's does and can
+    still learn with normalisation.
+
+    Parameters
+    ----------
+    model : MobileNetSSD
+        Gets the weights.
+    path : Path
+        What :func:`write_caffemodel` wrote.
+    images : Tensor, shape (n, 3, 300, 300)
+        Normalised images; a few dozen.
+    """
+    net = NetWeights()
+    net.ParseFromString(path.read_bytes())
+    blobs = {
+        layer.name.decode(): [
+            torch.from_numpy(np.frombuffer(blob.data, "<f4").reshape(tuple(blob.shape.dim)).copy())
+            for blob in layer.blobs
+        ]
+        for layer in net.layer
+    }
+    with torch.no_grad():
+        for what, heads in (("loc", model.locations), ("conf", model.scores)):
+            for source, convolution in heads.items():
+                weights, bias = blobs[f"{source}_mbox_{what}"]
+                convolution.weight.copy_(weights)
+                convolution.bias.copy_(bias)
+        x = images
+        for name, layer in model.units.items():
+            weights, bias = blobs[name]
+            convolution, norm = layer[0], layer[1]
+            convolution.weight.copy_(weights)
+            x = convolution(x)
+            norm.running_mean.copy_(x.mean((0, 2, 3)))
+            norm.running_var.copy_(x.var((0, 2, 3)))
+            norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+            norm.bias.copy_(bias + norm.running_mean)
+            x = torch.relu(x + bias[:, None, None])

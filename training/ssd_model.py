@@ -2,7 +2,7 @@
 
 Layers, names and order are those of the Caffe network (https://github.com/chuanqi305/MobileNet-SSD): a MobileNet
 (A. Howard et al., 2017) with six SSD heads (W. Liu et al., 2016). What differs: fewer channels, ten classes, and
-default boxes of the digits' sizes and shapes, as many on the finest map as on the others.
+smaller default boxes, with one more on the finest map, since the digits are smaller than the objects of Pascal VOC.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
 # Output channels and strides of conv0 .. conv13; every convolution from conv1 on follows a depthwise one that has
 # the stride. The original has 32, 64, 128, 128, 256, 256, 512 (six times), 1024, 1024.
-BODY = ((16, 2), (16, 1), (48, 2), (48, 1), (96, 2), (96, 1), (160, 2), *((160, 1),) * 5, (224, 2), (224, 1))
+BODY = ((16, 2), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (144, 2), *((144, 1),) * 5, (256, 2), (256, 1))
 # Channels of conv14_1/conv14_2 .. conv17_1/conv17_2: a quarter of the original's.
 EXTRAS = ((64, 128), (32, 64), (32, 64), (16, 32))
 
@@ -41,15 +41,13 @@ class Head:
         return 2 + 2 * len(self.ratios)
 
 
-# Digits are upright: 1/1.5 and 1/2.5 fit most of them.
-RATIOS = (1.5, 2.5)
 HEADS = (
-    Head("conv11", BODY[11][0], 32, 64, RATIOS),
-    Head("conv13", BODY[13][0], 64, 104, RATIOS),
-    Head("conv14_2", EXTRAS[0][1], 104, 150, RATIOS),
-    Head("conv15_2", EXTRAS[1][1], 150, 200, RATIOS),
-    Head("conv16_2", EXTRAS[2][1], 200, 250, RATIOS),
-    Head("conv17_2", EXTRAS[3][1], 250, 300, RATIOS),
+    Head("conv11", BODY[11][0], 32, 64, (2.0,)),
+    Head("conv13", BODY[13][0], 64, 104, (2.0, 3.0)),
+    Head("conv14_2", EXTRAS[0][1], 104, 150, (2.0, 3.0)),
+    Head("conv15_2", EXTRAS[1][1], 150, 200, (2.0, 3.0)),
+    Head("conv16_2", EXTRAS[2][1], 200, 250, (2.0, 3.0)),
+    Head("conv17_2", EXTRAS[3][1], 250, 300, (2.0, 3.0)),
 )
 
 

@@ -17,11 +17,11 @@ def test_the_quickstart_plans_every_job_once(folder: Path) -> None:
     done = snakemake(folder, "-n")
     assert done.returncode == 0, done.stdout
     assert planned(done.stdout) == {
-        "download": 2,
-        "convert": 2,
-        "calibrate": 1,
-        "validate": 3,
-        "benchmark": 15,
+        "download": 4,
+        "convert": 4,
+        "calibrate": 2,
+        "validate": 6,
+        "benchmark": 27,
         "report": 1,
         "verdict": 1,
     }
