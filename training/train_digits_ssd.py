@@ -1,8 +1,8 @@
 """Train ``resources/digits_ssd.{prototxt,caffemodel}``, the quickstart's detector of handwritten digits.
 
 Run from the repository's root, in an environment with ``requirements.lock``, ``training/requirements.txt`` and the
-project itself: ``python training/train_digits_ssd.py``. An epoch takes about 6 minutes on two cores, and 3 GB of memory.
-``resources/README.md`` says how the weights that ship were made.
+project itself: ``python training/train_digits_ssd.py``. An epoch takes about 6 minutes on two cores, and 3 GB of
+memory. ``resources/README.md`` says how the weights that ship were made.
 """
 
 from __future__ import annotations

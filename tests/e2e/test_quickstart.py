@@ -92,8 +92,8 @@ def test_numbers_are_consistent(results: pd.DataFrame) -> None:
 
 def test_the_embedded_models_know_their_digits(results: pd.DataFrame) -> None:
     reference = results[results["precision"] == "fp32"].groupby("model")[["metric", "accuracy"]].first()
-    assert reference.loc["digits_cnn", "metric"] == "top1" and reference.loc["digits_cnn", "accuracy"] > 0.98
-    assert reference.loc["digits_ssd", "metric"] == "voc_2007" and reference.loc["digits_ssd", "accuracy"] > 0.8
+    assert reference.loc["digits_cnn", "metric"] == "top-1" and reference.loc["digits_cnn", "accuracy"] > 0.98
+    assert reference.loc["digits_ssd", "metric"] == "mAP (VOC 2007)" and reference.loc["digits_ssd", "accuracy"] > 0.8
 
 
 def test_report_is_whole(quickstart: tuple[Path, str]) -> None:
