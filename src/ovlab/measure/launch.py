@@ -47,7 +47,8 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
         ``warm_up_samples``, ``cpu_s`` (processor time of this process in the timed part), ``elapsed_s``,
         ``infer_requests``, ``settings`` (as read back), ``minor_faults``, ``major_faults`` and ``preemptions`` (of the
         timed part), ``clock_mhz`` (at its end); with ``inspect`` also ``shares`` (of multiply-accumulates
-        by executed precision) and ``layers`` (their number by executed precision and type).
+        by executed precision), ``layers`` (their number by executed precision and type), on ``HETERO``
+        ``operations_by_device`` and on ``BATCH`` ``gathered_requests``.
 
     Raises
     ------
@@ -98,7 +99,20 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     if request.inspect:
         result["shares"] = executed_shares(model, compiled)
         result["layers"] = executed_layers(compiled)
+        result |= _division(request, model, compiled)
     return result
+
+
+def _division(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledModel) -> dict[str, Any]:
+    """Look at what only some virtual devices do; nothing is imported for the others."""
+    kind = request.device.split(":", maxsplit=1)[0]
+    if kind not in {"HETERO", "BATCH"}:
+        return {}
+    from ovlab.measure.splitting import gathered_requests, operations_by_device
+
+    if kind == "HETERO":
+        return {"operations_by_device": operations_by_device(model, request.device, request.properties)}
+    return {"gathered_requests": gathered_requests(compiled, request.batch)}
 
 
 def _batches(images: NDArray[np.uint8], batch: int) -> list[NDArray[np.uint8]]:

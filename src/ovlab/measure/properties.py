@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovlab.errors import OvlabError, UnavailableError
+from ovlab.errors import OvlabError, UnavailableError, nearest
 from ovlab.runtime import choose_precision, core
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
+from ovlab.specs.device import VIRTUAL
 
-VIRTUAL = {"AUTO", "MULTI", "HETERO", "BATCH"}
-
-
-def is_virtual(device: str) -> bool:
-    """Tell whether a device string stands for others (``AUTO``, ``MULTI:...``)."""
-    return device.split(":", maxsplit=1)[0] in VIRTUAL
+# What OpenVINO's own plug-ins are called; others may be on a host besides.
+KNOWN = ("CPU", "GPU", "NPU", *VIRTUAL)
 
 
 def available(device: str) -> bool:
@@ -23,7 +20,7 @@ def available(device: str) -> bool:
 
 def members_of(device: DeviceSpec) -> list[str]:
     """Return the physical devices that a device may run on: those it requires, or all for a bare ``AUTO``."""
-    if not is_virtual(device.device):
+    if not device.is_virtual:
         return [device.device]
     return list(device.requires or core().available_devices)
 
@@ -38,13 +35,16 @@ def require_device(device: DeviceSpec) -> None:
     OvlabError
         If OpenVINO knows no such device at all.
     """
-    needed = device.requires or (() if is_virtual(device.device) else (device.device,))
-    for name in needed:
+    physical = () if device.is_virtual else (device.device,)
+    for name in device.requires or physical:
         if available(name):
             continue
-        why = _why_missing(name)
-        if "is not registered" in why:
-            raise OvlabError(f"device: OpenVINO knows no device {name!r}")
+        if "is not registered" in _why_missing(name):
+            # Of what names several devices, the part before the colon is the one to know.
+            head = name.split(":", maxsplit=1)[0]
+            valid = {*KNOWN, *core().available_devices}
+            key = "requires" if device.requires else "device"
+            raise OvlabError(f"{key}: OpenVINO knows no device {head!r}{nearest(head, valid)}")
         found = ", ".join(core().available_devices) or "none"
         raise UnavailableError(f"{name} is not on this host (found: {found})")
 
@@ -60,7 +60,8 @@ def _why_missing(device: str) -> str:
 def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: PrecisionSpec) -> dict[str, Any]:
     """Collect the properties of one variant's compilation.
 
-    Physical devices take everything directly. Virtual ones take hints and pass the rest on to their members.
+    Physical devices take everything directly. Virtual ones take hints and pass the rest on to their members; ``BATCH``,
+    which has one member, takes all of its properties for its own and knows no ``DEVICE_PROPERTIES``.
 
     Returns
     -------
@@ -84,6 +85,7 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
         if scenario.threads is not None and name == "CPU":
             properties["INFERENCE_NUM_THREADS"] = scenario.threads
     own |= dict(device.properties) | dict(scenario.properties)
-    if is_virtual(device.device):
+    if device.is_virtual and device.kind != "BATCH":
         return own | {"DEVICE_PROPERTIES": members}
-    return members[device.device] | own
+    (member,) = members.values()
+    return member | own

@@ -13,9 +13,11 @@ import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
+from ovlab.measure.checks import check_properties
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.inspection import precision_label
 from ovlab.measure.noise import NoiseGate, complaint
+from ovlab.measure.placement import DIVISION, where_it_ran
 from ovlab.measure.properties import compile_properties, members_of, require_device
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import Contender, paired, run_rounds
@@ -24,6 +26,7 @@ from ovlab.runtime import image_size, read_ir
 from ovlab.specs import PrecisionSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
+ALSO = "; also: "  # between noise and another remark
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
         try:
             require_ok(variants[name].record, "variant")
             require_device(settings.device)
+            check_properties(settings.device, settings.scenario)
             properties[name] = compile_properties(settings.device, settings.scenario, precision)
         except UnavailableError as error:
             rows[name] = Row("unavailable", str(error))
@@ -139,11 +143,13 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
         return Row("failed", contender.error)
     first = contender.launches[0].result
     label = precision_label(first["shares"])
-    mislabelled = _label_complaint(settings.precisions[name], label, settings, first)
+    where = where_it_ran(settings.device, [launch.result for launch in contender.launches])
+    mislabelled = where.complaint or _label_complaint(settings.precisions[name], label, settings, first)
     effective = first["settings"] | {
         "executed_shares": first["shares"],
         "executed_layers": first["layers"],
         "executed_precision": label,
+        **{key: first[key] for key in DIVISION if key in first},
     }
     values = _values(settings, contender)
     if reference is not None and not reference.error:
@@ -152,7 +158,8 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
         return Row("failed", mislabelled, values, effective)
     noise = settings.measurement.noise
     noisy = complaint(noise, contender.launches)
-    return Row("failed" if noisy and noise.then == "fail" else "ok", noisy, values, effective)
+    reason = ALSO.join(one for one in (noisy, where.remark) if one)
+    return Row("failed" if noisy and noise.then == "fail" else "ok", reason, values, effective)
 
 
 def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSettings, first: dict[str, Any]) -> str:
@@ -222,7 +229,11 @@ def _record(
     launches = {
         name: [
             {"round": one.round, "position": one.position}
-            | {key: value for key, value in one.result.items() if key not in {"settings", "shares", "layers"}}
+            | {
+                key: value
+                for key, value in one.result.items()
+                if key not in {"settings", "shares", "layers", *DIVISION}
+            }
             for one in contender.launches
         ]
         for name, contender in contenders.items()

@@ -12,8 +12,10 @@ from ovlab.files import write_atomically, write_text
 from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.members import members_table
 from ovlab.report.noise import noise_table
 from ovlab.report.page import render_page, status_line
+from ovlab.report.remarks import condensed_remarks, remarks_table
 from ovlab.report.results import Records, results_frame
 from ovlab.report.style import Plot, save
 from ovlab.report.tables import (
@@ -55,9 +57,10 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
     frame = results_frame(settings, records)
     write_atomically(page.parent / "tables" / "results.csv", lambda path: frame.to_csv(path, index=False))
     tables = make_tables(settings, records, frame)
-    for name in ("headline", "speedup", "accuracy", "claims", "environment", "noise"):
+    for name in ("headline", "speedup", "accuracy", "claims", "members", "environment", "noise"):
         write_table(tables[name], page.parent / "tables")
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
+    write_table(condensed_remarks(tables["remarks"]), page.parent / "tables", tables["remarks"])
     plots = make_plots(settings, records, frame[frame["status"] == "ok"])
     folder = page.parent / "figures"
     drawn = [(plot, save(plot, folder)) for plot in plots]
@@ -74,6 +77,8 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         speedup_table(ok, settings.reference),
         accuracy_table(frame, settings.reference),
         unavailable_table(frame),
+        members_table(settings, ok),
+        remarks_table(ok),
         spread_table(ok),
         noise_table(records),
         environment_table(environment_facts(records)),

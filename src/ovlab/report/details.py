@@ -277,8 +277,20 @@ def _properties(effective: dict[str, Any]) -> Iterable[tuple[str, str]]:
                 yield f"executed layers in {precision}", joined([f"{n} {kind}" for kind, n in types.items()]) or MISSING
         elif name == "executed_precision":
             yield "executed precision", _plain(value)
+        elif name == "operations_by_device":
+            yield from _split_over_devices(value)
+        elif name == "gathered_requests":
+            yield "requests gathered into one inference", _plain(value)
         else:
             yield name, _plain(value)
+
+
+def _split_over_devices(split: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for device, part in split.items():
+        kinds = joined([f"{len(names)} {kind}" for kind, names in part["operations"].items()])
+        share = part["mac_share"]
+        macs = "" if share is None else f" ({significant(100 * share)} % of the multiply-accumulates)"
+        yield f"operations on {device or 'no device'}", f"{kinds}{macs}"
 
 
 def configuration(settings: ReportSettings) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ovlab.report.format import Estimate, counted, estimate_text, joined, show, significant
+from ovlab.report.members import members_sentences
 from ovlab.report.noise import noise_sentences
 from ovlab.specs import PrecisionSpec, ReportSettings
 
@@ -75,6 +76,7 @@ def general_findings(settings: ReportSettings, frame: pd.DataFrame) -> list[Find
     ok = frame[frame["status"] == "ok"]
     candidates = [
         Finding("Executed on", _redirections(settings, ok)),
+        Finding("Devices at once", members_sentences(settings, ok)),
         Finding("Steadiness", _steadiness(ok)),
         Finding("Noise", noise_sentences(frame)),
         Finding("Unavailable", _missing(frame, "unavailable")),

@@ -15,6 +15,7 @@ from ovlab.report import details
 from ovlab.report.findings import general_findings, model_findings
 from ovlab.report.format import MISSING, Estimate, interval_text, typographic
 from ovlab.report.noise import noise_paragraphs
+from ovlab.report.remarks import condensed_remarks
 from ovlab.report.results import Records
 from ovlab.report.style import Plot, inline_svg
 from ovlab.report.tables import Column, Entry, Table, condensed
@@ -114,8 +115,8 @@ def render_page(
     frame : DataFrame
         The results, one row a cell.
     tables : dict
-        The tables by name: ``headline``, ``claims``, ``unavailable``, ``spread``, ``noise``, ``environment``,
-        ``variants``.
+        The tables by name: ``headline``, ``claims``, ``members``, ``remarks``, ``unavailable``, ``spread``, ``noise``,
+        ``environment``, ``variants``.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -140,6 +141,8 @@ def render_page(
         "spread": shown_table(tables["spread"]),
         "noise": shown_table(tables["noise"]),
         "unavailable": shown_table(condensed(tables["unavailable"])),
+        "members": shown_table(tables["members"]),
+        "remarks": shown_table(condensed_remarks(tables["remarks"])),
         "environment": shown_table(tables["environment"]),
         "variants": shown_table(tables["variants"]),
         # Made by matplotlib from escaped text: the only markup that is not the template's own.

@@ -5,12 +5,12 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
+from ovlab.specs.device import DeviceSpec
 from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import IgnoredScopeSpec, PrecisionSpec, QuantizationSpec
 from ovlab.specs.run import (
     Cell,
-    DeviceSpec,
     ExclusionSpec,
     ExperimentSpec,
     MeasurementSpec,

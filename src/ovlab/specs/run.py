@@ -1,4 +1,4 @@
-"""What to run on, under which load, and how to measure: devices, scenarios, measurement, experiments."""
+"""Under which load to run and how to measure: scenarios, measurement, experiments."""
 
 from __future__ import annotations
 
@@ -9,34 +9,11 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.device import Property
 from ovlab.specs.noise import NoiseSpec
 
-Property = str | int | float | bool
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
-
-
-class DeviceSpec(Spec):
-    """A device's YAML file (``conf/device``).
-
-    Attributes
-    ----------
-    device : str
-        An OpenVINO device string, passed on as it is: ``CPU``, ``GPU.0``, ``MULTI:CPU,GPU``, ``AUTO``.
-    requires : list of str
-        The physical devices that must be on the host for this to mean what it says. Declared, not parsed from
-        the string: OpenVINO would run ``MULTI:CPU,GPU`` on the CPU alone without a word.
-    properties : dict
-        Properties of the device itself.
-    member_properties : dict of dict
-        Properties of the physical devices behind a virtual one: ``{CPU: {NUM_STREAMS: AUTO}}``.
-    """
-
-    description: str = ""
-    device: Annotated[str, Field(min_length=1)]
-    requires: tuple[str, ...] = ()
-    properties: dict[str, Property] = {}
-    member_properties: dict[str, dict[str, Property]] = {}
 
 
 class ScenarioSpec(Spec):

@@ -6,9 +6,10 @@ from typing import Literal
 
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import DatasetSpec
+from ovlab.specs.device import DeviceSpec
 from ovlab.specs.model import ModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec, QuantizationSpec
-from ovlab.specs.run import DeviceSpec, ExperimentSpec, MeasurementSpec, ScenarioSpec, ValidationSpec
+from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ScenarioSpec, ValidationSpec
 
 
 class ConvertSettings(Spec):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from toy import Lab
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.measure import properties as module
-from ovlab.measure.properties import available, compile_properties, is_virtual, members_of, require_device
+from ovlab.measure.properties import available, compile_properties, members_of, require_device
+from ovlab.runtime import core, read_ir, set_batch
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
 
 F32 = PrecisionSpec.model_validate({"inference_precision": "f32"})
@@ -47,11 +49,6 @@ def scenario(**data: Any) -> ScenarioSpec:
     return ScenarioSpec.model_validate({"mode": "asynchronous"} | data)
 
 
-def test_virtual_devices() -> None:
-    assert all(map(is_virtual, ["AUTO", "AUTO:GPU,CPU", "MULTI:CPU", "HETERO:GPU,CPU", "BATCH:CPU(4)"]))
-    assert not any(map(is_virtual, ["CPU", "GPU.1", "NPU", "AUTOMATIC"]))
-
-
 def test_available(host: Any) -> None:
     host("CPU", "GPU.0", "GPU.1")
     assert [available(name) for name in ("CPU", "GPU", "GPU.1", "GPU.2", "NPU")] == [True, True, True, False, False]
@@ -69,9 +66,22 @@ def test_devices_of_this_host(data: dict[str, Any]) -> None:
     require_device(DeviceSpec.model_validate(data))
 
 
-def test_a_device_that_openvino_does_not_know() -> None:
-    with pytest.raises(OvlabError, match=r"^device: OpenVINO knows no device 'GPPU'$") as caught:
-        require_device(device("GPPU"))
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (device("GPPU"), "device: OpenVINO knows no device 'GPPU'; did you mean 'GPU'?"),
+        (device("MLUTI:CPU,GPU"), "device: OpenVINO knows no device 'MLUTI'; did you mean 'MULTI'?"),
+        (device("QQ"), "device: OpenVINO knows no device 'QQ'; valid: AUTO, BATCH, CPU, GPU, HETERO, MULTI, NPU"),
+        (
+            device("MULTI:CPU,NPPU", requires=["CPU", "NPPU"]),
+            "requires: OpenVINO knows no device 'NPPU'; did you mean 'NPU'?",
+        ),
+    ],
+)
+def test_a_device_that_openvino_does_not_know(spec: DeviceSpec, expected: str) -> None:
+    with pytest.raises(OvlabError) as caught:
+        require_device(spec)
+    assert str(caught.value) == expected
     assert not isinstance(caught.value, UnavailableError)
 
 
@@ -134,3 +144,19 @@ def test_a_member_that_lacks_the_precision(host: Any) -> None:
     bf16 = PrecisionSpec.model_validate({"inference_precision": "bf16"})
     with pytest.raises(UnavailableError, match=r"^CPU does not execute bf16"):
         compile_properties(device("AUTO"), scenario(), bf16)
+
+
+def test_batch_takes_all_properties_for_its_own(lab: Lab) -> None:
+    spec = device("BATCH:CPU(4)", requires=["CPU"], member_properties={"CPU": {"NUM_STREAMS": 1}})
+    found = compile_properties(spec, scenario(performance_hint="THROUGHPUT", threads=1), F32)
+    assert found == {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    model = read_ir(lab.folder / "model.xml")
+    set_batch(model, 1)
+    core().compile_model(model, spec.device, found)
+    with pytest.raises(RuntimeError, match="DEVICE_PROPERTIES"):
+        core().compile_model(model, spec.device, {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 1}}})

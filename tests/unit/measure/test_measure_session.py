@@ -42,6 +42,7 @@ class _Launches:
         self.fps = {"fp32": 100.0, "fp16": 100.0, "int8": 300.0}
         self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
         self.others: dict[str, dict[str, float]] = {}
+        self.ran_on: dict[str, list[str]] = {}
         self._noise = np.random.default_rng(0)
 
     def names(self) -> list[str]:
@@ -66,7 +67,7 @@ class _Launches:
             "cpu_s": 0.006,
             "elapsed_s": 3 / fps,
             "infer_requests": 1,
-            "settings": {"EXECUTION_DEVICES": ["CPU"]},
+            "settings": {"EXECUTION_DEVICES": self.ran_on.get(name, ["CPU"])},
             **self.others.get(name, {}),
             **({"shares": self.shares.get(name, {"f32": 1.0}), "layers": LAYERS} if one.inspect else {}),
         }
@@ -228,6 +229,66 @@ def test_a_row_whose_label_is_not_what_was_executed(
     assert record.status == ("failed" if complaint else "ok")
     (name,) = shares
     assert rows_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
+
+
+def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.ran_on["int8"] = ["GPU"]
+    record = run(lab, settings_of(lab), tmp_path)
+    assert (record.status, record.reason) == ("failed", "int8: asked for CPU, but ran on GPU")
+    assert rows_of(record)["fp32"]["status"] == "ok"
+
+
+def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.ran_on["fp16"] = ["(CPU)"]
+    record = run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path)
+    row = rows_of(record)["fp16"]
+    assert (record.status, row["status"]) == ("ok", "ok")
+    assert row["reason"] == "AUTO still ran on CPU, which only helps out until another device is ready"
+    assert rows_of(record)["fp32"]["reason"] == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"device": {"device": "CPPU"}}, "device: OpenVINO knows no device 'CPPU'; did you mean 'CPU'?"),
+        (
+            {"device": {"device": "AUTO", "properties": {"PERFORMANCE_HNT": "LATENCY"}}},
+            "device: properties.PERFORMANCE_HNT: no property of AUTO or CPU; did you mean 'PERFORMANCE_HINT'?",
+        ),
+    ],
+)
+def test_a_wrong_device_or_property_fails_before_any_launch(
+    lab: Lab, launches: _Launches, tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    record = run(lab, settings_of(lab, **changes), tmp_path)
+    assert record.status == "failed"
+    assert {row["reason"] for row in rows_of(record).values()} == {reason}
+    assert launches.asked == []
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ({"device": "MULTI:CPU", "requires": ["CPU"]}, ""),
+        ({"device": "AUTO:CPU", "requires": ["CPU"]}, ""),
+        ({"device": "HETERO:CPU", "requires": ["CPU"]}, "operations_by_device"),
+        ({"device": "BATCH:CPU(2)", "requires": ["CPU"]}, "gathered_requests"),
+    ],
+)
+def test_a_session_on_a_virtual_device(lab: Lab, tmp_path: Path, device: dict[str, Any], told: str) -> None:
+    settings = lab.session_settings(
+        device=device,
+        scenario={"mode": "asynchronous", "infer_requests": 2, "threads": 1},
+        precisions={"fp32": FLOAT},
+        measurement=PLAN | {"launches": 1, "max_launches": 1},
+    )
+    record = run(lab, settings, tmp_path)
+    assert (record.status, record.reason) == ("ok", "")
+    effective = rows_of(record)["fp32"]["effective"]
+    assert effective["EXECUTION_DEVICES"] == ["CPU"]
+    assert effective["executed_precision"] == "f32"
+    assert {"operations_by_device", "gathered_requests"} & set(effective) == ({told} if told else set())
+    assert effective.get("gathered_requests", 2) == 2
 
 
 def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: _Launches, tmp_path: Path) -> None:

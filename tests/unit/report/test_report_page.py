@@ -13,7 +13,7 @@ from report_factory import Maker, Recipe
 from ovlab.errors import OvlabError
 from ovlab.report import report
 
-TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "environment", "noise")
+TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "members", "remarks", "environment", "noise")
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 

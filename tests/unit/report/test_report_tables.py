@@ -13,8 +13,12 @@ from ovlab.report import make_tables, results_frame
 from ovlab.report.page import shown_table
 from ovlab.report.tables import Table, condensed, to_latex, to_markdown
 
-HOSTILE = Recipe(models=["net_1%$#", "a&b|c"], devices=["cpu", "gpu_0"], failed={"gpu_0": r"it \broke{ & 100 % | <b>"})
-NAMES = ("headline", "speedup", "accuracy", "unavailable", "environment", "spread", "variants")
+HOSTILE = Recipe(
+    models=["net_1%$#", "a&b|c"],
+    devices=["cpu", "gpu", "multi", "gpu_0"],
+    failed={"gpu_0": r"it \broke{ & 100 % | <b>"},
+)
+NAMES = ("headline", "speedup", "accuracy", "unavailable", "environment", "spread", "variants", "members")
 
 
 def tables(make: Maker, recipe: Recipe) -> dict[str, Table]:

@@ -145,6 +145,27 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         # Run.
         (ScenarioSpec, SYNC | {"infer_requests": 4}, "infer_requests: 4 with mode synchronous, expected 1"),
         (MeasurementSpec, {"launches": 9, "max_launches": 3}, "max_launches: 3 is less than launches: 9"),
+        (
+            ScenarioSpec,
+            {"mode": "asynchronous", "infer_requests": 0},
+            "infer_requests: input should be greater than 0 (got 0)",
+        ),
+        (
+            DeviceSpec,
+            {"device": "MULTI:CPU,GPU"},
+            "requires: missing, but needed by MULTI:CPU,GPU: the devices that it",
+        ),
+        (DeviceSpec, {"device": "AUTO:GPU,CPU"}, "requires: missing, but needed by AUTO:GPU,CPU: the devices that it"),
+        (
+            DeviceSpec,
+            {"device": "BATCH:CPU(4)", "requires": ["CPU", "GPU"]},
+            "requires: ['CPU', 'GPU'], expected the one",
+        ),
+        (
+            DeviceSpec,
+            {"device": "MULTI:CPU,GPU", "requires": ["CPU", "GPU"], "member_properties": {"GPPU": {}}},
+            "member_properties.GPPU: no such member; did you mean 'GPU'?",
+        ),
         (DeviceSpec, {"device": ""}, "device: string should have at least 1 character"),
         (ExperimentSpec, EXPERIMENT | {"models": []}, "models: empty, expected at least one name"),
         (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: ['cpu', 'cpu'] names something twice"),

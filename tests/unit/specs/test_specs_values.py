@@ -36,7 +36,7 @@ def test_settings_survive_json(lab: Lab) -> None:
     settings: list[Spec] = [
         convert_settings(lab.model, lab.dataset),
         lab.validate_settings(),
-        lab.session_settings(device={"device": "MULTI:CPU", "properties": {"A": 1, "B": True, "C": "1", "D": 0.5}}),
+        lab.session_settings(device={"device": "AUTO", "properties": {"A": 1, "B": True, "C": "1", "D": 0.5}}),
         CalibrateSettings(
             model_name="a",
             precision_name="int8",
@@ -134,3 +134,24 @@ def test_cells_are_crossed_in_order_minus_exclusions() -> None:
         Cell("m", "int8", "cpu", "offline"),
         Cell("n", "fp32", "cpu", "offline"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "virtual"),
+    [
+        ("AUTO", "AUTO", True),
+        ("AUTO:GPU,CPU", "AUTO", True),
+        ("MULTI:CPU", "MULTI", True),
+        ("HETERO:GPU.1,CPU", "HETERO", True),
+        ("BATCH:CPU(4)", "BATCH", True),
+        ("CPU", "CPU", False),
+        ("GPU.1", "GPU.1", False),
+        ("AUTOMATIC", "AUTOMATIC", False),
+    ],
+)
+def test_kinds_of_devices(device: str, kind: str, virtual: bool) -> None:
+    spec = DeviceSpec(device=device, requires=("CPU",))
+    assert (spec.kind, spec.is_virtual) == (kind, virtual)
+    assert spec.runs_on_all == (kind == "MULTI")
+    cumulative = spec.model_copy(update={"properties": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}})
+    assert cumulative.runs_on_all == (kind in {"MULTI", "AUTO"})

@@ -1,0 +1,178 @@
+"""Devices at once against the sum of them alone, on synthetic records."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_factory import Maker, Recipe
+
+from ovlab.report import make_tables, results_frame
+from ovlab.report.format import Estimate
+from ovlab.report.members import cells_together, members_sentences, members_table, ratio_of, sum_of
+from ovlab.report.page import render_page
+from ovlab.specs import ReportSettings
+
+ALL = Recipe(devices=["cpu", "gpu", "multi"], precisions=["fp32", "int8"], scenarios=["offline"])
+
+
+def measured(make: Maker, recipe: Recipe, **throughputs: float) -> tuple[ReportSettings, pd.DataFrame]:
+    """Return the measured rows, with a throughput of our own for each device."""
+    settings, records = make(recipe)
+    frame = results_frame(settings, records)
+    ok = frame[frame["status"] == "ok"].copy()
+    for device, fps in throughputs.items():
+        rows = ok["device"] == device
+        ok.loc[rows, ["throughput_fps", "throughput_fps_low", "throughput_fps_high"]] = [fps, 0.98 * fps, 1.02 * fps]
+    return settings, ok
+
+
+def test_a_sum_of_estimates() -> None:
+    found = sum_of([Estimate(100, 97, 104), Estimate(300, 296, 303)])
+    assert (found.value, found.low, found.high) == (400, 400 - 5, 400 + 5)
+    assert sum_of([Estimate(100, 97, 104), Estimate(300)]) == Estimate(400)
+    assert sum_of([Estimate(100, 97, 104), Estimate(None)]) == Estimate(None)
+
+
+def test_a_ratio_of_estimates() -> None:
+    found = ratio_of(Estimate(300, 300 / 1.03, 300 * 1.03), Estimate(400, 400 / 1.04, 400 * 1.04))
+    half = math.hypot(math.log(1.03), math.log(1.04))
+    assert found.value == pytest.approx(0.75)
+    assert found.low == pytest.approx(0.75 * math.exp(-half))
+    assert found.high == pytest.approx(0.75 * math.exp(half))
+    assert ratio_of(Estimate(300), Estimate(400, 390, 410)) == Estimate(0.75)
+    assert ratio_of(Estimate(None), Estimate(400, 390, 410)) == Estimate(None)
+
+
+def test_the_interval_of_a_share_covers_as_often_as_those_that_it_is_made_of() -> None:
+    """Simulated: three independent throughputs with known 95 % intervals; the share of the sum is known."""
+    generator = np.random.default_rng(0)
+    truth = {"cpu": 100.0, "gpu": 300.0, "multi": 340.0}
+    covered, runs, spread = 0, 2000, 0.02
+    for _ in range(runs):
+        found = {}
+        for name, value in truth.items():
+            seen = value * math.exp(spread * generator.standard_normal())
+            found[name] = Estimate(seen, seen * math.exp(-1.96 * spread), seen * math.exp(1.96 * spread))
+        covered += ratio_of(found["multi"], sum_of([found["cpu"], found["gpu"]])).contains(340 / 400)
+    assert 0.93 <= covered / runs <= 0.97
+
+
+def test_the_share_of_the_sum_and_what_is_lost(make: Maker) -> None:
+    settings, ok = measured(make, ALL, cpu=100, gpu=300, multi=340)
+    table = members_table(settings, ok)
+    raw = table.raw()
+    assert len(raw) == 2
+    first = raw.iloc[0]
+    assert (first["device"], first["members"], first["precision"]) == ("multi", "cpu + gpu", "fp32")
+    assert first["sum_fps"] == 400
+    assert first["throughput_fps"] == 340
+    assert first["share_of_sum"] == pytest.approx(0.85)
+    assert first["contention"] == pytest.approx(0.15)
+    assert first["contention_low"] == pytest.approx(1 - first["share_of_sum_high"])
+    assert first["gain"] == pytest.approx(340 / 300)
+    (sentence,) = members_sentences(settings, ok)
+    assert sentence.startswith("multi reaches 85")
+    assert sentence.endswith(
+        "of the sum of cpu and gpu alone in 2 cells: 15 % of what they do alone is lost there when they work at once."
+    )
+
+
+def test_one_cell_is_told_without_a_range(make: Maker) -> None:
+    recipe = Recipe(devices=ALL.devices, precisions=["fp32"], scenarios=["offline"])
+    settings, ok = measured(make, recipe, cpu=100, gpu=300, multi=401)
+    (sentence,) = members_sentences(settings, ok)
+    assert " to " not in sentence
+    assert sentence.endswith("(net fp32, offline); that its members slow each other down could not be measured there.")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "why"),
+    [
+        (Recipe(devices=["cpu", "multi"]), "a member is no device of the experiment"),
+        (Recipe(devices=ALL.devices, absent={"gpu": "GPU is not on this host"}), "a member was not measured"),
+        (Recipe(devices=ALL.devices, failed={"multi": "asked for both, but ran on one"}), "it ran elsewhere"),
+        (Recipe(devices=["cpu", "gpu"]), "nothing runs on several devices"),
+    ],
+)
+def test_nothing_is_said_without_all_that_it_needs(make: Maker, recipe: Recipe, why: str) -> None:
+    settings, ok = measured(make, recipe)
+    assert list(cells_together(settings, ok)) == [], why
+    assert members_table(settings, ok).rows == []
+    assert members_sentences(settings, ok) == []
+
+
+def test_the_cumulative_hint_is_like_multi(make: Maker) -> None:
+    settings, ok = measured(make, ALL, cpu=100, gpu=300, multi=340)
+    auto = {"device": "AUTO:GPU,CPU", "requires": ["GPU", "CPU"]}
+    hint = {"properties": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}}
+    for spec, expected in ((auto, 0), (auto | hint, 2)):
+        changed = ReportSettings.model_validate(
+            settings.plain() | {"devices": settings.plain()["devices"] | {"multi": spec}}
+        )
+        assert len(members_table(changed, ok).rows) == expected
+
+
+def test_on_the_page(make: Maker) -> None:
+    settings, records = make(ALL)
+    frame = results_frame(settings, records)
+    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    assert "Several devices at once" in text
+    assert "Devices at once" in text
+    settings, records = make(Recipe())
+    frame = results_frame(settings, records)
+    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    assert "evices at once" not in text
+
+
+def remarked(make: Maker, remark: str) -> tuple[ReportSettings, Any, pd.DataFrame]:
+    settings, records = make(Recipe(devices=["cpu", "auto"]))
+    for session in records.sessions.values():
+        if session.settings["device_name"] == "auto":
+            for row in session.data["rows"].values():
+                row["reason"] = remark
+    return settings, records, results_frame(settings, records)
+
+
+def test_remarks_of_measured_cells_are_told(make: Maker) -> None:
+    settings, records, frame = remarked(make, "AUTO ran on <CPU>, not on GPU")
+    assert set(frame["status"]) == {"ok"}
+    tables = make_tables(settings, records, frame)
+    assert len(tables["remarks"].rows) == 6  # 3 precisions, 2 scenarios
+    assert set(tables["remarks"].raw()["device"]) == {"auto"}
+    text = render_page(settings, records, frame, tables, [])
+    assert text.count("AUTO ran on &lt;CPU&gt;, not on GPU") == 1
+    assert "<h2>Remarks</h2>" in text
+
+
+def test_no_remarks_no_section(make: Maker) -> None:
+    settings, records, frame = remarked(make, "")
+    tables = make_tables(settings, records, frame)
+    assert tables["remarks"].rows == []
+    assert "<h2>Remarks</h2>" not in render_page(settings, records, frame, tables, [])
+
+
+def test_the_split_of_hetero_is_shown(make: Maker) -> None:
+    settings, records = make(Recipe(precisions=["fp32"], scenarios=["offline"]))
+    (session,) = records.sessions.values()
+    session.data["rows"]["fp32"]["effective"] |= {
+        "operations_by_device": {
+            "GPU.0": {"mac_share": 0.9, "operations": {"Convolution": ["a", "b"], "Relu": ["c"]}},
+            "CPU": {"mac_share": 0.1, "operations": {"MatMul": ["d"]}},
+            "": {"mac_share": None, "operations": {"Tilt": ["e"]}},
+        },
+        "gathered_requests": 4,
+    }
+    frame = results_frame(settings, records)
+    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    for expected in (
+        "operations on GPU.0",
+        "2 Convolution and 1 Relu (90.0 % of the multiply-accumulates)",
+        "operations on no device",
+        "1 Tilt",
+        "requests gathered into one inference",
+    ):
+        assert expected in text
