@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ovlab.records import Record
-from ovlab.specs import ConvertSettings, DatasetSpec, ModelSpec, SessionSettings, ValidateSettings
+from ovlab.specs import ConvertSettings, DatasetSpec, ExtensionFile, ModelSpec, SessionSettings, ValidateSettings
 
 # In BGR, as OpenCV writes them. Class index is the position among the sorted names, as in a class folder.
 COLOURS = {"blue": (230, 20, 20), "green": (20, 230, 20), "grey": (120, 120, 120), "red": (20, 20, 230)}
@@ -198,7 +198,9 @@ class Lab:
         return SessionSettings.model_validate(plain | changes)
 
 
-def convert_settings(model: ModelSpec, dataset: DatasetSpec, weights: str = "f32") -> ConvertSettings:
+def convert_settings(
+    model: ModelSpec, dataset: DatasetSpec, weights: str = "f32", extension: ExtensionFile | None = None
+) -> ConvertSettings:
     """Settings of the convert step."""
     return ConvertSettings.model_validate(
         {
@@ -207,5 +209,6 @@ def convert_settings(model: ModelSpec, dataset: DatasetSpec, weights: str = "f32
             "model": model.plain(),
             "dataset": dataset.plain(),
             "weights": weights,
+            "extension": None if extension is None else extension.plain(),
         }
     )

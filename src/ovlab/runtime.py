@@ -15,6 +15,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov  # noqa: E402
 
 from ovlab.errors import OvlabError, UnavailableError, nearest, one_line  # noqa: E402
+from ovlab.extension import load_extension_of  # noqa: E402
 
 if TYPE_CHECKING:
     from ovlab.specs import PrecisionSpec
@@ -29,16 +30,17 @@ def core() -> ov.Core:
 
 
 def read_ir(path: Path) -> ov.Model:
-    """Read an IR.
+    """Read an IR, with the extension that it needs.
 
     Raises
     ------
     OvlabError
-        If a file is missing or damaged.
+        If a file is missing or damaged, or the extension does not load.
     """
     for part in (path, path.with_suffix(".bin")):
         if not part.is_file():
             raise OvlabError(f"{part}: missing; the variant's folder is incomplete, delete it to have it made anew")
+    load_extension_of(core(), path.parent)
     try:
         return core().read_model(path)
     except RuntimeError as error:

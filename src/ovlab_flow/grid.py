@@ -24,6 +24,7 @@ from ovlab.specs import (
     ValidateSettings,
 )
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
+from ovlab_flow.extension import check_extension, extension_file
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "logs"}
@@ -190,6 +191,7 @@ def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
 
 
 def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
+    check_extension(parts.model.extension, composer.where("model", model))
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -234,6 +236,7 @@ def _variant_settings(run: RunSpec, model: str, precision: str, parts: Parts) ->
             model=parts.model,
             dataset=parts.dataset,
             weights=parts.precision.weights,
+            extension=extension_file(parts.model.extension),
         )
     return CalibrateSettings(
         model_name=model,

@@ -12,6 +12,7 @@ import openvino as ov
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.data import AnySplit, SplitImage, load, read_split, readable, shared_images
 from ovlab.errors import OvlabError
+from ovlab.extension import extension_of
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import image_size, read_ir, set_batch
 from ovlab.specs import CalibrateSettings, QuantizationSpec, ResizeSpec
@@ -57,7 +58,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     quantised = quantize(model, images, settings.quantization, settings.resize, upright=split.upright)
     seconds = time.perf_counter() - started
     log.info("calibrated with %d images in %.1f s", len(images), seconds)
-    values = save_ir(quantised, folder, compress=False)
+    values = save_ir(quantised, folder, compress=False, extension=extension_of(base_folder))
     return Record(
         kind="variant",
         settings=settings.plain(),

@@ -10,14 +10,15 @@ from typing import Any
 import openvino as ov
 
 from ovlab.convert.frontends import entry_path, read_original
-from ovlab.convert.parity import compare_with_onnxruntime
+from ovlab.convert.parity import compare_with_onnxruntime, open_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
+from ovlab.extension import write_extension
 from ovlab.files import sha256_of
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import image_size, read_ir
-from ovlab.specs import ConvertSettings
+from ovlab.specs import ConvertSettings, ExtensionFile
 
 __all__ = ["convert", "ir_hashes", "save_ir"]
 
@@ -52,24 +53,27 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     require_ok(model_source, f"download of model {settings.model_name}")
     root = Path(model_source.data["root"])
     spec = settings.model
-    model = read_original(root, spec)
+    model = read_original(root, spec, settings.extension)
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
-    values = save_ir(model, folder, compress=settings.weights == "f16")
+    values = save_ir(model, folder, compress=settings.weights == "f16", extension=settings.extension)
     if spec.framework == "onnx":
         values |= _parity(settings, root, data_source, folder)
     return Record(
         kind="variant",
         settings=settings.plain(),
-        inputs=model_source.inputs,
+        inputs=model_source.inputs | ({"extension": settings.extension.sha256} if settings.extension else {}),
         values=values,
         data={"model": "model.xml", "sha256": ir_hashes(folder)},
     )
 
 
-def save_ir(model: ov.Model, folder: Path, *, compress: bool) -> dict[str, Quantity]:
-    """Save a model as ``model.xml`` and ``model.bin`` and return its size."""
+def save_ir(
+    model: ov.Model, folder: Path, *, compress: bool, extension: ExtensionFile | None = None
+) -> dict[str, Quantity]:
+    """Save a model as ``model.xml`` and ``model.bin``, note which extension it needs, and return its size."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_extension(folder, extension)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".partial") as scratch:
         ov.save_model(model, Path(scratch) / "model.xml", compress_to_fp16=compress)
         for name in IR_FILES:
@@ -90,7 +94,14 @@ def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: 
     split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", settings.model.dataset)
     resize = settings.model.preprocess.resize
     images = load_some(split, PARITY_IMAGES, height, width, resize, settings.dataset)
-    values = compare_with_onnxruntime(entry_path(root, settings.model), ir, settings.model, images)
+    try:
+        original = open_original(entry_path(root, settings.model))
+    except OvlabError as error:
+        if settings.extension is None:
+            raise
+        log.info("not compared with ONNX Runtime, which lacks the model's own operations (%s)", error)
+        return {}
+    values = compare_with_onnxruntime(original, ir, settings.model, images)
     relative = float(values["parity_relative"].value or 0.0)
     log.info("largest difference to ONNX Runtime: %.2g of the output's range", relative)
     # Weights rounded to FP16 differ by design; what is checked is the conversion.

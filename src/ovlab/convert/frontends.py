@@ -11,13 +11,14 @@ import numpy as np
 import openvino as ov
 
 from ovlab.errors import OvlabError, nearest, one_line
+from ovlab.extension import load_extension
 from ovlab.runtime import core
-from ovlab.specs import ModelSpec
+from ovlab.specs import ExtensionFile, ModelSpec
 
 log = logging.getLogger("ovlab.convert")
 
 
-def read_original(root: Path, model: ModelSpec) -> ov.Model:
+def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None = None) -> ov.Model:
     """Read a model's original files.
 
     Parameters
@@ -26,6 +27,8 @@ def read_original(root: Path, model: ModelSpec) -> ov.Model:
         Folder of the downloaded files.
     model : ModelSpec
         Which framework, and which file to open.
+    extension : ExtensionFile, optional
+        Operations of the model's own.
 
     Returns
     -------
@@ -35,11 +38,12 @@ def read_original(root: Path, model: ModelSpec) -> ov.Model:
     Raises
     ------
     OvlabError
-        If the file is missing or the model does not convert.
+        If a file is missing, the extension does not load, or the model does not convert.
     """
     path = entry_path(root, model)
+    extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
     try:
-        original = _READERS[model.framework](path)
+        original = _READERS[model.framework](path, extensions)
     except OvlabError:
         raise
     except Exception as error:
@@ -63,15 +67,15 @@ def entry_path(root: Path, model: ModelSpec) -> Path:
     return path
 
 
-def _convert(path: Path) -> ov.Model:
-    return ov.convert_model(path)
+def _convert(path: Path, extensions: list[Any]) -> ov.Model:
+    return ov.convert_model(path, extension=extensions or None)
 
 
-def _read(path: Path) -> ov.Model:
+def _read(path: Path, _extensions: list[Any]) -> ov.Model:
     return core().read_model(path)
 
 
-def _caffe(path: Path) -> ov.Model:
+def _caffe(path: Path, _extensions: list[Any]) -> ov.Model:
     from ovlab.caffe import read_model
 
     weights = sorted(path.parent.glob("*.caffemodel"))
@@ -80,7 +84,7 @@ def _caffe(path: Path) -> ov.Model:
     return read_model(path, weights[0])
 
 
-def _pytorch(path: Path) -> ov.Model:
+def _pytorch(path: Path, extensions: list[Any]) -> ov.Model:
     try:
         import torch
     except ImportError:
@@ -90,11 +94,11 @@ def _pytorch(path: Path) -> ov.Model:
         ) from None
     # Both are readers of their own formats; neither is the unpickler behind torch.load.
     if path.suffix == ".pt2":
-        return ov.convert_model(torch.export.load(path))
-    return ov.convert_model(torch.jit.load(path, map_location="cpu").eval())
+        return ov.convert_model(torch.export.load(path), extension=extensions or None)
+    return ov.convert_model(torch.jit.load(path, map_location="cpu").eval(), extension=extensions or None)
 
 
-_READERS: dict[str, Callable[[Path], ov.Model]] = {
+_READERS: dict[str, Callable[[Path, list[Any]], ov.Model]] = {
     "onnx": _convert,
     "tensorflow": _convert,
     "tflite": _convert,

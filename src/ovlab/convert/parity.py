@@ -11,7 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovlab.convert.preprocess import reference_input
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, one_line
 from ovlab.records import Quantity
 from ovlab.runtime import core, set_batch
 from ovlab.specs import ModelSpec
@@ -19,15 +19,29 @@ from ovlab.specs import ModelSpec
 FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
+def open_original(path: Path) -> onnxruntime.InferenceSession:
+    """Open an ONNX model in ONNX Runtime, on the CPU.
+
+    Raises
+    ------
+    OvlabError
+        If it does not, as for an operation of the model's own.
+    """
+    try:
+        return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no class in common
+        raise OvlabError(f"{path.name}: ONNX Runtime does not open it ({one_line(error)})") from None
+
+
 def compare_with_onnxruntime(
-    original: Path, ir: ov.Model, spec: ModelSpec, images: Sequence[NDArray[np.uint8]]
+    session: onnxruntime.InferenceSession, ir: ov.Model, spec: ModelSpec, images: Sequence[NDArray[np.uint8]]
 ) -> dict[str, Quantity]:
     """Run the IR and the original ONNX model on the same images and measure how far their outputs are apart.
 
     Parameters
     ----------
-    original : Path
-        The ONNX file.
+    session : onnxruntime.InferenceSession
+        The original (`open_original`).
     ir : openvino.Model
         The converted model, with its preprocessing embedded. Reshaped to the original's batch.
     spec : ModelSpec
@@ -46,7 +60,6 @@ def compare_with_onnxruntime(
     OvlabError
         If the outputs are not comparable or contain NaN.
     """
-    session = onnxruntime.InferenceSession(original, providers=["CPUExecutionProvider"])
     feed = next((one for one in session.get_inputs() if one.name == spec.input.name), session.get_inputs()[0])
     # A model of fixed batch is fed the same image in all its places.
     batch = feed.shape[0] if isinstance(feed.shape[0], int) and feed.shape[0] > 0 else 1

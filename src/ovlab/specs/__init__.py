@@ -6,6 +6,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import IgnoredScopeSpec, PrecisionSpec, QuantizationSpec
@@ -28,6 +29,7 @@ __all__ = [
     "DeviceSpec",
     "ExclusionSpec",
     "ExperimentSpec",
+    "ExtensionFile",
     "FileSpec",
     "GeneratorSpec",
     "HubFile",

@@ -130,6 +130,9 @@ class ModelSpec(Spec):
         The first is the file that the framework opens (a folder archive for SavedModel); others lie beside it.
     detection : DetectionSpec, optional
         For task detection: how the outputs become boxes.
+    extension : str, optional
+        A Python file or a compiled library with operations of the model's own (an OpenVINO extension). It is executed:
+        name only files that you trust.
     entry : str, optional
         The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
     tolerance : float
@@ -141,6 +144,7 @@ class ModelSpec(Spec):
     framework: Framework
     files: tuple[FileSpec, ...]
     entry: str | None = None
+    extension: str | None = None
     licence: str
     homepage: str | None = None
     task: Task

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import ModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec, QuantizationSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ScenarioSpec, ValidationSpec
@@ -21,6 +24,8 @@ class ConvertSettings(Spec):
         Which variant this makes.
     weights : {"f32", "f16"}
         How floating-point weights are stored.
+    extension : ExtensionFile, optional
+        The file that the model's ``extension`` names, as it was when this was planned.
     """
 
     model_name: str
@@ -28,6 +33,13 @@ class ConvertSettings(Spec):
     model: ModelSpec
     dataset: DatasetSpec
     weights: Literal["f32", "f16"]
+    extension: ExtensionFile | None = None
+
+    @model_validator(mode="after")
+    def _extension_is_known(self) -> ConvertSettings:
+        if self.model.extension != (self.extension.path if self.extension else None):
+            raise ValueError(f"extension: missing, but needed with model.extension: {self.model.extension!r}")
+        return self
 
 
 class CalibrateSettings(Spec):
