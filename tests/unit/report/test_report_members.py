@@ -148,6 +148,19 @@ def test_remarks_of_measured_cells_are_told(make: Maker) -> None:
     assert "<h2>Remarks</h2>" in text
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("noisy: 2 of 5 launches with steal 9 %", []),
+        ("noisy: 2 of 5 launches with steal 9 %; also: AUTO ran on CPU, not on GPU", ["AUTO ran on CPU, not on GPU"]),
+    ],
+)
+def test_noise_is_left_to_its_own_section(make: Maker, reason: str, shown: list[str]) -> None:
+    settings, records, frame = remarked(make, reason)
+    table = make_tables(settings, records, frame)["remarks"]
+    assert sorted({str(row[1]) for row in table.rows}) == shown
+
+
 def test_no_remarks_no_section(make: Maker) -> None:
     settings, records, frame = remarked(make, "")
     tables = make_tables(settings, records, frame)
