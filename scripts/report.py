@@ -32,12 +32,17 @@ def main(argv: list[str] | None = None) -> int:
 
         kinds = {"sources": "source", "variants": "variant", "accuracies": "accuracy", "sessions": "session"}
         found = {key: [read_record(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
-        folders = [path.parent for path in args.sessions]
-        report(settings, Records.of(**found, session_folders=folders), args.page)
+        folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside(args).items()}
+        report(settings, Records.of(**found, **folders), args.page)
     except OvlabError as error:
         log.error("error: %s", error)
         return 1
     return 0
+
+
+def beside(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """Return the records beside which there is more: samples, predictions."""
+    return {"session": args.sessions, "accuracy": args.accuracies}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--variant", type=Path, required=True, help="record of the variant; its IR lies beside it")
     parser.add_argument("--data", type=Path, required=True, help="record of the data set's files")
     parser.add_argument("--reference", type=Path, nargs="?", help="record of the reference's accuracy")
+    parser.add_argument("--reference-variant", type=Path, nargs="?", help="record of the reference; its IR beside it")
     args = parser.parse_args(argv)
     settings = read_settings(ValidateSettings, args.settings)
 
@@ -30,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
             read_record(args.data, "source"),
             args.record.parent / "predictions.parquet",
             reference_predictions(args.reference),
+            ir_folder(args.reference_variant),
         )
 
     return make_step("accuracy", args, settings).run(work)
@@ -40,6 +42,11 @@ def reference_predictions(record: Path | None) -> Path | None:
     if record is None or not read_record(record, "accuracy").ok:
         return None
     return record.parent / "predictions.parquet"
+
+
+def ir_folder(record: Path | None) -> Path | None:
+    """Return where a variant's IR lies; one that failed has none."""
+    return None if record is None or not read_record(record, "variant").ok else record.parent
 
 
 if __name__ == "__main__":

@@ -266,7 +266,7 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts) -> N
         model=parts.model,
         dataset=parts.dataset,
         precision=parts.precision,
-        validation=run.validation,
+        validation=run.validation if reference else run.validation.of_reference(),
     )
     made_from = {"variant": variant.digest, "data": variant.data_source.digest}
     made_from |= {"reference": reference.digest if reference else ""}

@@ -28,7 +28,7 @@ rule report:
     input:
         **RECORDS,
         script="scripts/report.py",
-        library=library("report"),
+        library=library("report", "stats"),
     output:
         page="<results>/{experiment}/report/index.html",
         results="<results>/{experiment}/report/tables/results.csv",

@@ -1,13 +1,14 @@
 # validate: the accuracy of one variant on the validation split, and its difference to the reference.
 #
-# in:  the variant, the data set's files, the reference's accuracy (none for the reference itself)
-# out: <results>/accuracy/{model}/{precision}/{digest}/accuracy.json, with predictions.parquet beside it
+# in:  the variant, the data set's files, the reference and its accuracy (none for the reference itself)
+# out: <results>/accuracy/{model}/{precision}/{digest}/accuracy.json, with predictions.parquet, disagreements.json and
+#      (detection) replicates.parquet beside it
 
 
 rule validate:
     input:
         script="scripts/validate.py",
-        library=library("validate", "data", "tasks"),
+        library=library("validate", "data", "tasks", "metrics", "stats"),
         variant=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
             GRID.accuracy(w).variant
         ),
@@ -17,6 +18,13 @@ rule validate:
         reference=lambda w: (
             "<results>/accuracy/{0.variant.model}/{0.variant.precision}/{0.digest}/accuracy.json".format(
                 GRID.accuracy(w).reference
+            )
+            if GRID.accuracy(w).reference
+            else []
+        ),
+        reference_variant=lambda w: (
+            "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
+                GRID.accuracy(w).reference.variant
             )
             if GRID.accuracy(w).reference
             else []
@@ -32,4 +40,5 @@ rule validate:
         "validate {wildcards.model} in {wildcards.precision}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variant {input.variant:q} --data {input.data:q}"
-        " --reference {input.reference:q} --record {output.record:q} --log {log:q} --record-failure"
+        " --reference {input.reference:q} --reference-variant {input.reference_variant:q} --record {output.record:q}"
+        " --log {log:q} --record-failure"

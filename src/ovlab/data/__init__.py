@@ -2,11 +2,13 @@
 
 from ovlab.data.fitting import Loaded, fit, load, place
 from ovlab.data.images import CorruptImageError, Image, decode
-from ovlab.data.loader import load_ahead, load_some, readable, skip_or_stop, usable_cores
-from ovlab.data.splits import AnySplit, LabelledImage, Split, SplitImage, read_split, shared_images
+from ovlab.data.loader import Batch, load_ahead, load_some, readable, skip_or_stop, usable_cores
+from ovlab.data.splits import UNKNOWN, AnySplit, LabelledImage, Split, SplitImage, read_split, shared_images
 
 __all__ = [
+    "UNKNOWN",
     "AnySplit",
+    "Batch",
     "CorruptImageError",
     "Image",
     "LabelledImage",

@@ -7,10 +7,13 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
-from ovlab.data.fitting import Loaded, load
+from ovlab.data.fitting import load
+from ovlab.data.geometry import Placement
 from ovlab.data.images import CorruptImageError, Image, decode
 from ovlab.data.splits import AnySplit, SplitImage
 from ovlab.errors import OvlabError
@@ -25,10 +28,32 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images that are decoded together.
+
+    Attributes
+    ----------
+    images : list
+        Those that could be decoded.
+    pixels : ndarray of uint8, shape (batch, height, width, 3)
+        Their pixels in BGR; zero behind the last one.
+    placements : list of Placement or None
+        Where each original lies in its input.
+    corrupt : list of (image, CorruptImageError)
+        The others.
+    """
+
+    images: list[SplitImage]
+    pixels: Image
+    placements: list[Placement | None]
+    corrupt: list[tuple[SplitImage, CorruptImageError]]
+
+
 def load_ahead(
-    split: AnySplit, height: int, width: int, resize: ResizeSpec, workers: int | None = None
-) -> Iterator[tuple[SplitImage, Loaded | CorruptImageError]]:
-    """Yield every image with its pixels, in order, decoding the next ones meanwhile.
+    split: AnySplit, height: int, width: int, resize: ResizeSpec, batch: int = 1, workers: int | None = None
+) -> Iterator[Batch]:
+    """Yield all images with their pixels, in order, decoding the next ones meanwhile.
 
     Parameters
     ----------
@@ -36,37 +61,45 @@ def load_ahead(
         What to load.
     height, width, resize
         See :func:`ovlab.data.fit`.
+    batch : int
+        How many at once. A thread takes a whole batch: for small images the hand-over costs more than the decoding.
     workers : int, optional
         Decoding threads; by default one a core.
 
     Yields
     ------
-    (image, Loaded or CorruptImageError)
-        The error takes the place of the image: the caller decides whether to stop.
+    Batch
+        A corrupt image stands apart: the caller decides whether to stop.
     """
     workers = workers or usable_cores()
     # The threads of this pool are the parallelism; OpenCV's own would only compete with them.
     cv2.setNumThreads(1)
 
-    def attempt(image: SplitImage) -> Loaded | CorruptImageError:
-        try:
-            return load(image.path, height, width, resize, upright=split.upright)
-        except CorruptImageError as error:
-            return error
+    def attempt(images: Sequence[SplitImage]) -> Batch:
+        loaded = Batch([], np.zeros((batch, height, width, 3), np.uint8), [], [])
+        for image in images:
+            try:
+                one = load(image.path, height, width, resize, upright=split.upright)
+            except CorruptImageError as error:
+                loaded.corrupt.append((image, error))
+                continue
+            loaded.pixels[len(loaded.images)] = one.pixels
+            loaded.images.append(image)
+            loaded.placements.append(one.placement)
+        return loaded
 
+    ahead = max(1, AHEAD // batch) * workers
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        waiting: deque[tuple[SplitImage, Future[Loaded | CorruptImageError]]] = deque()
+        waiting: deque[Future[Batch]] = deque()
         try:
-            for image in split.images:
-                waiting.append((image, pool.submit(attempt, image)))
-                if len(waiting) > AHEAD * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
+            for start in range(0, len(split.images), batch):
+                waiting.append(pool.submit(attempt, split.images[start : start + batch]))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
             while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
+                yield waiting.popleft().result()
         finally:
-            for _, future in waiting:
+            for future in waiting:
                 future.cancel()
 
 

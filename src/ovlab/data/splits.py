@@ -13,6 +13,9 @@ from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import DatasetSpec, SplitSpec
 
+UNKNOWN = -1
+"""Label of an image whose class nobody says."""
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -25,7 +28,7 @@ class LabelledImage:
     path : Path
         Where the file is.
     label : int
-        Index of its class.
+        Index of its class; ``UNKNOWN`` where nobody says.
     """
 
     id: str
@@ -41,6 +44,11 @@ class Split:
     images: tuple[LabelledImage, ...]
     class_names: tuple[str, ...]
     upright: bool = True
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the class of every image is known."""
+        return all(image.label != UNKNOWN for image in self.images)
 
 
 SplitImage: TypeAlias = LabelledImage | AnnotatedImage
@@ -93,7 +101,10 @@ def _read(root: Path, dataset: DatasetSpec, split: SplitSpec, name: str, where: 
     if layout == "yolo":
         return read_yolo(root, split.images, names, split.annotations, on_bad_box=bad_box, name=call)
     if layout == "images":
-        return read_plain(root, split.images, name=call)
+        plain = read_plain(root, split.images, name=call)
+        if dataset.task == "detection":
+            return plain
+        return Split(name, tuple(LabelledImage(one.id, one.path, UNKNOWN) for one in plain.images), names)
     if layout == "class_folders":
         images, names = _class_folders(root, folder, names, where)
     else:

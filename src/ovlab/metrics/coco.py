@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.metrics.detection import Detections, GroundTruth, check_pairs
-from ovlab.metrics.precision_recall import Curve, MeanAveragePrecision, make_curve
+from ovlab.metrics.precision_recall import ClassCurves, MeanAveragePrecision, make_curves
 
 FloatArray = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ class CocoResult:
         """
         return {name: float(self.metric(name).mean()) for name in METRICS}
 
-    def _curves(self, class_id: int, area: int, chosen: NDArray[np.intp]) -> list[Curve]:
+    def _curves(self, class_id: int, area: int, chosen: NDArray[np.intp]) -> ClassCurves:
         start = (class_id * len(self.evaluation.params.areaRng) + area) * self.images
         found = [
             (image, entry)
@@ -125,22 +125,18 @@ class CocoResult:
         positives = np.zeros(self.images)
         for image, entry in found:
             positives[image] = np.count_nonzero(np.asarray(entry["gtIgnore"]) == 0)
-        if not found:
-            nothing = np.zeros(0, dtype=np.int64)
-            return [make_curve(nothing, nothing.astype(np.bool_), positives) for _ in chosen]
         images = np.repeat([image for image, _ in found], [len(entry["dtScores"]) for _, entry in found])
-        scores = np.concatenate([entry["dtScores"] for _, entry in found])
-        hits = np.concatenate([entry["dtMatches"] > 0 for _, entry in found], axis=1)
-        ignored = np.concatenate([entry["dtIgnore"] for _, entry in found], axis=1).astype(np.bool_)
-        order = np.argsort(-scores, kind="stable")
-        curves = []
-        for row in chosen:
-            counted = order[~ignored[row, order]]
-            curves.append(make_curve(images[counted], hits[row, counted], positives))
-        return curves
+        nothing: list[Any] = [np.zeros((len(chosen), 0))]
+        hits = np.concatenate(nothing + [entry["dtMatches"][chosen] > 0 for _, entry in found], axis=1)
+        ignored = np.concatenate(nothing + [entry["dtIgnore"][chosen] for _, entry in found], axis=1)
+        scores = np.concatenate([np.zeros(0), *(entry["dtScores"] for _, entry in found)])
+        counted = ~ignored.astype(np.bool_)
+        return make_curves(images.astype(np.int64), scores, hits.astype(np.bool_) & counted, counted, positives)
 
 
-def coco_evaluate(detections: Sequence[Detections], truth: Sequence[GroundTruth], classes: int) -> CocoResult:
+def coco_evaluate(
+    detections: Sequence[Detections], truth: Sequence[GroundTruth], classes: int, *, by_area: bool = True
+) -> CocoResult:
     """Match detections with objects as COCO does: at ten overlaps, four ranges of area, at most 100 an image and class.
 
     Parameters
@@ -150,11 +146,13 @@ def coco_evaluate(detections: Sequence[Detections], truth: Sequence[GroundTruth]
         `GroundTruth.difficult` is not.
     classes : int
         Number of classes.
+    by_area : bool, default True
+        Whether small, medium and large objects are matched apart too: four times the work.
 
     Returns
     -------
     CocoResult
-        From which to make the metrics.
+        From which to make the metrics; ``APsmall``, ``APmedium`` and ``APlarge`` only with `by_area`.
 
     Raises
     ------
@@ -167,6 +165,10 @@ def coco_evaluate(detections: Sequence[Detections], truth: Sequence[GroundTruth]
     # pycocotools reports progress by printing.
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(_truth_index(truth, classes), _detection_index(detections, classes), "bbox")
+        if not by_area:
+            all_areas = evaluation.params.areaRngLbl.index("all")
+            evaluation.params.areaRng = [evaluation.params.areaRng[all_areas]]
+            evaluation.params.areaRngLbl = ["all"]
         evaluation.evaluate()
     return CocoResult(evaluation, classes, len(truth))
 

@@ -4,8 +4,8 @@ A bootstrap over images needs the metric for thousands of samples of the same im
 depend on the sample, so matching happens once; a sample is a row of weights, one an image (how often it was drawn), and
 gives the very value that a data set with the images repeated that often would give. All samples are computed at once.
 
-Only the points right after a hit matter for a precision-recall curve's upper envelope. So a curve keeps its hits in
-order of falling score and, as a sparse matrix, how many false alarms of which image lie between one hit and the next.
+Only the points right after a hit matter for a precision-recall curve's upper envelope. The number of detections up to
+there is one running sum for all overlaps of a class; only which of them are hits differs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ovlab.errors import OvlabError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
-BLOCK = 128
-"""Samples computed together: enough to vectorise, few enough to stay in the cache."""
+BLOCK = 1 << 17
+"""Numbers computed together, detections times samples: enough to vectorise, few enough to stay in the cache."""
+LEAST_SAMPLES = 16
 
 
 class Interpolation(Protocol):
@@ -82,57 +83,60 @@ def eleven_points(hits: FloatArray, positives: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """The detections of one class, matched, in order of falling score.
-
-    Parameters
-    ----------
-    hit_images : ndarray of int, shape (hits,)
-        Image of each hit.
-    false_alarms : csr_array, shape (hits, images)
-        Number of false alarms of each image between the hit before (or the start) and this one.
-    positives : ndarray, shape (images,)
-        Number of objects to find in each image.
-    """
-
-    hit_images: IntArray
-    false_alarms: csr_array
-    positives: FloatArray
-
-
-def make_curve(images: IntArray, hit: NDArray[np.bool_], positives: FloatArray) -> Curve:
-    """Make a class's curve from its matched detections.
+class ClassCurves:
+    """The detections of one class, matched at one or more overlaps, in order of falling score.
 
     Parameters
     ----------
     images : ndarray of int, shape (n,)
-        Image of each detection, in order of falling score, without the detections that do not count.
-    hit : ndarray of bool, shape (n,)
-        Whether the detection is a hit; a false alarm otherwise.
+        Image of each detection.
+    hits : ndarray of bool, shape (overlaps, n)
+        Whether the detection is a hit.
+    counted : ndarray of bool, shape (overlaps, n)
+        Whether the detection counts at all: a false alarm if it is no hit.
+    positives : ndarray, shape (images,)
+        Number of objects to find in each image.
+    """
+
+    images: IntArray
+    hits: BoolArray
+    counted: BoolArray
+    positives: FloatArray
+
+
+def make_curves(
+    images: IntArray, scores: FloatArray, hits: BoolArray, counted: BoolArray, positives: FloatArray
+) -> ClassCurves:
+    """Make a class's curves from its matched detections, in any order.
+
+    Parameters
+    ----------
+    images : ndarray of int, shape (n,)
+        Image of each detection.
+    scores : ndarray, shape (n,)
+        Its score; of equal scores the detection that is given first comes first.
+    hits, counted : ndarray of bool, shape (overlaps, n)
+        See `ClassCurves`; a hit always counts.
     positives : ndarray, shape (images,)
         Number of objects to find in each image.
 
     Returns
     -------
-    Curve
-        Ready for `average_precision`.
+    ClassCurves
+        Ready for `average_precisions`. What comes behind the last hit changes nothing and is left out.
     """
-    hits = int(hit.sum())
-    # Row of a false alarm: the number of hits before it. Those behind the last hit change nothing.
-    rows = np.cumsum(hit)
-    kept = ~hit & (rows < hits)
-    ones = np.ones(int(kept.sum()))
-    alarms = csr_array((ones, (rows[kept], images[kept])), shape=(hits, positives.size))
-    alarms.sum_duplicates()
-    return Curve(images[hit], alarms, positives)
+    order = np.argsort(-scores, kind="stable")
+    found = np.flatnonzero(np.any(hits[:, order], axis=0))
+    order = order[: found[-1] + 1 if found.size else 0]
+    return ClassCurves(images[order], hits[:, order], counted[:, order], positives)
 
 
-def average_precision(curve: Curve, weights: FloatArray, interpolation: Interpolation) -> FloatArray:
-    """Average precision of one class for each sample of images.
+def average_precisions(curves: ClassCurves, weights: FloatArray, interpolation: Interpolation) -> FloatArray:
+    """Average precision of one class at each overlap for each sample of images.
 
     Parameters
     ----------
-    curve : Curve
+    curves : ClassCurves
         The class's matched detections.
     weights : ndarray, shape (images, samples)
         How often each image is in each sample; whole numbers.
@@ -141,21 +145,48 @@ def average_precision(curve: Curve, weights: FloatArray, interpolation: Interpol
 
     Returns
     -------
-    ndarray, shape (samples,)
+    ndarray, shape (overlaps, samples)
         Fraction in 0..1; NaN for a sample without any object of the class.
     """
-    positives = curve.positives @ weights
-    result = np.where(positives > 0, 0.0, np.nan)
-    if curve.hit_images.size == 0:
-        return result
-    hits = np.cumsum(weights[curve.hit_images], axis=0)
-    alarms = np.cumsum(curve.false_alarms @ weights, axis=0)
+    with_objects = np.flatnonzero(curves.positives)
+    result = np.empty((len(curves.hits), weights.shape[1]))
+    for part in _blocks(weights.shape[1], curves.images.size):
+        block = weights[:, part]
+        positives = curves.positives[with_objects] @ block[with_objects]
+        drawn = block[curves.images]
+        # Whole numbers in float64: every sum below is exact, in whatever order it is made.
+        ranks = np.cumsum(drawn, axis=0)
+        for row, (hit, counted) in enumerate(zip(curves.hits, curves.counted, strict=True)):
+            values = _average_precision(hit, counted, drawn, ranks, positives, interpolation)
+            result[row, part] = np.where(positives > 0, values, np.nan)
+    return result
+
+
+def _average_precision(
+    hit: BoolArray,
+    counted: BoolArray,
+    drawn: FloatArray,
+    ranks: FloatArray,
+    positives: FloatArray,
+    interpolation: Interpolation,
+) -> FloatArray:
+    """Average precision at one overlap from each detection's weight and the running sum of these."""
+    rows = np.flatnonzero(hit)
+    if rows.size == 0:
+        return np.zeros(positives.size)
+    hits = np.cumsum(drawn[rows], axis=0)
+    detections = ranks[rows]
+    left_out = np.flatnonzero(~counted)
+    if left_out.size:
+        before = np.searchsorted(left_out, rows)
+        running = np.cumsum(drawn[left_out], axis=0)
+        detections[before > 0] -= running[before[before > 0] - 1]
     # A leading hit of weight 0 with no false alarm before it is not there at all: 0 / 1.
-    precision = hits / np.maximum(hits + alarms, 1)
+    precision = hits / np.maximum(detections, 1)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     covered = interpolation(hits, np.maximum(positives, 1))
-    total = np.einsum("ij,ij->j", np.diff(covered, axis=0, prepend=0), envelope)
-    return np.where(positives > 0, total, result)
+    total: FloatArray = np.einsum("ij,ij->j", np.diff(covered, axis=0, prepend=0), envelope)
+    return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,15 +195,15 @@ class MeanAveragePrecision:
 
     Parameters
     ----------
-    curves : sequence of sequences of Curve, shape (classes, thresholds)
-        Curves of each class, one an overlap threshold.
+    curves : sequence of ClassCurves
+        Curves of each class.
     interpolation : Interpolation
         Where precision is read.
     images : int
         Number of images.
     """
 
-    curves: Sequence[Sequence[Curve]]
+    curves: Sequence[ClassCurves]
     interpolation: Interpolation
     images: int
 
@@ -196,11 +227,8 @@ class MeanAveragePrecision:
         """
         table = self._weights(weights)
         result = np.empty((len(self.curves), table.shape[1]))
-        for part in _blocks(table.shape[1]):
-            block = np.ascontiguousarray(table[:, part])
-            for row, curves in enumerate(self.curves):
-                values = [average_precision(curve, block, self.interpolation) for curve in curves]
-                result[row, part] = np.mean(values, axis=0)
+        for row, curves in enumerate(self.curves):
+            result[row] = np.mean(list(average_precisions(curves, table, self.interpolation)), axis=0)
         return result[:, 0] if weights is None or np.ndim(weights) == 1 else result
 
     def mean(self, weights: Any = None) -> Any:
@@ -236,6 +264,7 @@ class MeanAveragePrecision:
         return table.reshape(self.images, -1)
 
 
-def _blocks(samples: int) -> Iterator[slice]:
-    for start in range(0, samples, BLOCK):
-        yield slice(start, min(start + BLOCK, samples))
+def _blocks(samples: int, detections: int) -> Iterator[slice]:
+    size = max(LEAST_SAMPLES, BLOCK // max(detections, 1))
+    for start in range(0, samples, size):
+        yield slice(start, min(start + size, samples))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.metrics.detection import Detections, GroundTruth, check_pairs
-from ovlab.metrics.precision_recall import Curve, Interpolation, MeanAveragePrecision, area, eleven_points, make_curve
+from ovlab.metrics.precision_recall import Interpolation, MeanAveragePrecision, area, eleven_points, make_curves
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -80,11 +80,12 @@ def voc_map(
     for image, objects in enumerate(truth):
         np.add.at(positives[:, image], objects.class_ids[~objects.difficult], 1)
 
-    curves: list[list[Curve]] = []
+    curves = []
     for class_id in range(classes):
-        mine = np.flatnonzero((class_ids == class_id) & (outcomes != _NOT_COUNTED))
-        order = mine[np.argsort(-scores[mine], kind="stable")]
-        curves.append([make_curve(images[order], outcomes[order] == _HIT, positives[class_id])])
+        mine = np.flatnonzero(class_ids == class_id)
+        outcome = outcomes[None, mine]
+        hits, counted = outcome == _HIT, outcome != _NOT_COUNTED
+        curves.append(make_curves(images[mine], scores[mine], hits, counted, positives[class_id]))
     return MeanAveragePrecision(curves, STYLES[style], len(truth))
 
 

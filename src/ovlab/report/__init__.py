@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from ovlab.files import write_atomically, write_text
+from ovlab.report.accuracy import SHOWN_CLASSES, classes_table, compared_pairs, power_table, significance_table
 from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.layers import SHOWN_LAYERS, distance_table, layer_figures, layers_table
 from ovlab.report.members import members_table
 from ovlab.report.noise import noise_table
 from ovlab.report.page import render_page, status_line
@@ -34,6 +36,18 @@ from ovlab.specs import ReportSettings
 __all__ = ["Records", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
+PLAIN = (
+    "headline",
+    "speedup",
+    "accuracy",
+    "significance",
+    "power",
+    "distance",
+    "claims",
+    "members",
+    "environment",
+    "noise",
+)
 
 
 def report(settings: ReportSettings, records: Records, page: Path) -> None:
@@ -57,11 +71,12 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
     frame = results_frame(settings, records)
     write_atomically(page.parent / "tables" / "results.csv", lambda path: frame.to_csv(path, index=False))
     tables = make_tables(settings, records, frame)
-    for name in ("headline", "speedup", "accuracy", "claims", "members", "environment", "noise"):
-        write_table(tables[name], page.parent / "tables")
+    whole = {"classes": classes_table(settings, records), "layers": layers_table(settings, records)}
+    for name in (*PLAIN, *whole):
+        write_table(tables[name], page.parent / "tables", whole.get(name))
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
     write_table(condensed_remarks(tables["remarks"]), page.parent / "tables", tables["remarks"])
-    plots = make_plots(settings, records, frame[frame["status"] == "ok"])
+    plots = make_plots(settings, records, frame[frame["status"] == "ok"]) + layer_figures(settings, records)
     folder = page.parent / "figures"
     drawn = [(plot, save(plot, folder)) for plot in plots]
     _remove_outdated(folder, {plot.name for plot in plots})
@@ -72,6 +87,7 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
 def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame) -> dict[str, Table]:
     """Make all tables of the report, by name."""
     ok = frame[frame["status"] == "ok"]
+    pairs = compared_pairs(settings, records)
     tables = [
         headline_table(ok, settings.reference),
         speedup_table(ok, settings.reference),
@@ -84,6 +100,11 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         environment_table(environment_facts(records)),
         variants_table(settings, records),
         claims_table(settings, records, frame),
+        significance_table(pairs),
+        power_table(pairs, settings.reference),
+        classes_table(settings, records, SHOWN_CLASSES),
+        distance_table(settings, records),
+        layers_table(settings, records, SHOWN_LAYERS),
     ]
     return {table.name: table for table in tables}
 
@@ -98,6 +119,6 @@ def _remove_outdated(folder: Path, names: set[str]) -> None:
     if not folder.exists():
         return
     for path in folder.iterdir():
-        ours = re.fullmatch(r"(speedup|accuracy_latency|latency_.+)\.(svg|pdf|png)", path.name)
+        ours = re.fullmatch(r"(speedup|accuracy_latency|latency_.+|layers_.+)\.(svg|pdf|png)", path.name)
         if ours and path.stem not in names:
             path.unlink()

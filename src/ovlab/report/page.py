@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 import ovlab
 from ovlab.report import details
+from ovlab.report.disagreements import galleries
 from ovlab.report.findings import general_findings, model_findings
 from ovlab.report.format import MISSING, Estimate, interval_text, typographic
+from ovlab.report.layers import suggestions
 from ovlab.report.noise import noise_paragraphs
 from ovlab.report.remarks import condensed_remarks
 from ovlab.report.results import Records
@@ -116,7 +118,7 @@ def render_page(
         The results, one row a cell.
     tables : dict
         The tables by name: ``headline``, ``claims``, ``members``, ``remarks``, ``unavailable``, ``spread``, ``noise``,
-        ``environment``, ``variants``.
+        ``environment``, ``variants``, and those of the section on accuracy.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -150,15 +152,23 @@ def render_page(
         "method": details.method(settings, ok) + noise_paragraphs(settings.measurement.noise, records),
         "models": details.describe_models(settings, records),
         "datasets": details.describe_datasets(settings, records),
+        **{name: shown_table(tables[name]) for name in ("significance", "power", "classes", "distance", "layers")},
+        "reference": settings.reference,
+        "galleries": galleries(settings, records),
+        "suggestions": suggestions(settings, records),
         "effective": details.effective_settings(records),
         "configuration": details.configuration(settings),
         "version": ovlab.__version__,
         "css": Markup(_resource("page.css")),  # noqa: S704
     }
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    return environment.from_string(_resource("page.html.j2")).render(context)
+    return environment.get_template("page.html.j2").render(context)
 
 
 def _resource(name: str) -> str:

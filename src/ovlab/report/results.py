@@ -62,6 +62,8 @@ EXTRA_COLUMNS = [
     "latency_ms_max",
     "top5",
     "agreement",
+    "accuracy_p",
+    "detectable_drop",
     "launches",
     "timed_inferences",
     "cpu_ms_per_image",
@@ -75,7 +77,9 @@ EXTRA_COLUMNS = [
 COUNTS = ("samples", "batch", "infer_requests", "streams", "threads", "launches", "timed_inferences", "noisy_launches")
 # Column to quantity of the accuracy record, with its bounds where the column has some.
 ACCURACY = {"accuracy": "accuracy", "accuracy_delta": "accuracy_delta", "samples": "samples", "top5": "top5"} | {
-    "agreement": "agreement"
+    "agreement": "agreement",
+    "accuracy_p": "accuracy_p",
+    "detectable_drop": "detectable_drop",
 }
 SESSION = {
     "latency_ms_p50": "latency_p50",
@@ -103,13 +107,17 @@ SESSION = {
 
 @dataclass
 class Records:
-    """The records of an experiment, by the names in their settings; `folders` is where sessions keep their samples."""
+    """The records of an experiment, by the names in their settings.
+
+    `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
+    """
 
     sources: list[Record] = field(default_factory=list)
     variants: dict[tuple[str, str], Record] = field(default_factory=dict)
     accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
     sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
     folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
+    accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -119,6 +127,7 @@ class Records:
         accuracies: Iterable[Record],
         sessions: Iterable[Record],
         session_folders: Iterable[Path] = (),
+        accuracy_folders: Iterable[Path] = (),
     ) -> Records:
         """Sort records by the names of their cells.
 
@@ -128,8 +137,10 @@ class Records:
             The records.
         session_folders : iterable of Path
             Where the sessions' samples lie, in the order of `sessions`; may be left out.
+        accuracy_folders : iterable of Path
+            Where the predictions lie, in the order of `accuracies`; may be left out.
         """
-        sessions = list(sessions)
+        sessions, accuracies = list(sessions), list(accuracies)
 
         def key(record: Record, *names: str) -> tuple[str, ...]:
             return tuple(record.settings[f"{name}_name"] for name in names)
@@ -142,6 +153,10 @@ class Records:
             {
                 key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
                 for one, folder in zip(sessions, session_folders, strict=False)
+            },
+            {
+                key(one, "model", "precision"): folder  # type: ignore[misc]
+                for one, folder in zip(accuracies, accuracy_folders, strict=False)
             },
         )
 

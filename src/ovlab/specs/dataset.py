@@ -13,7 +13,7 @@ from ovlab.specs.source import FileSpec, GeneratorSpec, SourceSpec
 Format = Literal["imagenet_list", "class_folders", "voc", "coco", "yolo", "images"]
 Task = Literal["classification", "detection"]
 FORMATS: dict[Task, tuple[Format, ...]] = {
-    "classification": ("imagenet_list", "class_folders"),
+    "classification": ("imagenet_list", "class_folders", "images"),
     "detection": ("voc", "coco", "yolo", "images"),
 }
 SPLITS = ("calibration", "validation")

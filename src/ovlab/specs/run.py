@@ -13,6 +13,7 @@ from ovlab.specs.device import Property
 from ovlab.specs.noise import NoiseSpec
 
 PositiveInt = Annotated[int, Field(gt=0)]
+NaturalInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 
@@ -102,10 +103,20 @@ class ValidationSpec(Spec):
         The device that validation runs on.
     limit : int, optional
         Validate only this many images of the split (a quick look, not a result for a paper).
+    disagreements : int
+        Show so many of the images on which a variant and the reference part; 0 shows none.
+    layer_check_images : int
+        Compare outputs and layers with the reference's on so many images, without labels; 0 turns it off.
     """
 
     device: str = "CPU"
     limit: PositiveInt | None = None
+    disagreements: NaturalInt = 8
+    layer_check_images: NaturalInt = 8
+
+    def of_reference(self) -> ValidationSpec:
+        """Return it for the reference, which is compared with nothing: what concerns comparisons is off."""
+        return self.model_copy(update={"disagreements": 0, "layer_check_images": 0})
 
 
 class Cell(NamedTuple):

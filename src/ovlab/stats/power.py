@@ -92,6 +92,70 @@ def detectable_drop(images: int, discordance: float, *, power: float = 0.8, leve
     return float(brentq(shortfall, 0.0, discordance, xtol=1e-12))
 
 
+def images_needed_for_error(drop: float, error: float, images: int, *, power: float = 0.8, level: float = LEVEL) -> int:
+    """Tell how many images are needed to see a drop of a metric whose standard error is known on some images.
+
+    ``n = images (z_(1-alpha/2) + z_power)^2 error^2 / drop^2``: the standard error of a mean over images shrinks with
+    the root of their number, and so nearly does that of a paired difference of mAP or AP.
+
+    Parameters
+    ----------
+    drop : float
+        Difference to see, a fraction; the sign does not matter.
+    error : float
+        Standard error of the paired difference on `images` images, a fraction.
+    images : int
+        Number of images that `error` belongs to.
+    power : float, default 0.8
+        Probability of seeing the drop.
+    level : float, default 0.95
+        One minus the two-sided significance level.
+
+    Returns
+    -------
+    int
+        Number of images, rounded up; at least 1.
+
+    Raises
+    ------
+    OvlabError
+        If `drop` is 0, `error` is negative, `images` is below 1, or `power` is not between 0.5 and 1.
+    """
+    if not abs(drop) > 0:
+        raise OvlabError(f"drop is {drop}: no number of images shows a difference of nothing")
+    ratio = detectable_by_error(error, power=power, level=level) / abs(drop)
+    if images < 1:
+        raise OvlabError(f"images is {images}, expected at least 1")
+    return max(1, math.ceil(images * ratio * ratio))
+
+
+def detectable_by_error(error: float, *, power: float = 0.8, level: float = LEVEL) -> float:
+    """Find the smallest drop that a paired comparison with this standard error sees.
+
+    Parameters
+    ----------
+    error : float
+        Standard error of the paired difference, a fraction.
+    power : float, default 0.8
+        Probability of seeing the drop.
+    level : float, default 0.95
+        One minus the two-sided significance level.
+
+    Returns
+    -------
+    float
+        ``(z_(1-alpha/2) + z_power) error``, a fraction.
+
+    Raises
+    ------
+    OvlabError
+        If `error` is negative or `power` is not between 0.5 and 1.
+    """
+    if not error >= 0:
+        raise OvlabError(f"error is {error}, expected a standard error of 0 or more")
+    return (_level_quantile(level) + _power_quantile(power)) * error
+
+
 def _level_quantile(level: float) -> float:
     return float(ndtri(0.5 + check_level(level) / 2))
 

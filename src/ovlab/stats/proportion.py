@@ -233,10 +233,28 @@ def mcnemar(reference: ArrayLike, candidate: ArrayLike) -> McNemar:
     if discordant == 0:
         p_value = 1.0
     elif exact:
-        p_value = min(1.0, 2 * float(bdtr(min(losses, gains), discordant, 0.5)))
+        p_value = float(exact_mcnemar([gains], [losses])[0])
     else:
         p_value = float(chdtrc(1, max(abs(losses - gains) - 1, 0) ** 2 / discordant))
     return McNemar(p_value, int((ref & cand).sum()), losses, gains, int((~ref & ~cand).sum()), exact)
+
+
+def exact_mcnemar(gains: ArrayLike, losses: ArrayLike) -> NDArray[np.float64]:
+    """Exact p-values of McNemar's test from counts [4]_: two-sided binomial with probability one half.
+
+    Parameters
+    ----------
+    gains, losses : array_like of int, shape (tests,)
+        Number of images that only the candidate, or only the reference, got right.
+
+    Returns
+    -------
+    ndarray, shape (tests,)
+        Twice the smaller tail, at most 1; 1 where nothing parts the variants.
+    """
+    first, second = np.asarray(gains, dtype=np.int64), np.asarray(losses, dtype=np.int64)
+    tail = bdtr(np.minimum(first, second), first + second, 0.5)
+    return np.asarray(np.minimum(2 * tail, 1.0), dtype=np.float64)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
@@ -15,6 +15,7 @@ from ovlab.records import Quantity
 from ovlab.specs import DatasetSpec, ModelSpec
 from ovlab.tasks.classification import Classification
 from ovlab.tasks.detection import Detection
+from ovlab.tasks.differences import Differences
 
 __all__ = ["Classification", "Detection", "Task", "make_task"]
 
@@ -29,6 +30,11 @@ class Task(Protocol):
     def predict(self, image: Any, outputs: Mapping[str, NDArray[Any]], placement: Any) -> dict[str, Any]:
         """Turn the outputs for one image into a row."""
 
+    def predict_batch(
+        self, images: Sequence[Any], outputs: Mapping[str, NDArray[Any]], placements: Sequence[Any], batch: int
+    ) -> list[dict[str, Any]]:
+        """Turn the outputs for at most `batch` images into rows."""
+
     def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Make a table of the rows."""
 
@@ -37,6 +43,12 @@ class Task(Protocol):
 
     def compare(self, frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Quantity]:
         """Compute the difference to a reference on the same images, ``accuracy_delta``, and its companions."""
+
+    def replicates(self, frame: pd.DataFrame) -> NDArray[Any] | None:
+        """Return the metric on resamples of the images, None for a metric that is a mean over images."""
+
+    def differences(self, frame: pd.DataFrame, reference: pd.DataFrame, most: int) -> Differences:
+        """Tell where a variant and its reference part, with at most so many images."""
 
 
 def make_task(model: ModelSpec, dataset: DatasetSpec, split: AnySplit, *, width: int, height: int) -> Task:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ovlab.data import LabelledImage, Split
+from ovlab.compared import values_of
+from ovlab.data import UNKNOWN, LabelledImage, Split
 from ovlab.data.geometry import Placement
 from ovlab.errors import OvlabError, nearest
+from ovlab.metrics.classification import class_changes
 from ovlab.records import Quantity
 from ovlab.specs import OutputSpec
-from ovlab.stats.proportion import accuracy, agreement, paired_difference
+from ovlab.stats.comparison import compare_flags
+from ovlab.stats.proportion import accuracy, agreement, exact_mcnemar, holm, paired_difference
+from ovlab.tasks.differences import Differences, Disagreement, largest_changes
 
 TOP = 5
 
@@ -30,51 +34,65 @@ class Classification:
         The images with their labels.
     """
 
-    metric = "top-1"
-
     def __init__(self, output: OutputSpec, split: Split) -> None:
         self._output = output
         self._split = split
         self._classes = output.classes or len(split.class_names) or None
 
+    @property
+    def metric(self) -> str:
+        """Name of the metric, empty if the images have no labels."""
+        return "top-1" if self._split.labelled else ""
+
     def predict(
         self, image: LabelledImage, outputs: Mapping[str, NDArray[np.float32]], placement: Placement | None = None
     ) -> dict[str, Any]:
-        """Turn the output for one image into a row.
+        """Turn the output for one image into a row: see `predict_batch`."""
+        return self.predict_batch([image], outputs, [placement], 1)[0]
+
+    def predict_batch(
+        self,
+        images: Sequence[LabelledImage],
+        outputs: Mapping[str, NDArray[np.float32]],
+        placements: Sequence[Placement | None],
+        batch: int,
+    ) -> list[dict[str, Any]]:
+        """Turn the output for some images into rows.
 
         Parameters
         ----------
-        image : LabelledImage
-            The image.
+        images : sequence of LabelledImage
+            At most `batch` images; what the outputs hold beyond them is padding.
         outputs : mapping of str to ndarray of float32
-            The model's outputs by tensor name; the task's one has a score a class, in any shape.
-        placement : Placement, optional
-            Where the image lay in the input; a class does not depend on it.
+            The model's outputs by tensor name; the task's one has a score a class and image, in any shape.
+        placements : sequence of Placement or None
+            Where the images lay in the input; a class does not depend on it.
+        batch : int
+            For how many images the outputs are.
 
         Returns
         -------
-        dict
-            ``image``, ``label``, ``predicted`` (top five class indices, best first), ``score`` (of the best),
-            ``top1``, ``top5``.
+        list of dict
+            ``image``, ``predicted`` (top five class indices, best first), ``score`` (of the best); with labels
+            ``label``, ``top1`` and ``top5`` too. Of equal scores the lower index comes first.
 
         Raises
         ------
         OvlabError
-            If the number of scores does not fit the classes, the label is none of them, or a score is NaN.
+            If the number of scores does not fit the classes, a label is none of them, or a score is NaN.
         """
-        del placement
-        scores = self._scores(outputs)
-        self._check(image, scores)
-        order = np.argpartition(-scores, min(TOP, scores.size) - 1)[:TOP]
-        best = order[np.argsort(-scores[order], kind="stable")] - self._output.label_offset
-        return {
-            "image": image.id,
-            "label": image.label,
-            "predicted": best.tolist(),
-            "score": float(scores.max()),
-            "top1": bool(best[0] == image.label),
-            "top5": bool(image.label in best),
-        }
+        del placements
+        scores = self._scores(outputs).reshape(batch, -1)[: len(images)]
+        self._check(images, scores)
+        top = min(TOP, scores.shape[1])
+        chosen = np.sort(np.argpartition(-scores, top - 1, axis=1)[:, :top], axis=1)
+        values = np.take_along_axis(scores, chosen, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        best = np.take_along_axis(chosen, order, axis=1) - self._output.label_offset
+        labels = np.array([image.label for image in images])
+        hits = best == labels[:, None]
+        columns = (best.tolist(), values.max(axis=1).tolist(), hits[:, 0].tolist(), hits.any(axis=1).tolist())
+        return [_row(image, *values) for image, *values in zip(images, *columns, strict=True)]
 
     def _scores(self, outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         name = self._output.name
@@ -82,33 +100,41 @@ class Classification:
             distinct = {id(array): array for array in outputs.values()}
             if len(distinct) != 1:
                 raise OvlabError(f"output.name: missing, but the model has several outputs: {', '.join(outputs)}")
-            return next(iter(distinct.values())).reshape(-1)
+            return next(iter(distinct.values()))
         if name not in outputs:
             raise OvlabError(f"output.name: the model has no output {name!r}{nearest(name, outputs)}")
-        return outputs[name].reshape(-1)
+        return outputs[name]
 
-    def _check(self, image: LabelledImage, scores: NDArray[np.float32]) -> None:
-        offset = self._output.label_offset
-        if scores.size < 2 or (self._classes is not None and scores.size != self._classes + offset):
+    def _check(self, images: Sequence[LabelledImage], scores: NDArray[np.float32]) -> None:
+        offset, size = self._output.label_offset, scores.shape[1]
+        if size < 2 or (self._classes is not None and size != self._classes + offset):
             expected = f"{self._classes + offset} scores" if self._classes else "a score for each class"
-            raise OvlabError(f"output: {scores.size} numbers for one image, expected {expected} (task classification)")
+            raise OvlabError(f"output: {size} numbers for one image, expected {expected} (task classification)")
         if not np.isfinite(scores).all():
-            raise OvlabError(f"output: NaN or infinity for image {image.id}")
-        if image.label + offset >= scores.size:
-            raise OvlabError(
-                f"{image.id}: class index {image.label} is out of range, expected 0 to {scores.size - offset - 1}"
-            )
+            broken = images[int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])]
+            raise OvlabError(f"output: NaN or infinity for image {broken.id}")
+        for image in images:
+            if image.label + offset >= size:
+                raise OvlabError(
+                    f"{image.id}: class index {image.label} is out of range, expected 0 to {size - offset - 1}"
+                )
 
     def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Make a table of the rows of :meth:`predict`, one an image."""
         return pd.DataFrame([dict(row) for row in rows])
 
     def score(self, frame: pd.DataFrame) -> dict[str, Quantity]:
-        """Compute the accuracies of all predictions, with Wilson intervals."""
+        """Compute the accuracies of all predictions, with Wilson intervals; nothing without labels."""
+        if not self.metric:
+            return {}
         return {
             "accuracy": Quantity.of(accuracy(frame["top1"]), "fraction"),
             "top5": Quantity.of(accuracy(frame["top5"]), "fraction"),
         }
+
+    def replicates(self, frame: pd.DataFrame) -> None:
+        """Return nothing: each image has a result of its own, so that no resampling is needed."""
+        del frame
 
     def compare(self, frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Quantity]:
         """Compute the difference to a reference on the same images, with paired intervals.
@@ -121,13 +147,92 @@ class Classification:
         Returns
         -------
         dict of Quantity
-            ``accuracy_delta`` and ``top5_delta`` (negative for a loss), and ``agreement``: the fraction of images
-            on which both predict the same class.
+            ``agreement``: the fraction of images on which both predict the same class. With labels also
+            ``accuracy_delta`` and ``top5_delta`` (negative for a loss), ``accuracy_p``, ``gains``, ``losses``,
+            ``detectable_drop`` and ``images_needed/DROP`` (see `ovlab.stats.comparison`).
         """
-        both = frame.merge(reference, on="image", suffixes=("", "_reference"), validate="one_to_one")
-        own, other = both["predicted"].str[0], both["predicted_reference"].str[0]
-        return {
-            "accuracy_delta": Quantity.of(paired_difference(both["top1_reference"], both["top1"]), "fraction"),
-            "top5_delta": Quantity.of(paired_difference(both["top5_reference"], both["top5"]), "fraction"),
-            "agreement": Quantity.of(agreement(own, other), "fraction"),
-        }
+        both = _paired(frame, reference)
+        values = {"agreement": Quantity.of(agreement(both["own"], both["other"]), "fraction")}
+        if not self.metric:
+            return values
+        top5 = paired_difference(both["top5_reference"], both["top5"])
+        compared = compare_flags(both["top1_reference"], both["top1"])
+        return values | values_of(compared) | {"top5_delta": Quantity.of(top5, "fraction")}
+
+    def differences(self, frame: pd.DataFrame, reference: pd.DataFrame, most: int) -> Differences:
+        """Tell where a variant and its reference part.
+
+        Parameters
+        ----------
+        frame, reference : DataFrame
+            Rows of :meth:`predict`.
+        most : int
+            How many of the images to choose: as many losses as gains where there are enough, each by falling
+            score of the variant that is right.
+
+        Returns
+        -------
+        Differences
+            The classes by what each gains and loses, with p-values adjusted for the number of classes.
+        """
+        both = _paired(frame, reference)
+        apart = both[both["own"] != both["other"]]
+        if not self.metric:
+            chosen = apart.sort_values("score", ascending=False, kind="stable").head(most)
+            return Differences("predicted class", self._disagreements(chosen), len(apart))
+        table = class_changes(both["label"], both["top1_reference"], both["top1"], self._split.class_names or None)
+        table["p_holm"] = holm(exact_mcnemar(table["gains"], table["losses"]))
+        columns = ("class_name", "images", "reference", "candidate", "delta", "gains", "losses", "p_holm")
+        return Differences(
+            "predicted class",
+            self._disagreements(_telling(apart, most)),
+            len(apart),
+            compare_flags(both["top1_reference"], both["top1"]).test,
+            largest_changes(table, columns),
+            len(table),
+        )
+
+    def _disagreements(self, rows: pd.DataFrame) -> list[Disagreement]:
+        found = []
+        for row in rows.to_dict("records"):
+            truth = self._name(row["label"]) if "label" in row else ""
+            outcome = "" if not truth else "loss" if row["top1_reference"] else "gain" if row["top1"] else "both wrong"
+            found.append(Disagreement(row["image"], outcome, truth, self._name(row["other"]), self._name(row["own"])))
+        return found
+
+    def _name(self, index: int) -> str:
+        names = self._split.class_names
+        return names[index] if 0 <= index < len(names) else str(index)
+
+
+def _row(image: LabelledImage, predicted: list[int], score: float, top1: bool, top5: bool) -> dict[str, Any]:
+    if image.label == UNKNOWN:
+        return {"image": image.id, "predicted": predicted, "score": score}
+    return {
+        "image": image.id,
+        "label": image.label,
+        "predicted": predicted,
+        "score": score,
+        "top1": top1,
+        "top5": top5,
+    }
+
+
+def _paired(frame: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Bring the predictions of the common images side by side, in the order of `frame`."""
+    both = frame.merge(reference, on="image", suffixes=("", "_reference"), validate="one_to_one")
+    return both.assign(own=both["predicted"].str[0], other=both["predicted_reference"].str[0])
+
+
+def _telling(apart: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Choose losses and gains in equal parts, then images that both get wrong, as far as there are any."""
+
+    def surest(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+        return rows.sort_values(score, ascending=False, kind="stable")
+
+    losses = surest(apart[apart["top1_reference"]], "score_reference")
+    gains = surest(apart[apart["top1"]], "score")
+    rest = surest(apart[~apart["top1"] & ~apart["top1_reference"]], "score_reference")
+    half = (most + 1) // 2
+    taken = min(len(losses), max(half, most - len(gains)))
+    return pd.concat([losses.head(taken), gains.head(most - taken), rest]).head(most)

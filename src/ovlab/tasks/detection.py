@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ovlab.compared import values_of
 from ovlab.data.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.data.geometry import Placement
 from ovlab.errors import OvlabError, nearest
-from ovlab.metrics.coco import coco_evaluate
 from ovlab.metrics.detection import Detections, GroundTruth
-from ovlab.metrics.precision_recall import MeanAveragePrecision
-from ovlab.metrics.voc import VocStyle, voc_map
 from ovlab.records import Quantity
 from ovlab.specs.detection import DetectionMetric, DetectionSpec
-from ovlab.stats.bootstrap import bootstrap, paired_bootstrap
+from ovlab.stats.comparison import BOOTSTRAP, compare_resampled
 from ovlab.stats.interval import Interval
+from ovlab.tasks.boxes import AGREEMENT, agreement, match_pairs, surely
 from ovlab.tasks.decoders import bind, load_decoders, suppress
+from ovlab.tasks.differences import Boxes, Differences, Disagreement, counted, largest_changes
+from ovlab.tasks.evaluated import Evaluated, evaluate
 
 log = logging.getLogger("ovlab.tasks")
 
@@ -37,9 +38,6 @@ METRIC_NAMES: dict[DetectionMetric | None, str] = {
 COLUMNS = ("image", "class_id", "class_name", "score", "xmin", "ymin", "xmax", "ymax")
 NOTHING = -1
 """``class_id`` of the one row that an image without detections has."""
-
-_VOC_STYLES: dict[str, VocStyle] = {"voc_2007": "11point", "voc_area": "area"}
-_COCO_EXTRA = {"ap50": "AP50", "ap75": "AP75", "ap_small": "APsmall", "ap_medium": "APmedium", "ap_large": "APlarge"}
 
 
 class Detection:
@@ -77,6 +75,7 @@ class Detection:
     ) -> None:
         self._spec, self._split, self._metric, self._seed = spec, split, metric, seed
         self._size = (width, height)
+        self._known: list[tuple[pd.DataFrame, tuple[str, ...], Evaluated]] = []
         if metric is not None and (not split.class_names or any(image.truth is None for image in split.images)):
             raise OvlabError(
                 f"{split.name}: metric {metric} needs annotations, but the images have none (metric: null)"
@@ -177,6 +176,21 @@ class Detection:
         table.loc[class_ids == NOTHING, ["score", "xmin", "ymin", "xmax", "ymax"]] = np.nan
         return table.astype({"image": "str", "class_name": "str"})
 
+    def predict_batch(
+        self,
+        images: Sequence[AnnotatedImage],
+        outputs: Mapping[str, NDArray[Any]],
+        placements: Sequence[Placement],
+        batch: int,
+    ) -> list[dict[str, Any]]:
+        """Turn the outputs for at most `batch` images into their detections: see `predict`."""
+        if batch == 1:
+            return [self.predict(images[0], outputs, placements[0])]
+        return [
+            self.predict(image, {name: array[i : i + 1] for name, array in outputs.items()}, placement)
+            for i, (image, placement) in enumerate(zip(images, placements, strict=True))
+        ]
+
     def score(self, frame: pd.DataFrame) -> dict[str, Quantity]:
         """Compute the metric of all predictions, with its bootstrap interval over images.
 
@@ -199,18 +213,17 @@ class Detection:
         if self._metric is None:
             return {}
         images = self._images([frame])
-        found, truth = _by_image(frame, images), _truth(images)
-        rng = np.random.default_rng(self._seed)
-        if self._metric == "coco":
-            result = coco_evaluate(found, truth, len(self._names))
-            values = {"accuracy": bootstrap(result.metric("AP").mean, len(images), rng)}
-            extra = {key: float(result.metric(name).mean()) for key, name in _COCO_EXTRA.items()}
-        else:
-            curves = self._voc(found, truth)
-            values = {"accuracy": bootstrap(curves.mean, len(images), rng)}
-            extra = {f"ap/{name}": float(ap) for name, ap in zip(self._names, curves.per_class(), strict=True)}
-        values |= {key: Interval.unknown(value) for key, value in extra.items()}
+        own = self._evaluated(frame, images, by_area=True)
+        values = {"accuracy": own.interval()}
+        values |= {key: Interval.unknown(value) for key, value in own.companions.items()}
         return {key: Quantity.of(value, "fraction") for key, value in values.items()}
+
+    def replicates(self, frame: pd.DataFrame) -> NDArray[np.float64] | None:
+        """Return the metric on the bootstrap's resamples, None without a metric.
+
+        Variants with the same images are resampled alike, so that their replicates are paired.
+        """
+        return None if self._metric is None else self._evaluated(frame, self._images([frame])).replicates
 
     def compare(self, frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Quantity]:
         """Compute the difference to a reference on the images that both have, by the paired bootstrap.
@@ -223,33 +236,69 @@ class Detection:
         Returns
         -------
         dict of Quantity
-            ``accuracy_delta``, negative for a loss. Empty without a metric.
+            ``agreement``: twice the number of boxes that both find over the number of boxes of both (see
+            `ovlab.tasks.boxes`). With a metric also ``accuracy_delta``, negative for a loss, ``accuracy_p``,
+            ``detectable_drop`` and ``images_needed/DROP`` (see `ovlab.stats.comparison`).
 
         Raises
         ------
         OvlabError
             If a table names an image that the split lacks, or no image is in both.
         """
-        if self._metric is None:
-            return {}
         images = self._images([frame, reference])
-        truth = _truth(images)
-        own, other = (self._mean(_by_image(one, images), truth) for one in (frame, reference))
-        rng = np.random.default_rng(self._seed)
-        result = paired_bootstrap(other.mean, own.mean, len(images), rng)
-        return {"accuracy_delta": Quantity.of(result.difference, "fraction")}
+        pairs = match_pairs(*(_by_image(one, images) for one in (frame, reference)))
+        values = {"agreement": Quantity.of(Interval.unknown(agreement(pairs)), "fraction")}
+        if self._metric is None:
+            return values
+        own, other = (self._evaluated(one, images) for one in (frame, reference))
+        compared = compare_resampled(other.value, own.value, other.replicates, own.replicates, len(images))
+        return values | values_of(compared)
 
-    def _mean(self, found: Sequence[Detections], truth: Sequence[GroundTruth]) -> MeanAveragePrecision:
-        if self._metric == "coco":
-            return coco_evaluate(found, truth, len(self._names)).metric("AP")
-        return self._voc(found, truth)
+    def differences(self, frame: pd.DataFrame, reference: pd.DataFrame, most: int) -> Differences:
+        """Tell where a variant and its reference part.
 
-    def _voc(self, found: Sequence[Detections], truth: Sequence[GroundTruth]) -> MeanAveragePrecision:
-        # VOC's boxes include their last pixel, ours end at its edge: see ovlab.data.annotations.voc.
-        last = np.array([0.0, 0.0, 1.0, 1.0])
-        inclusive = [Detections(one.class_ids, one.scores, one.boxes - last) for one in found]
-        objects = [GroundTruth(one.class_ids, one.boxes - last, difficult=one.difficult) for one in truth]
-        return voc_map(inclusive, objects, len(self._names), style=_VOC_STYLES[str(self._metric)])
+        Parameters
+        ----------
+        frame, reference : DataFrame
+            Of `frame`.
+        most : int
+            How many of the images to choose: those on which the boxes that only one of the two finds have the
+            largest sum of scores.
+
+        Returns
+        -------
+        Differences
+            The classes by the change of their average precision.
+        """
+        images = self._images([frame, reference])
+        own, other = (_by_image(one, images) for one in (frame, reference))
+        pairs = match_pairs(own, other)
+        apart = [i for i, pair in enumerate(pairs) if pair.unmatched > 0]
+        chosen = sorted(apart, key=lambda i: -pairs[i].unmatched)[:most]
+        shown = [_disagreement(images[i], other[i], own[i]) for i in chosen]
+        if self._metric is None:
+            return Differences(AGREEMENT, shown, len(apart))
+        precisions = [self._evaluated(one, images).per_class for one in (reference, frame)]
+        objects = np.bincount(np.concatenate([truth.class_ids for truth in _truth(images)]), minlength=len(self._names))
+        table = pd.DataFrame({"class_name": self._names, "objects": objects})
+        table["reference"], table["candidate"] = precisions
+        table["delta"] = table["candidate"] - table["reference"]
+        known = table.dropna().sort_values("delta", kind="stable")
+        changes = largest_changes(known, ("class_name", "objects", "reference", "candidate", "delta"))
+        return Differences(AGREEMENT, shown, len(apart), BOOTSTRAP, changes, len(known))
+
+    def _evaluated(self, frame: pd.DataFrame, images: Sequence[AnnotatedImage], *, by_area: bool = False) -> Evaluated:
+        """Match and resample, unless it was done before: a comparison needs what the score needed."""
+        ids = tuple(image.id for image in images)
+        for known, known_ids, evaluated in self._known:
+            if known is frame and known_ids == ids and (evaluated.companions or not by_area):
+                return evaluated
+        if self._metric is None:
+            raise OvlabError(f"{self._split.name}: no metric to evaluate")
+        found, truth = _by_image(frame, images), _truth(images)
+        evaluated = evaluate(self._metric, found, truth, self._names, seed=self._seed, by_area=by_area)
+        self._known = [(frame, ids, evaluated), *self._known[:1]]
+        return evaluated
 
     def _images(self, frames: Sequence[pd.DataFrame]) -> list[AnnotatedImage]:
         """Return the images that all tables have, in the split's order."""
@@ -302,6 +351,14 @@ def map_classes(spec: DetectionSpec, class_names: Sequence[str]) -> NDArray[np.i
     if never:
         log.warning("the model has no class for %s: counted as never detected", ", ".join(never))
     return result
+
+
+def _disagreement(image: AnnotatedImage, reference: Detections, variant: Detections) -> Disagreement:
+    shown = [surely(one) for one in (reference, variant)]
+    truth = "" if image.truth is None else counted(len(image.truth), "object")
+    return Disagreement(
+        image.id, "", truth, counted(len(shown[0]), "box"), counted(len(shown[1]), "box"), Boxes(image.truth, *shown)
+    )
 
 
 def _truth(images: Sequence[AnnotatedImage]) -> list[GroundTruth]:

@@ -52,30 +52,31 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> _Spy:
     return spy
 
 
-def test_order_is_kept_and_a_corrupt_image_takes_its_place(spy: _Spy) -> None:
-    seen = list(load_ahead(images(40), 2, 3, ResizeSpec(), WORKERS))
-    assert [image.id for image, _ in seen] == [str(i) for i in range(40)]
-    for image, pixels in seen:
-        if image.id == "5":
-            assert isinstance(pixels, CorruptImageError)
-            assert str(pixels) == "5: bad"
-        else:
-            assert not isinstance(pixels, CorruptImageError)
-            assert pixels.pixels.shape == (2, 3, 3)
-            assert (pixels.pixels == image.label).all()
+@pytest.mark.parametrize("batch", [1, 7])
+def test_order_is_kept_and_a_corrupt_image_stands_apart(spy: _Spy, batch: int) -> None:
+    seen = list(load_ahead(images(40), 2, 3, ResizeSpec(), batch, WORKERS))
+    assert [image.id for one in seen for image in one.images] == [str(i) for i in range(40) if i != 5]
+    assert [(image.id, str(error)) for one in seen for image, error in one.corrupt] == [("5", "5: bad")]
+    for one in seen:
+        assert one.pixels.shape == (batch, 2, 3, 3)
+        assert len(one.placements) == len(one.images)
+        for image, pixels in zip(one.images, one.pixels, strict=False):
+            assert isinstance(image, LabelledImage)
+            assert (pixels == image.label).all()
+        assert not one.pixels[len(one.images) :].any()
 
 
 @pytest.mark.parametrize("count", [50, 2000])
 def test_memory_does_not_grow_with_the_number_of_images(spy: _Spy, count: int) -> None:
-    for _ in load_ahead(images(count), 2, 3, ResizeSpec(), WORKERS):
+    for _ in load_ahead(images(count), 2, 3, ResizeSpec(), 1, WORKERS):
         pass
     assert spy.loaded == count - 1
     assert spy.most <= MOST + 1  # one more is in the hands of the caller
 
 
 def test_a_caller_that_stops_stops_the_decoding(spy: _Spy) -> None:
-    for image, _ in load_ahead(images(2000), 2, 3, ResizeSpec(), WORKERS):
-        if image.id == "10":
+    for one in load_ahead(images(2000), 2, 3, ResizeSpec(), 1, WORKERS):
+        if one.images and one.images[0].id == "10":
             break
     assert spy.loaded <= 10 + MOST + 1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]

@@ -14,6 +14,7 @@ from ovlab.data.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.data.geometry import letterbox, stretch
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
+from ovlab.records import Quantity
 from ovlab.specs.detection import DetectionMetric, DetectionSpec
 from ovlab.tasks.detection import COLUMNS, Detection, map_classes
 
@@ -161,7 +162,10 @@ def test_without_annotations_there_are_predictions_only() -> None:
     task = make(None, where=plain)
     table = frame_of(task, FOUND, plain)
     assert table["class_name"].tolist()[:2] == ["dog", "mouse"]  # the model's own
-    assert task.score(table) == {} and task.compare(table, table) == {}
+    assert task.score(table) == {} and task.replicates(table) is None
+    assert task.compare(table, table) == {"agreement": Quantity(1.0, "fraction")}
+    differences = task.differences(table, table, 5)
+    assert (differences.test, differences.classes, differences.images) == ("", [], 0)
     with pytest.raises(OvlabError, match="metric coco needs annotations"):
         make("coco", where=plain)
 

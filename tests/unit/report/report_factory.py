@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ovlab.compared import values_of
+from ovlab.files import write_json
 from ovlab.records import Quantity, Record
 from ovlab.report import Records
 from ovlab.specs import ReportSettings
+from ovlab.stats.comparison import compare_flags
 
 ENVIRONMENT = {
     "cpu": {"model": "Test CPU", "architecture": "x86_64", "usable_cores": 2, "flags": ["avx2", "fma"]},
@@ -47,6 +50,7 @@ class Recipe:
     samples: int = 60
     speedups: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
     deltas: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
+    comparisons: bool = False
     absent: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     title: str = "A test"
@@ -103,17 +107,20 @@ def make_records(recipe: Recipe, folder: Path) -> Records:
     settings = make_settings(recipe)
     source = record("source", settings.models[recipe.models[0]].source().plain())
     source.data = {"files": [{"name": "net.onnx", "sha256": SHA, "origin": "url"}]}
-    variants, accuracies, sessions, folders = [], [], [], []
+    variants, accuracies, sessions, folders, places = [], [], [], [], []
     for number, model in enumerate(recipe.models):
         for precision in recipe.precisions:
             variants.append(variant(model, precision))
             accuracies.append(accuracy(recipe, model, precision, 0.61 + 0.05 * number))
+            places.append(folder / "accuracy" / str(number) / precision)
+            if recipe.comparisons:
+                compare(accuracies[-1], recipe.precisions.index(precision), places[-1])
         for device in recipe.devices:
             for scenario in recipe.scenarios:
                 place = folder / str(number) / str(recipe.devices.index(device)) / scenario
                 sessions.append(session(recipe, model, device, scenario, place))
                 folders.append(place)
-    return Records.of([source], variants, accuracies, sessions, folders)
+    return Records.of([source], variants, accuracies, sessions, folders, places)
 
 
 def record(kind: Any, settings: dict[str, Any], **others: Any) -> Record:
@@ -137,6 +144,36 @@ def accuracy(recipe: Recipe, model: str, precision: str, value: float) -> Record
     }
     data = {"metric": "top-1", "skipped": ["broken_1.jpg"]}
     return record("accuracy", {"model_name": model, "precision_name": precision}, values=values, data=data)
+
+
+def compare(record: Record, number: int, folder: Path) -> None:
+    """Add what a validation leaves of a comparison: the first precision is right on 700 of 1000 images, each
+    further one loses ten of them more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    right = np.arange(1000) < 700 - 10 * number
+    frame = pd.DataFrame({"image": [f"{i}.jpg" for i in range(1000)], "top1": right})
+    frame.assign(predicted=[[int(one), 2] for one in right]).to_parquet(folder / "predictions.parquet")
+    record.data["images_digest"] = "same"
+    if number == 0:
+        return
+    compared = compare_flags(np.arange(1000) < 700, right)
+    record.values |= values_of(compared) | {"agreement": Quantity(1 - 0.01 * number, "fraction")}
+    changes = [
+        {"class_name": f"<b>{name}</b>", "images": 10, "reference": 0.8, "candidate": 0.8 + delta, "delta": delta}
+        | {"gains": 0, "losses": 1, "p_holm": 0.5}
+        for name, delta in (("a", -0.3), ("b", -0.2), *((f"c{i}", -0.1) for i in range(5)), ("d", 0.1))
+    ]
+    record.data["comparison"] = {"test": compared.test, "classes": changes, "classes_compared": 10}
+    layers = [
+        {"name": f"conv_{i}", "type": "Convolution", "cosine": 0.99, "snr_db": 30.0 - i, "own_snr_db": own}
+        | {"identical": False}
+        for i, own in enumerate([40.0, None, 21.5, 35.0, 33.0, 38.0, 36.0])
+    ]
+    outputs = [{"name": "logits", "cosine": 0.998, "snr_db": 23.4, "identical": False}]
+    record.data["layer_check"] = {"images": 8, "outputs": outputs, "layers": layers, "error": ""}
+    item = {"image": "1<2>.jpg", "outcome": "loss", "truth": "cat & dog", "reference": "cat", "variant": "<script>"}
+    item |= {"width": 32, "height": 32, "boxes": False, "jpeg": "/9j/"}
+    write_json(folder / "disagreements.json", {"schema": "ovlab/disagreements/1", "total": 11, "items": [item]})
 
 
 def session(recipe: Recipe, model: str, device: str, scenario: str, folder: Path) -> Record:

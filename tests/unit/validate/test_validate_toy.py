@@ -188,8 +188,8 @@ def test_a_model_of_fixed_batch_is_validated_one_by_one(lab: Lab, data: Path, tm
 def test_progress_is_logged_where_there_is_no_terminal(
     lab: Lab, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ovlab.validate.REPORT_EVERY_S", 0.0)
-    monkeypatch.setattr("ovlab.validate.tqdm", _Hidden)
+    monkeypatch.setattr("ovlab.validate.running.REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("ovlab.validate.running.tqdm", _Hidden)
     with caplog.at_level("INFO", logger="ovlab.validate"):
         run(lab, data)
     assert any("24 of 24 images" in message for message in caplog.messages)
@@ -209,7 +209,7 @@ class _Hidden:
     def __exit__(self, *_error: object) -> None:
         pass
 
-    def update(self) -> None:
+    def update(self, count: int) -> None:
         pass
 
 

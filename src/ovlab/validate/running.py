@@ -1,0 +1,213 @@
+"""Run a model over a split: images are decoded in threads while others are inferred."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pandas as pd
+import pyarrow as pa
+from tqdm import tqdm
+
+from ovlab.data import AnySplit, Batch, load_ahead, skip_or_stop
+from ovlab.errors import OvlabError, one_line
+from ovlab.measure.inspection import multiply_accumulates
+from ovlab.runtime import core, set_batch
+from ovlab.specs import ValidateSettings
+from ovlab.tasks import Task
+
+log = logging.getLogger("ovlab.validate")
+REPORT_EVERY_S = 10.0
+ROWS_AT_ONCE = 1024
+BATCH_MACS = 4e8
+"""Multiply-accumulates of an inference below which several images go together: what is done once for each inference
+(starting it, handing over its images and its results) is then small beside it."""
+MOST_IMAGES = 32
+TOLERANCE = 1e-2
+
+
+def compile_for_validation(
+    model: ov.Model, settings: ValidateSettings, split: AnySplit, device: str, hint: str
+) -> ov.CompiledModel:
+    """Compile a model for the highest throughput, several images at once where it is small and they do not mix.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        An IR with a u8 NHWC image input; it is reshaped.
+    split : Split or AnnotatedSplit
+        The images that it will run on.
+    device, hint : str
+        Where to run, and in which floating-point type.
+
+    Returns
+    -------
+    openvino.CompiledModel
+        Its batch is the first dimension of its input.
+    """
+    options = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+    set_batch(model, 1)
+    batch = choose_batch(model, len(split.images))
+    single = core().compile_model(model, device, options)
+    if batch == 1:
+        return single
+    try:
+        set_batch(model, batch)
+        several = core().compile_model(model, device, options)
+    except (OvlabError, RuntimeError) as error:
+        log.debug("%s: one image at a time (%s)", settings.name, one_line(error))
+        return single
+    if _agree(single, several, batch):
+        return several
+    log.debug("%s: one image at a time, since images of a batch influence each other", settings.name)
+    return single
+
+
+def choose_batch(model: ov.Model, images: int) -> int:
+    """Tell how many images to infer at once: a power of two that makes small models work for a while.
+
+    It depends on the model and the number of images alone, so that a repetition computes the very same.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        With a batch of 1.
+    images : int
+        How many images there are.
+    """
+    work = sum(multiply_accumulates(op) for op in model.get_ordered_ops())
+    most = min(MOST_IMAGES, images, BATCH_MACS / max(work, 1))
+    return 1 << int(np.log2(max(most, 1)))
+
+
+def _agree(single: ov.CompiledModel, several: ov.CompiledModel, batch: int) -> bool:
+    """Tell whether each image of a batch, drawn at random, gets what it gets alone."""
+    images = np.random.default_rng(0).integers(0, 256, tuple(several.inputs[0].shape), np.uint8)
+    together = list(several(images).values())
+    if any(len(one) != batch for one in together):
+        return False
+    for number in sorted({0, 1, batch - 1}):
+        alone = single(images[number : number + 1]).values()
+        for one, all_of_them in zip(alone, together, strict=True):
+            part = all_of_them[number : number + 1]
+            if part.shape != one.shape:
+                return False
+            apart, scale = (float(np.abs(array).max(initial=0.0)) for array in (part - one, one))
+            if not apart <= TOLERANCE * scale:  # a NaN is no agreement either
+                return False
+    return True
+
+
+def run(
+    compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task
+) -> tuple[pd.DataFrame, list[str]]:
+    """Run a compiled model over a split.
+
+    Parameters
+    ----------
+    compiled : openvino.CompiledModel
+        Of static shape; the first dimension of its input is the batch.
+
+    Returns
+    -------
+    frame : DataFrame
+        The task's table, in the order of the split.
+    skipped : list of str
+        Ids of corrupt images that were skipped.
+    """
+    batch, height, width, _ = (int(length) for length in compiled.inputs[0].shape)
+    predictions = _Predictions(task)
+    skipped: list[str] = []
+    # A ring of requests without callbacks: results come in order, and an error is simply raised where it happens.
+    idle = deque(compiled.create_infer_request() for _ in range(_ring_size(compiled)))
+    running: deque[tuple[ov.InferRequest, Batch]] = deque()
+    names = [sorted(port.get_names()) for port in compiled.outputs]
+
+    def collect() -> None:
+        request, done = running.popleft()
+        request.wait()
+        arrays = [tensor.data for tensor in request.output_tensors]
+        outputs = {name: array for array, own in zip(arrays, names, strict=True) for name in own}
+        predictions.add(task.predict_batch(done.images, outputs, done.placements, batch))
+        idle.append(request)
+
+    batches = load_ahead(split, height, width, settings.model.preprocess.resize, batch)
+    for loaded in _progress(batches, len(split.images), settings.name):
+        for image, error in loaded.corrupt:
+            skip_or_stop(error, settings.dataset)
+            skipped.append(image.id)
+        if not loaded.images:
+            continue
+        if not idle:
+            collect()
+        request = idle.popleft()
+        # Shared, not copied: the batch stays in `running` until its results are there.
+        request.set_input_tensor(ov.Tensor(loaded.pixels, shared_memory=True))
+        request.start_async()
+        running.append((request, loaded))
+    while running:
+        collect()
+    if not predictions.count:
+        raise OvlabError(f"{settings.name}: no image of the validation split could be read")
+    return predictions.frame(), skipped
+
+
+class _Predictions:
+    """Gathers rows in Arrow's compact form: memory is to stay flat, however many images there are."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._rows: list[dict[str, Any]] = []
+        self._tables: list[Any] = []
+        self.count = 0
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        self.count += len(rows)
+        self._rows += rows
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._pack()
+
+    def _pack(self) -> None:
+        self._tables.append(pa.Table.from_pandas(self._task.frame(self._rows), preserve_index=False))
+        self._rows.clear()
+
+    def frame(self) -> pd.DataFrame:
+        if self._rows:
+            self._pack()
+        frame: pd.DataFrame = pa.concat_tables(self._tables).to_pandas()
+        return frame
+
+
+def _ring_size(compiled: ov.CompiledModel) -> int:
+    # One more than run at once, so that a finished one can be read while the others work.
+    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
+
+
+def _progress(batches: Iterable[Batch], total: int, name: str) -> Iterator[Batch]:
+    """Show images/s: a bar on a terminal, a line now and then elsewhere."""
+    started = reported = time.perf_counter()
+    done = 0
+    with tqdm(total=total, unit=" images", desc=name, disable=None) as bar:
+        for batch in batches:
+            yield batch
+            new = len(batch.images) + len(batch.corrupt)
+            done += new
+            bar.update(new)
+            now = time.perf_counter()
+            if bar.disable and now - reported > REPORT_EVERY_S:
+                log.info("%s: %d of %d images, %.0f images/s", name, done, total, done / (now - started))
+                reported = now
+
+
+def limited(split: AnySplit, limit: int | None) -> AnySplit:
+    """Leave so many images of a split, spread over it: the first of a sorted list may all be of one class."""
+    if limit is None or limit >= len(split.images):
+        return split
+    chosen = np.linspace(0, len(split.images) - 1, limit).round().astype(int)
+    return replace(split, images=tuple(split.images[i] for i in chosen))  # type: ignore[arg-type]
