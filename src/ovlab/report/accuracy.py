@@ -150,7 +150,7 @@ def significance_table(pairs: Iterable[Pair]) -> Table:
         DELTA,
         Column("gains", "gains", "images", **COUNT),
         Column("losses", "losses", "images", **COUNT),
-        Column("agreement", "agreement", **SHARE),
+        Column("agreement", "agreement", interval=True, **SHARE),
         Column("test", "test"),
         Column("accuracy_p", "p", numeric=True),
         Column("accuracy_p_holm", "p (Holm)", numeric=True),
