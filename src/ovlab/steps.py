@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ovlab.errors import OvlabError, UnavailableError, one_line
+from ovlab.memory import oom_kills, why_killed
 from ovlab.records import Kind, Record, Status, write_record
 
 log = logging.getLogger("ovlab")
@@ -63,6 +64,7 @@ class Step:
         # A child of its own, so that even a native crash or the kernel's out-of-memory killer ends as a record.
         sys.stdout.flush()
         sys.stderr.flush()
+        kills = oom_kills()
         child = os.fork()
         if child == 0:
             code = FAILED
@@ -80,9 +82,9 @@ class Step:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
-        return self._wait(child)
+        return self._wait(child, kills)
 
-    def _wait(self, child: int) -> int:
+    def _wait(self, child: int, kills: int | None) -> int:
         def forward(number: int, _frame: FrameType | None) -> None:
             os.kill(child, number)
 
@@ -98,8 +100,7 @@ class Step:
         if -code in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
             return 128 - code  # stopped from outside: no result, not a failure of the step
         name = signal.Signals(-code).name
-        hint = " (was the machine out of memory?)" if -code == signal.SIGKILL else ""
-        return self._fail("failed", f"killed by {name}{hint}")
+        return self._fail("failed", why_killed(kills) if -code == signal.SIGKILL else f"killed by {name}")
 
     def _attempt(self, work: Callable[[], Record]) -> int:
         start_logging(self.log)

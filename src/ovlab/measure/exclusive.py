@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import filelock
 
+from ovlab.files import write_text
+
 log = logging.getLogger("ovlab.measure")
 POLL_S = 1.0
+REMIND_S = 60.0
 
 
 def lock_path() -> Path:
@@ -19,20 +25,41 @@ def lock_path() -> Path:
     return Path(tempfile.gettempdir()) / "ovlab-measuring.lock"
 
 
+def holder_path() -> Path:
+    """Return the file in which the holder of the lock says who it is; what it says is only as good as the lock."""
+    return lock_path().with_suffix(".holder")
+
+
 @contextlib.contextmanager
 def exclusive_host() -> Iterator[None]:
     """Wait until no other measurement runs on this host, and keep others waiting meanwhile.
 
     Snakemake's resources keep the jobs of one run apart; this keeps apart the runs. The lock is the operating
-    system's, so it goes with its process: a killed run blocks nobody.
+    system's, so it goes with its process: a killed run blocks nobody. While waiting, a line says so now and then.
     """
     lock = filelock.FileLock(lock_path(), mode=0o666)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        log.info("waiting: another measurement is running on this host")
-        lock.acquire(poll_interval=POLL_S)
+    started, patience = time.monotonic(), 0.0
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=patience, poll_interval=POLL_S)
+        except filelock.Timeout:
+            so_far = f" ({time.monotonic() - started:.0f} s so far)" if patience else ""
+            log.info("waiting: another measurement is running on this host%s%s", _holder(), so_far)
+            patience = REMIND_S
+    if patience:
+        log.info("waited %.0f s for another measurement", time.monotonic() - started)
+    with contextlib.suppress(OSError):  # another user's file; the lock holds all the same
+        write_text(holder_path(), f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n")
     try:
         yield
     finally:
+        with contextlib.suppress(OSError):
+            holder_path().unlink(missing_ok=True)
         lock.release()
+
+
+def _holder() -> str:
+    try:
+        return f": {holder_path().read_text(encoding='utf-8').strip()}"
+    except OSError:
+        return ""

@@ -18,11 +18,13 @@ from ovlab.errors import OvlabError
 from ovlab.files import read_json, write_json
 from ovlab.measure.noise import NoiseGate
 from ovlab.measure.request import LaunchRequest
+from ovlab.memory import oom_kills, why_killed
 
 if TYPE_CHECKING:
     from ovlab.specs import MeasurementSpec
 
 log = logging.getLogger("ovlab.measure")
+KILLED = 9  # signal.SIGKILL, which Windows lacks
 
 
 @dataclass
@@ -130,6 +132,7 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
         If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
     """
     command = [sys.executable, "-m", "ovlab.measure.launch", str(request), str(result)]
+    kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -143,6 +146,8 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
             process.kill()
             process.communicate()
     log.debug("%s%s", output, errors)
+    if process.returncode == -KILLED:
+        raise OvlabError(f"the launch was {why_killed(kills)}")
     if not result.exists():
         last = (errors.strip().splitlines() or ["no message"])[-1]
         raise OvlabError(f"the launch crashed with exit code {process.returncode}: {last}")

@@ -15,6 +15,7 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.checks import check_properties
 from ovlab.measure.exclusive import exclusive_host
+from ovlab.measure.footprint import require_memory
 from ovlab.measure.inspection import precision_label
 from ovlab.measure.noise import NoiseGate, complaint
 from ovlab.measure.placement import DIVISION, where_it_ran
@@ -101,11 +102,16 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
-    """Decode images of the validation split, so that decoding is no part of what is timed."""
+    """Decode images of the validation split, so that decoding is no part of what is timed.
+
+    What surely cannot run, for its batch or its memory, is refused first.
+    """
     from ovlab.data import load_some, read_split  # not needed where the device is absent
 
     require_ok(source, f"download of data set {settings.dataset_name}")
-    height, width = image_size(read_ir(model))
+    ir = read_ir(model)
+    require_memory(ir, settings.scenario.batch, settings.measurement.images)
+    height, width = image_size(ir)
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
     images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
     np.save(path, np.stack(images))

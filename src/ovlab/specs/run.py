@@ -91,6 +91,11 @@ class MeasurementSpec(Spec):
     def _limits_are_ordered(self) -> MeasurementSpec:
         if self.max_launches < self.launches:
             raise ValueError(f"max_launches: {self.max_launches} is less than launches: {self.launches}")
+        if self.timeout_s <= self.warm_up_s + self.duration_s:
+            raise ValueError(
+                f"timeout_s: {self.timeout_s:g} is not more than warm_up_s + duration_s = "
+                f"{self.warm_up_s + self.duration_s:g}, so every launch would be taken for hung"
+            )
         return self
 
 

@@ -138,16 +138,24 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path, capfd: pytest.Capt
         (signal.SIGSEGV, "killed by SIGSEGV"),
     ],
 )
-def test_a_crashed_step_leaves_a_record_that_names_the_signal(tmp_path: Path, number: int, reason: str) -> None:
+def test_a_crashed_step_leaves_a_record_that_names_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+) -> None:
+    monkeypatch.setattr("ovlab.steps.oom_kills", lambda: None)
     step = step_in(tmp_path, record_failure=True)
     assert step.run(killed_by(number)) == 0
     record = read_record(step.record, "source")
     assert (record.status, record.reason) == ("failed", reason)
 
 
-def test_a_crash_without_record_is_exit_code_1(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_crash_without_record_is_exit_code_1(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = iter([3, 4])
+    monkeypatch.setattr("ovlab.steps.oom_kills", lambda: next(kills))
+    monkeypatch.setattr("ovlab.memory.oom_kills", lambda: next(kills))
     assert step_in(tmp_path).run(killed_by(signal.SIGKILL)) == 1
-    assert capfd.readouterr().err == "failed: killed by SIGKILL (was the machine out of memory?)\n"
+    assert capfd.readouterr().err == "failed: killed by the kernel for lack of memory\n"
     assert list(tmp_path.iterdir()) == []
 
 

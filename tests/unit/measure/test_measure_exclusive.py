@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lock of our own: a real measurement on this machine must not be disturbed."""
     monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
     monkeypatch.setattr(exclusive, "POLL_S", 0.01)
+    monkeypatch.setattr(exclusive, "REMIND_S", 0.05)
     return tmp_path / "lock"
 
 
@@ -68,11 +70,36 @@ def test_a_killed_holder_blocks_nobody(lock: Path, caplog: pytest.LogCaptureFixt
         waiting = threading.Thread(target=wait_for_it)
         with caplog.at_level("INFO", logger="ovlab.measure"):
             waiting.start()
-            assert not entered.wait(0.1)  # kept waiting
+            assert not entered.wait(0.3)  # kept waiting
             holder.kill()
             waiting.join(30)
     assert entered.is_set()
-    assert "waiting: another measurement is running on this host" in caplog.messages
+    told = [message for message in caplog.messages if message.startswith("waiting: ")]
+    assert told[0].startswith(f"waiting: another measurement is running on this host: process {holder.pid}, since ")
+    assert len(told) > 1  # told again while it lasts
+    assert told[-1].endswith(" s so far)")
+    assert caplog.messages[-1].startswith("waited ")
+    assert not lock.with_suffix(".holder").exists()
+
+
+def test_what_a_dead_holder_left_is_taken_over(lock: Path, caplog: pytest.LogCaptureFixture) -> None:
+    command = [sys.executable, "-c", HOLDER, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.kill()
+    assert lock.exists()
+    assert f"process {holder.pid}" in lock.with_suffix(".holder").read_text()
+    with caplog.at_level("INFO", logger="ovlab.measure"), exclusive_host():
+        assert f"process {os.getpid()}" in lock.with_suffix(".holder").read_text()
+    assert caplog.messages == []  # at once
+
+
+def test_a_note_that_cannot_be_written_stops_nobody(lock: Path) -> None:
+    lock.with_suffix(".holder").mkdir()
+    with exclusive_host():
+        assert not is_free(lock)
+    assert is_free(lock)
 
 
 def test_all_measurements_share_one_lock() -> None:

@@ -157,16 +157,27 @@ def fake_python(folder: Path, script: str) -> str:
     ("script", "expected"),
     [
         ("echo first >&2; echo 'the last word' >&2; exit 3", "the launch crashed with exit code 3: the last word"),
-        ("kill -9 $$", "the launch crashed with exit code -9: no message"),
+        ("kill -9 $$", "the launch was killed by SIGKILL (was the machine out of memory?)"),
+        ("kill -11 $$", "the launch crashed with exit code -11: no message"),
         ("exit 0", "the launch crashed with exit code 0: no message"),
         ("exec sleep 60", "the launch hung: not done after 0.2 s (measurement.timeout_s)"),
     ],
 )
 def test_a_crash_or_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: str) -> None:
     monkeypatch.setattr("sys.executable", fake_python(tmp_path, script))
+    monkeypatch.setattr("ovlab.measure.rounds.oom_kills", lambda: None)
     with pytest.raises(OvlabError) as caught:
         run_launch(tmp_path / "request.json", tmp_path / "result.json", 0.2 if "sleep" in script else 60)
     assert str(caught.value) == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_a_launch_that_the_kernel_killed_for_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", fake_python(tmp_path, "kill -9 $$"))
+    monkeypatch.setattr("ovlab.measure.rounds.oom_kills", lambda: 7)
+    monkeypatch.setattr("ovlab.memory.oom_kills", lambda: 8)
+    with pytest.raises(OvlabError, match=r"^the launch was killed by the kernel for lack of memory$"):
+        run_launch(tmp_path / "request.json", tmp_path / "result.json", 60)
 
 
 def test_peak_memory_only_grows() -> None:

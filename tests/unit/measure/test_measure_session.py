@@ -266,6 +266,17 @@ def test_a_wrong_device_or_property_fails_before_any_launch(
     assert launches.asked == []
 
 
+def test_a_batch_that_does_not_fit_into_memory_fails_before_any_launch(
+    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ovlab.measure.footprint.available_memory", lambda: 10**9)
+    record = run(lab, settings_of(lab, scenario={"mode": "synchronous", "batch": 100_000}), tmp_path)
+    assert record.status == "failed"
+    expected = "batch: 100000 takes an estimated 3.81 GB of memory (weights"
+    assert all(row["reason"].startswith(expected) for row in rows_of(record).values()), record.reason
+    assert launches.asked == []
+
+
 @pytest.mark.parametrize(
     ("device", "told"),
     [

@@ -166,6 +166,11 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
             {"device": "MULTI:CPU,GPU", "requires": ["CPU", "GPU"], "member_properties": {"GPPU": {}}},
             "member_properties.GPPU: no such member; did you mean 'GPU'?",
         ),
+        (
+            MeasurementSpec,
+            {"timeout_s": 2},
+            "timeout_s: 2 is not more than warm_up_s + duration_s = 2.5, so every launch",
+        ),
         (DeviceSpec, {"device": ""}, "device: string should have at least 1 character"),
         (ExperimentSpec, EXPERIMENT | {"models": []}, "models: empty, expected at least one name"),
         (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: ['cpu', 'cpu'] names something twice"),
