@@ -13,7 +13,7 @@ grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85 --durations=15
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85 --durations=15 -n 2 --dist loadfile
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
