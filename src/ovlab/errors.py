@@ -20,6 +20,9 @@ class UnavailableError(OvlabError):
     """The host lacks what the work needs (a device, a precision): not a failure, a fact to report."""
 
 
+LISTED = 40
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Say which valid name is meant, to end an error line with.
 
@@ -39,7 +42,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; valid: {', '.join(names)}" if names else "; there are none"
+    shown = [*names[:LISTED], "..."] if len(names) > LISTED else names
+    return f"; valid: {', '.join(shown)}" if names else "; there are none"
 
 
 def one_line(error: BaseException) -> str:

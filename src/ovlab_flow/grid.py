@@ -197,11 +197,19 @@ def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> 
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
             f"{parts.model.dataset} is for {parts.dataset.task}"
         )
-    if parts.precision.quantization is not None and "calibration" not in parts.dataset.splits:
-        raise OvlabError(
-            f"{composer.where('dataset', parts.model.dataset)}: splits.calibration: missing, but needed by "
-            f"precision {precision}"
-        )
+    where = composer.where("dataset", parts.model.dataset)
+    if parts.precision.draws_images and "calibration" not in parts.dataset.splits:
+        raise OvlabError(f"{where}: splits.calibration: missing, but needed by precision {precision}")
+    if _controls_accuracy(parts):
+        try:
+            parts.dataset.control_split()
+        except OvlabError as error:
+            raise OvlabError(f"{where}: {error} (precision {precision})") from None
+
+
+def _controls_accuracy(parts: Parts) -> bool:
+    quantization = parts.precision.quantization
+    return quantization is not None and quantization.accuracy_control is not None
 
 
 def _quiet(parts: Parts) -> Parts:
@@ -209,47 +217,53 @@ def _quiet(parts: Parts) -> Parts:
     words = {"description": "", "homepage": None, "licence": ""}
     return Parts(
         parts.model.model_copy(update=words),
-        parts.dataset.model_copy(update=words | {"files": (), "generator": None}),
-        parts.precision.model_copy(update={"description": ""}),
+        parts.dataset.without_control().model_copy(update=words | {"files": (), "generator": None}),
+        parts.precision.model_copy(update={"description": "", "calibration_seeds": 1}),
     )
 
 
 def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
+    """Add a variant and its validation; where calibration is repeated, one of each a seed, the measured one first."""
     model_source = _source(grid, "models", model, parts.model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
-    base = _find(grid, model, run.reference) if parts.precision.quantization is not None else None
-    quiet = _quiet(parts)
-    settings = _variant_settings(run, model, precision, quiet)
+    base = _find(grid, model, run.reference) if parts.precision.is_compressed else None
     made_from = {"model": model_source.digest, "data": data_source.digest, "base": base.digest if base else None}
-    digest = digest_of({"settings": settings.plain(), "from": made_from})
-    variant = Variant(model, precision, digest, settings, model_source, data_source, base)
-    grid.variants.setdefault((model, precision, digest), variant)
-    _add_accuracy(grid, run, variant, quiet)
+    for seed in range(run.seed, run.seed + parts.precision.calibration_seeds):
+        settings = _variant_settings(seed, model, precision, parts)
+        digest = digest_of({"settings": settings.plain(), "from": made_from})
+        variant = Variant(model, precision, digest, settings, model_source, data_source, base)
+        grid.variants.setdefault((model, precision, digest), variant)
+        _add_accuracy(grid, run, variant, _quiet(parts), seed if parts.precision.draws_images else None)
 
 
-def _variant_settings(run: RunSpec, model: str, precision: str, parts: Parts) -> ConvertSettings | CalibrateSettings:
-    if parts.precision.quantization is None:
+def _variant_settings(seed: int, model: str, precision: str, parts: Parts) -> ConvertSettings | CalibrateSettings:
+    quiet = _quiet(parts)
+    if not quiet.precision.is_compressed:
         return ConvertSettings(
             model_name=model,
             precision_name=precision,
-            model=parts.model,
-            dataset=parts.dataset,
-            weights=parts.precision.weights,
+            model=quiet.model,
+            dataset=quiet.dataset,
+            weights=quiet.precision.weights,
             extension=extension_file(parts.model.extension),
         )
+    controls = _controls_accuracy(parts)
+    splits = parts.dataset.splits if controls else quiet.dataset.splits
     return CalibrateSettings(
         model_name=model,
         precision_name=precision,
-        dataset_name=parts.model.dataset,
-        dataset=parts.dataset,
-        resize=parts.model.preprocess.resize,
-        quantization=parts.precision.quantization,
-        seed=run.seed,
+        dataset_name=quiet.model.dataset,
+        dataset=quiet.dataset.model_copy(update={"splits": splits}),
+        resize=quiet.model.preprocess.resize,
+        quantization=quiet.precision.quantization,
+        weight_compression=quiet.precision.weight_compression,
+        seed=seed if quiet.precision.draws_images else 0,
+        model=quiet.model if controls else None,
     )
 
 
-def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts) -> None:
+def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed: int | None) -> None:
     reference = None
     if variant.precision != run.reference:
         reference = next(
@@ -260,13 +274,16 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts) -> N
             ),
             None,
         )
+    # Of repeated calibrations only the accuracy counts; images and layers are looked at for the one that is measured.
+    compared = reference is not None and seed in {None, run.seed}
     settings = ValidateSettings(
         model_name=variant.model,
         precision_name=variant.precision,
         model=parts.model,
         dataset=parts.dataset,
         precision=parts.precision,
-        validation=run.validation if reference else run.validation.of_reference(),
+        validation=run.validation if compared else run.validation.of_reference(),
+        calibration_seed=seed,
     )
     made_from = {"variant": variant.digest, "data": variant.data_source.digest}
     made_from |= {"reference": reference.digest if reference else ""}

@@ -3,7 +3,16 @@
 from ovlab.data.fitting import Loaded, fit, load, place
 from ovlab.data.images import CorruptImageError, Image, decode
 from ovlab.data.loader import Batch, load_ahead, load_some, readable, skip_or_stop, usable_cores
-from ovlab.data.splits import UNKNOWN, AnySplit, LabelledImage, Split, SplitImage, read_split, shared_images
+from ovlab.data.splits import (
+    UNKNOWN,
+    AnySplit,
+    LabelledImage,
+    Split,
+    SplitImage,
+    read_split,
+    shared_images,
+    take_portion,
+)
 
 __all__ = [
     "UNKNOWN",
@@ -25,5 +34,6 @@ __all__ = [
     "readable",
     "shared_images",
     "skip_or_stop",
+    "take_portion",
     "usable_cores",
 ]

@@ -79,7 +79,7 @@ def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "datase
     if split is None:
         raise OvlabError(f"{where}: splits.{name}: missing, but needed (declared: {', '.join(dataset.splits)})")
     found = _read(root, dataset, split, name, where)
-    images = _take_portion(found.images, split.portion)
+    images = take_portion(found.images, split.portion)
     if not images:
         raise OvlabError(f"{where}: splits.{name}: no image found in {split.images!r}")
     return replace(found, images=images)  # type: ignore[arg-type]
@@ -176,7 +176,11 @@ def _listed_image(root: Path, folder: Path, line: str, names: tuple[str, ...], p
     return LabelledImage(image.relative_to(root).as_posix(), image, int(text))
 
 
-def _take_portion(images: Sequence[SplitImage], portion: tuple[float, float]) -> tuple[SplitImage, ...]:
+def take_portion(images: Sequence[SplitImage], portion: tuple[float, float]) -> tuple[SplitImage, ...]:
+    """Take a part of the images, ``[low, high]`` of all of them in a fixed pseudo-random order.
+
+    Portions that do not overlap have no image in common; the images stay in the order in which they came.
+    """
     low, high = portion
     if (low, high) == (0.0, 1.0):
         return tuple(images)

@@ -18,6 +18,8 @@ PRECISIONS = {
     "f16": "f16",
     "fp16": "f16",
     "bf16": "bf16",
+    "f8e4m3": "f8",
+    "f8e5m2": "f8",
 }
 SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
 # Nodes without arithmetic: they hold, hand over or view what others compute.

@@ -9,7 +9,14 @@ from ovlab.specs.device import DeviceSpec
 from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
-from ovlab.specs.precision import IgnoredScopeSpec, PrecisionSpec, QuantizationSpec
+from ovlab.specs.precision import PrecisionSpec
+from ovlab.specs.quantization import (
+    AccuracyControlSpec,
+    IgnoredScopeSpec,
+    QuantizationSpec,
+    RangeSpec,
+    WeightCompressionSpec,
+)
 from ovlab.specs.run import (
     Cell,
     ExclusionSpec,
@@ -22,6 +29,7 @@ from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
 from ovlab.specs.steps import CalibrateSettings, ConvertSettings, ReportSettings, SessionSettings, ValidateSettings
 
 __all__ = [
+    "AccuracyControlSpec",
     "CalibrateSettings",
     "Cell",
     "ConvertSettings",
@@ -42,6 +50,7 @@ __all__ = [
     "PrecisionSpec",
     "PreprocessSpec",
     "QuantizationSpec",
+    "RangeSpec",
     "ReportSettings",
     "ResizeSpec",
     "ScenarioSpec",
@@ -51,5 +60,6 @@ __all__ = [
     "SplitSpec",
     "ValidateSettings",
     "ValidationSpec",
+    "WeightCompressionSpec",
     "parse_spec",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ovlab.errors import OvlabError
 from ovlab.specs.base import Spec
 from ovlab.specs.detection import BadBoxPolicy, DetectionMetric
 from ovlab.specs.source import FileSpec, GeneratorSpec, SourceSpec
@@ -16,7 +18,7 @@ FORMATS: dict[Task, tuple[Format, ...]] = {
     "classification": ("imagenet_list", "class_folders", "images"),
     "detection": ("voc", "coco", "yolo", "images"),
 }
-SPLITS = ("calibration", "validation")
+SPLITS = ("calibration", "control", "validation")
 
 
 class SplitSpec(Spec):
@@ -70,7 +72,8 @@ class DatasetSpec(Spec):
     format : str
         Layout of the files.
     splits : dict
-        ``validation``, and ``calibration`` where a precision calibrates on it.
+        ``validation``, ``calibration`` where a precision calibrates on it, and ``control`` where accuracy control is to
+        judge on images of its own. No two of them may share an image.
     class_names : list of str, or str
         The names, or a text file in the data set with one class a line; by default the folders' names
         (``class_folders``) or the indices.
@@ -127,10 +130,37 @@ class DatasetSpec(Spec):
                     raise ValueError(f"splits.{name}.{key}: missing, but needed by format {layout}")
         if "validation" not in self.splits:
             raise ValueError("splits.validation: missing, but needed")
-        calibration = self.splits.get("calibration")
-        if calibration is not None and calibration.overlaps(self.splits["validation"]):
-            raise ValueError("splits: calibration and validation overlap; give them other images or other portions")
+        for first, second in combinations([name for name in SPLITS if name in self.splits], 2):
+            if self.splits[first].overlaps(self.splits[second]):
+                raise ValueError(f"splits: {first} and {second} overlap; give them other images or other portions")
         return self
+
+    def control_split(self) -> str:
+        """Return the split that accuracy control takes its images from: ``control``, else ``calibration``.
+
+        Raises
+        ------
+        OvlabError
+            If these images have no labels, or the data set no metric.
+        """
+        name = "control" if "control" in self.splits else "calibration"
+        if name not in self.splits:
+            raise OvlabError(
+                "splits.control: missing, but needed by accuracy_control (or splits.calibration, to draw from)"
+            )
+        if self.format_of(self.splits[name]) == "images":
+            hint = "; declare splits.control with labels" if name == "calibration" else ""
+            raise OvlabError(f"splits.{name}: format images has no labels, but accuracy_control needs some{hint}")
+        if self.task == "detection" and self.metric is None:
+            raise OvlabError(
+                "metric: missing, but needed by accuracy_control: its max_drop is in the data set's metric"
+            )
+        return name
+
+    def without_control(self) -> DatasetSpec:
+        """Return the data set without its control split: as all see it but accuracy control."""
+        splits = {name: split for name, split in self.splits.items() if name != "control"}
+        return self.model_copy(update={"splits": splits})
 
     def source(self) -> SourceSpec:
         """Return what the download step needs of this data set."""

@@ -7,46 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 
 ElementType = Literal["f32", "f16", "bf16"]
 ANY_DEVICE = "any"
-
-
-class IgnoredScopeSpec(Spec):
-    """What stays in floating point (``nncf.IgnoredScope``)."""
-
-    names: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-
-
-class QuantizationSpec(Spec):
-    """Post-training quantisation with ``nncf.quantize``.
-
-    Attributes
-    ----------
-    subset : int or str
-        How many images of the calibration split to use: a number, or a percentage such as ``"25%"``.
-    preset : {"performance", "mixed"}
-        Symmetric activations, or asymmetric ones where they go below zero.
-    """
-
-    method: Literal["post_training"] = "post_training"
-    preset: Literal["performance", "mixed"] | None = None
-    target_device: Literal["ANY", "CPU", "GPU", "NPU"] = "ANY"
-    subset: Annotated[int, Field(gt=0)] | str = 300
-    fast_bias_correction: bool = True
-    model_type: Literal["transformer"] | None = None
-    ignored_scope: IgnoredScopeSpec = IgnoredScopeSpec()
-
-    @field_validator("subset")
-    @classmethod
-    def _number_or_percentage(cls, value: int | str) -> int | str:
-        if isinstance(value, str):
-            number = value.removesuffix("%").strip()
-            if not value.endswith("%") or not number.replace(".", "", 1).isdecimal() or not 0 < float(number) <= 100:
-                raise ValueError(f"{value!r} is neither a number of images nor a percentage such as '25%'")
-        return value
 
 
 class PrecisionSpec(Spec):
@@ -62,12 +26,19 @@ class PrecisionSpec(Spec):
         or ``any``. A device that supports none of them gives rows that are `unavailable`.
     quantization : QuantizationSpec, optional
         How the INT8 variant is made; none for floating-point variants.
+    weight_compression : WeightCompressionSpec, optional
+        How only the weights are compressed; the arithmetic stays in floating point.
+    calibration_seeds : int
+        How often calibration is repeated, each time with another subset. The first is the variant that is measured;
+        all are validated, and the spread of their accuracy is reported.
     """
 
     description: str = ""
     weights: Literal["f32", "f16"] = "f32"
     inference_precision: dict[str, tuple[ElementType, ...]]
     quantization: QuantizationSpec | None = None
+    weight_compression: WeightCompressionSpec | None = None
+    calibration_seeds: Annotated[int, Field(gt=0)] = 1
 
     @field_validator("inference_precision", mode="before")
     @classmethod
@@ -81,6 +52,25 @@ class PrecisionSpec(Spec):
         if not self.inference_precision.get(ANY_DEVICE):
             raise ValueError(f"inference_precision.{ANY_DEVICE}: missing, but needed for devices that are not named")
         return self
+
+    @model_validator(mode="after")
+    def _made_in_one_way(self) -> PrecisionSpec:
+        if self.quantization is not None and self.weight_compression is not None:
+            raise ValueError("weight_compression: cannot be combined with quantization")
+        if self.calibration_seeds > 1 and not self.draws_images:
+            raise ValueError(f"calibration_seeds: {self.calibration_seeds}, but this precision calibrates on no images")
+        return self
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the variant is made from the reference's by NNCF, rather than by conversion."""
+        return self.quantization is not None or self.weight_compression is not None
+
+    @property
+    def draws_images(self) -> bool:
+        """Whether a subset of the calibration split takes part in making the variant."""
+        compression = self.weight_compression
+        return self.quantization is not None or (compression is not None and compression.needs_images)
 
     def precisions_for(self, device: str) -> tuple[ElementType, ...]:
         """Return the types to run in on a device such as ``CPU`` or ``GPU.1``, best first."""

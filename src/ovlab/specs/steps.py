@@ -11,7 +11,8 @@ from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import ModelSpec, ResizeSpec
-from ovlab.specs.precision import PrecisionSpec, QuantizationSpec
+from ovlab.specs.precision import PrecisionSpec
+from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ScenarioSpec, ValidationSpec
 
 
@@ -49,8 +50,12 @@ class CalibrateSettings(Spec):
     ----------
     model_name, precision_name : str
         Which variant this makes.
+    quantization, weight_compression : QuantizationSpec, WeightCompressionSpec, optional
+        How; exactly one of them is there.
     seed : int
-        Draws the subset of the calibration split.
+        Draws the subset of the calibration split; 0 where none is drawn.
+    model : ModelSpec, optional
+        What the outputs mean: for accuracy control, which validates while it calibrates.
     """
 
     model_name: str
@@ -58,12 +63,33 @@ class CalibrateSettings(Spec):
     dataset_name: str
     dataset: DatasetSpec
     resize: ResizeSpec
-    quantization: QuantizationSpec
+    quantization: QuantizationSpec | None = None
+    weight_compression: WeightCompressionSpec | None = None
     seed: int
+    model: ModelSpec | None = None
+
+    @model_validator(mode="after")
+    def _made_in_one_way(self) -> CalibrateSettings:
+        if (self.quantization is None) == (self.weight_compression is None):
+            raise ValueError("quantization: expected either this or weight_compression")
+        if self.controls_accuracy and self.model is None:
+            raise ValueError("model: missing, but needed by quantization.accuracy_control")
+        return self
+
+    @property
+    def controls_accuracy(self) -> bool:
+        """Whether the accuracy is held while calibrating."""
+        return self.quantization is not None and self.quantization.accuracy_control is not None
 
 
 class ValidateSettings(Spec):
-    """What the validate step depends on, besides the variant and the data set's files."""
+    """What the validate step depends on, besides the variant and the data set's files.
+
+    Attributes
+    ----------
+    calibration_seed : int, optional
+        Which of the repeated calibrations made the variant; none if it was drawn from no images.
+    """
 
     model_name: str
     precision_name: str
@@ -71,6 +97,7 @@ class ValidateSettings(Spec):
     dataset: DatasetSpec
     precision: PrecisionSpec
     validation: ValidationSpec
+    calibration_seed: int | None = None
 
     @property
     def name(self) -> str:

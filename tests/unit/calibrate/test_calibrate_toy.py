@@ -26,6 +26,7 @@ class Bench:
     root: Path
 
     def run(self, name: str, seed: int = 0, data: Path | None = None, dataset: Any = None, **options: Any) -> Record:
+        compression = options.pop("weight_compression", None)
         settings = CalibrateSettings.model_validate(
             {
                 "model_name": "toy",
@@ -33,7 +34,8 @@ class Bench:
                 "dataset_name": "colours",
                 "dataset": self.lab.dataset.plain() | (dataset or {}),
                 "resize": {},
-                "quantization": {"subset": 8} | options,
+                "quantization": {"subset": 8} | options if compression is None else None,
+                "weight_compression": compression,
                 "seed": seed,
             }
         )
@@ -81,6 +83,7 @@ def test_options_reach_nncf(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     import nncf
 
     seen: dict[str, Any] = {}
+    scope_of = {"names": ["a"], "patterns": ["b.*"], "types": ["MatMul"], "must_match": False}
 
     def spy(model: ov.Model, data: nncf.Dataset, **options: Any) -> ov.Model:
         seen.update(options)
@@ -94,7 +97,7 @@ def test_options_reach_nncf(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
         target_device="CPU",
         fast_bias_correction=False,
         model_type="transformer",
-        ignored_scope={"names": ["a"], "patterns": ["b.*"], "types": ["MatMul"]},
+        ignored_scope=scope_of,
     )
     assert seen["preset"] == nncf.QuantizationPreset.MIXED
     assert seen["target_device"] == nncf.TargetDevice.CPU
@@ -103,6 +106,7 @@ def test_options_reach_nncf(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     assert seen["model_type"] == nncf.ModelType.TRANSFORMER
     scope = seen["ignored_scope"]
     assert (scope.names, scope.patterns, scope.types) == (["a"], ["b.*"], ["MatMul"])
+    assert scope.validate is False
     bench.run("b")
     assert seen["preset"] is None
     assert seen["model_type"] is None
@@ -114,12 +118,21 @@ def test_an_ignored_type_stays_in_floating_point(bench: Bench) -> None:
     assert len(fake_quantizers(bench.model("some"))) < len(fake_quantizers(bench.model("all")))
 
 
-@pytest.mark.parametrize("scope", [{"names": ["nothing"]}, {"patterns": ["no.*thing"]}])
-def test_an_ignored_scope_that_matches_nothing(bench: Bench, scope: dict[str, Any]) -> None:
-    with pytest.raises(OvlabError, match=r"^quantization: .*no.*thing") as caught:
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        ({"names": ["relo"]}, "names: the model has no operation 'relo'; did you mean 'relu'?"),
+        ({"patterns": ["no.*thing"]}, "patterns: 'no.*thing' matches none of the model's "),
+        ({"types": ["Convolutions"]}, "types: the model has no operation of type 'Convolutions'; did you mean 'Conv"),
+    ],
+)
+def test_an_ignored_scope_that_matches_nothing(bench: Bench, scope: dict[str, Any], message: str) -> None:
+    with pytest.raises(OvlabError) as caught:
         bench.run("a", subset=2, ignored_scope=scope)
+    assert str(caught.value).startswith(f"quantization.ignored_scope.{message}")
     assert "\n" not in str(caught.value)
     assert not (bench.root / "a").exists()
+    bench.run("b", subset=2, ignored_scope=scope | {"must_match": False})
 
 
 def test_a_leak_between_the_splits_names_both_files(bench: Bench) -> None:
@@ -176,3 +189,50 @@ def test_size_of_the_subset(subset: int | str, available: int, expected: int) ->
 def test_a_smaller_subset_is_the_beginning_of_a_larger_one() -> None:
     assert choose_subset(split_of(50), 10, 3) == choose_subset(split_of(50), 20, 3)[:10]
     assert choose_subset(split_of(50), 10, 3) != choose_subset(split_of(50), 10, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [({}, "u8"), ({"mode": "int8_sym"}, "i8"), ({"mode": "int4_sym", "group_size": -1, "all_layers": True}, "i4")],
+)
+def test_weights_only(bench: Bench, options: dict[str, Any], stored: str) -> None:
+    record = bench.run("a", weight_compression=options)
+    assert stored in record.data["weight_types"]
+    assert record.data["calibration_images"] == []
+    assert not fake_quantizers(bench.model("a"))
+    compiled = core().compile_model(bench.model("a"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    pixels = [np.full((1, 16, 16, 3), COLOURS[name], np.uint8) for name in CLASSES]
+    assert [int(compiled(one)[0].argmax()) for one in pixels] == [0, 1, 2, 3]
+    assert (bench.root / "a" / "model.bin").stat().st_size < 0.5 * (bench.lab.folder / "model.bin").stat().st_size
+
+
+def test_four_bits_that_no_weight_has(bench: Bench) -> None:
+    with pytest.raises(OvlabError, match=r"^weight_compression\.mode: int4_sym left no weight .*it has u8"):
+        bench.run("a", weight_compression={"mode": "int4_sym", "group_size": -1})
+
+
+def test_a_group_size_that_does_not_fit(bench: Bench) -> None:
+    compression = {"mode": "int4_sym", "group_size": 24, "all_layers": True}
+    with pytest.raises(OvlabError, match=r"^weight_compression: .*24") as caught:
+        bench.run("a", weight_compression=compression)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_in_four_bits_with_a_look_at_images(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nncf
+
+    seen: dict[str, Any] = {}
+    real = nncf.compress_weights
+
+    def spy(model: ov.Model, **options: Any) -> ov.Model:
+        seen.update(options)
+        return real(model, mode=options["mode"], group_size=-1, all_layers=True)
+
+    monkeypatch.setattr(nncf, "compress_weights", spy)
+    compression = {"mode": "int4_sym", "group_size": 32, "scale_estimation": True, "subset": 4}
+    record = bench.run("a", weight_compression=compression)
+    assert record.value("calibration_images") == 4
+    assert (seen["subset_size"], seen["scale_estimation"], seen["group_size"]) == (4, True, 32)
+    assert next(iter(seen["dataset"].get_inference_data([0]))).shape == (1, 16, 16, 3)
+    with pytest.raises(OvlabError, match=r"^weight_compression\.subset: 17 images, but the calibration split has 16$"):
+        bench.run("b", weight_compression=compression | {"subset": 17})

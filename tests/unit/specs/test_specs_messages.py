@@ -39,6 +39,7 @@ DATASET: dict[str, Any] = {
 }
 EXPERIMENT: dict[str, Any] = {"models": ["a"], "precisions": ["fp32"], "devices": ["cpu"], "scenarios": ["offline"]}
 SYNC = {"mode": "synchronous"}
+F32 = {"inference_precision": "f32"}
 LISTED = {"validation": {"images": "v", "list": "v.txt"}}
 
 
@@ -76,6 +77,40 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         (DatasetSpec, DATASET | {"class_names": 5}, "class_names: input should be a valid tuple, or a valid string"),
         (DeviceSpec, {"device": "CPU", "properties": {"A": [1]}}, "properties.A: input should be a valid string, or"),
         (QuantizationSpec, {"subset": 0}, "subset: input should be greater than 0, or a valid string (got 0)"),
+        (
+            QuantizationSpec,
+            {"activations_range_estimator": "mean_maxmin"},
+            "activations_range_estimator.name: 'mean_maxmin' is not valid; did you mean 'mean_minmax'?",
+        ),
+        (QuantizationSpec, {"weights_range_estimator": {}}, "weights_range_estimator: expected either a name such as"),
+        (QuantizationSpec, {"ignored_scope": {"patterns": ["a("]}}, "ignored_scope.patterns: 'a(' is no regular expr"),
+        (
+            QuantizationSpec,
+            {"mode": "fp8_e4m3", "accuracy_control": {}},
+            "accuracy_control: cannot be combined with mode fp8_e4m3",
+        ),
+        (QuantizationSpec, {"accuracy_control": {"max_drop": 1.5}}, "accuracy_control.max_drop: input should be less"),
+        (
+            PrecisionSpec,
+            F32 | {"quantization": {}, "weight_compression": {}},
+            "weight_compression: cannot be combined with quantization",
+        ),
+        (
+            PrecisionSpec,
+            F32 | {"weight_compression": {}, "calibration_seeds": 3},
+            "calibration_seeds: 3, but this precision calibrates on no images",
+        ),
+        (PrecisionSpec, F32 | {"calibration_seeds": 3}, "calibration_seeds: 3, but this precision calibrates on no"),
+        (
+            PrecisionSpec,
+            F32 | {"weight_compression": {"group_size": 64}},
+            "weight_compression: group_size: is for modes with 4 bits, not for int8_asym",
+        ),
+        (
+            DatasetSpec,
+            DATASET | {"splits": {"validation": {"images": "v"}, "control": {"images": "v"}}},
+            "splits: control and validation overlap",
+        ),
         # Wrong names.
         (ModelSpec, MODEL | {"framework": "onx"}, "framework: 'onx' is not valid; did you mean 'onnx'?"),
         (ModelSpec, MODEL | {"task": "x"}, "task: 'x' is not valid; valid: classification"),

@@ -1,0 +1,144 @@
+"""Which images calibrate, which control the accuracy; and that none of them is validated on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ovlab.data import AnySplit, SplitImage, read_split, readable, shared_images, take_portion
+from ovlab.errors import OvlabError
+from ovlab.specs import AccuracyControlSpec, CalibrateSettings
+
+log = logging.getLogger("ovlab.calibrate")
+CONTROL_SEED = 0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The images of a calibration.
+
+    Attributes
+    ----------
+    calibration : list of images
+        In the order in which they are used.
+    upright : bool
+        Whether they are turned as their EXIF data say.
+    control : Split or AnnotatedSplit, optional
+        What accuracy control judges on.
+    control_source : str
+        Where the control images come from, in words.
+    """
+
+    calibration: list[SplitImage]
+    upright: bool
+    control: AnySplit | None = None
+    control_source: str = ""
+
+
+def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> Drawn:
+    """Draw the calibration images and, for accuracy control, the control images.
+
+    The three sets - calibration, control, validation - have no image in common; this is checked by content.
+
+    Raises
+    ------
+    OvlabError
+        If a split is missing, a subset is larger than its split, two splits share an image, or control images have no
+        labels.
+    """
+    names = ["calibration", "validation"]
+    options = settings.quantization.accuracy_control if settings.quantization is not None else None
+    if options is not None and _control_split(settings) == "control":
+        names.append("control")
+    splits = {name: read_split(root, settings.dataset, name, settings.dataset_name) for name in names}
+    _refuse_leaks(settings, splits)
+    calibration, control, source = splits["calibration"], splits.get("control"), "split control"
+    if options is not None and control is None:
+        calibration, control = _set_aside(calibration, options.control_share)
+        source = f"set aside from split calibration ({len(control.images)} images, {len(calibration.images)} left)"
+    section = "quantization" if settings.quantization is not None else "weight_compression"
+    chosen = readable(choose_subset(calibration, subset, settings.seed, f"{section}.subset"), settings.dataset)
+    if options is None or control is None:
+        return Drawn(chosen, calibration.upright)
+    return Drawn(chosen, calibration.upright, _limited(settings, control, options), source)
+
+
+def _control_split(settings: CalibrateSettings) -> str:
+    try:
+        return settings.dataset.control_split()
+    except OvlabError as error:
+        raise OvlabError(f"dataset {settings.dataset_name}: {error}") from None
+
+
+def _refuse_leaks(settings: CalibrateSettings, splits: Mapping[str, AnySplit]) -> None:
+    for first, second in combinations(splits, 2):
+        if shared := shared_images(splits[first].images, splits[second].images):
+            raise OvlabError(
+                f"dataset {settings.dataset_name}: {first} and {second} share {len(shared)} image(s), "
+                f"such as {shared[0][0]!r} and {shared[0][1]!r}"
+            )
+
+
+def _set_aside(split: AnySplit, share: float) -> tuple[AnySplit, AnySplit]:
+    """Part the calibration split: the same images are set aside for every seed and on every machine."""
+    kept = take_portion(split.images, (0.0, 1.0 - share))
+    aside = take_portion(split.images, (1.0 - share, 1.0))
+    twins = {first for first, _ in shared_images(aside, kept)}
+    if twins:
+        log.warning("%d control images are calibration images under another name: left out", len(twins))
+    aside = tuple(image for image in aside if image.id not in twins)
+    return _with_images(split, kept), _with_images(split, aside)
+
+
+def _with_images(split: AnySplit, images: Sequence[SplitImage], **changes: Any) -> AnySplit:
+    return replace(split, images=tuple(images), **changes)  # type: ignore[arg-type]
+
+
+def _limited(settings: CalibrateSettings, control: AnySplit, options: AccuracyControlSpec) -> AnySplit:
+    # One seed for all: repeated calibrations are judged on the same images.
+    key = "quantization.accuracy_control.images"
+    chosen = choose_subset(control, options.images, CONTROL_SEED, key, "control")
+    kept = readable(chosen, settings.dataset)
+    if len(kept) < 2:
+        raise OvlabError(f"{key}: {len(kept)} control image(s), expected at least 2")
+    return _with_images(control, kept, name="control")
+
+
+def choose_subset(
+    split: AnySplit,
+    subset: int | str,
+    seed: int,
+    key: str = "subset",
+    split_name: str = "calibration",
+) -> list[SplitImage]:
+    """Draw images of a split.
+
+    Parameters
+    ----------
+    split : Split or AnnotatedSplit
+        What to draw from.
+    subset : int or str
+        A number of images, or a percentage of the split such as ``"25%"`` (at least one image).
+    seed : int
+        Same seed, same images in the same order.
+    key, split_name : str
+        What to call the two in an error.
+
+    Raises
+    ------
+    OvlabError
+        If the split has fewer images.
+    """
+    available = len(split.images)
+    count = round(available * float(subset.removesuffix("%")) / 100) if isinstance(subset, str) else subset
+    count = max(1, count)
+    if count > available:
+        raise OvlabError(f"{key}: {count} images, but the {split_name} split has {available}")
+    order = np.random.default_rng(seed).permutation(available)[:count]
+    return [split.images[i] for i in order]
