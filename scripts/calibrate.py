@@ -1,4 +1,4 @@
-"""Quantise an FP32 variant to INT8 with images of the calibration split."""
+"""Make a variant in fewer bits of an FP32 variant: quantised, with or without accuracy control, or weights only."""
 
 from __future__ import annotations
 

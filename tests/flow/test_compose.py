@@ -10,7 +10,7 @@ import pytest
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
 from ovlab.specs import ConvertSettings
-from ovlab_flow import load_grid
+from ovlab_flow import Grid, load_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -177,6 +177,103 @@ def test_int8_alone_still_has_its_fp32_base() -> None:
     assert int8.base is not None and isinstance(int8.base.settings, ConvertSettings)
     assert [variant.precision for variant in loaded.reported_variants()] == ["int8"]
     assert next(iter(loaded.sessions.values())).variants == (int8,)
+
+
+def write_conf(folder: Path, group: str, name: str, text: str) -> None:
+    (folder / group).mkdir(exist_ok=True)
+    (folder / group / f"{name}.yaml").write_text(text)
+
+
+def test_repeated_calibrations_are_variants_of_their_own(tmp_path: Path) -> None:
+    int8 = (CONF / "precision" / "int8.yaml").read_text()
+    write_conf(tmp_path, "precision", "int8", f"{int8}calibration_seeds: 3\n")
+    plain, repeated = grid("quickstart", "", "seed=5"), grid("quickstart", tmp_path, "seed=5")
+
+    def seeds(loaded: Grid) -> list[int]:
+        return [one.settings.seed for one in loaded.reported_variants() if one.precision == "int8"]
+
+    assert (seeds(plain), seeds(repeated)) == ([5], [5, 6, 7])
+    accuracies = [one for one in repeated.reported_accuracies() if one.variant.precision == "int8"]
+    assert [one.settings.calibration_seed for one in accuracies] == [5, 6, 7]
+    assert len({one.digest for one in accuracies}) == 3
+    # What is measured is the first, and nothing of it is made or measured anew because of the others.
+    assert set(plain.variants) < set(repeated.variants) and set(plain.accuracies) < set(repeated.accuracies)
+    session = next(iter(repeated.sessions.values()))
+    assert [one.settings.seed for one in session.variants if one.precision == "int8"] == [5]
+    assert session.settings == next(iter(plain.sessions.values())).settings
+
+
+def test_a_control_split_concerns_accuracy_control_alone(tmp_path: Path) -> None:
+    digits = (CONF / "dataset" / "digits.yaml").read_text()
+    changed = digits.replace(
+        "calibration: {images: calibration}", "calibration: {images: calibration, portion: [0, 0.5]}"
+    )
+    assert changed != digits
+    split = "  control: {images: calibration, portion: [0.5, 1]}\n"
+    chosen = "experiment.precisions=[fp32,int8,int8_accuracy,int8_weights]"
+
+    def digests(text: str) -> dict[str, str]:
+        write_conf(tmp_path, "dataset", "digits", text)
+        loaded = grid("quickstart", tmp_path, chosen)
+        return {one.variant.precision: one.digest for one in loaded.accuracies.values()}
+
+    without, declared = digests(changed), digests(changed + split)
+    assert {name for name in without if without[name] != declared[name]} == {"int8_accuracy"}
+    controlled = next(
+        v for v in grid("quickstart", tmp_path, chosen).variants.values() if v.precision == "int8_accuracy"
+    )
+    assert set(controlled.settings.dataset.splits) == {"calibration", "control", "validation"}
+    assert controlled.settings.model is not None
+
+
+@pytest.mark.parametrize(
+    ("precision", "old", "new", "message"),
+    [
+        (
+            "int8",
+            "  calibration: {images: calibration}\n",
+            "",
+            "splits.calibration: missing, but needed by precision int8",
+        ),
+        ("int8_accuracy", "  calibration: {images: calibration}\n", "", "splits.calibration: missing, but needed by"),
+        (
+            "int8_accuracy",
+            "calibration}\n",
+            "calibration}\n  control: {images: calibration}\n",
+            "splits: calibration and control overlap; give them other images or other portions",
+        ),
+    ],
+)
+def test_a_data_set_that_a_precision_cannot_calibrate_on(
+    tmp_path: Path, precision: str, old: str, new: str, message: str
+) -> None:
+    text = (CONF / "dataset" / "digits.yaml").read_text()
+    assert old in text
+    write_conf(tmp_path, "dataset", "digits", text.replace(old, new))
+    with pytest.raises(OvlabError) as caught:
+        grid("quickstart", tmp_path, f"experiment.precisions=[{precision}]")
+    assert str(caught.value).startswith(f"{tmp_path}/dataset/digits.yaml: {message}")
+
+
+def test_accuracy_control_of_boxes_needs_labels(tmp_path: Path) -> None:
+    text = (CONF / "dataset" / "coco2017.yaml").read_text()
+    old = "calibration: {images: val2017, annotations: annotations/instances_val2017.json, portion: [0, 0.1]}"
+    assert old in text
+    write_conf(tmp_path, "dataset", "coco2017", text.replace(old, "calibration: {images: val2017, format: images}"))
+    with pytest.raises(OvlabError) as caught:
+        grid("fastestdet_coco", tmp_path, "experiment.precisions=[int8_accuracy]")
+    assert str(caught.value) == (
+        f"{tmp_path}/dataset/coco2017.yaml: splits.calibration: format images has no labels, but accuracy_control "
+        "needs some; declare splits.control with labels (precision int8_accuracy)"
+    )
+
+
+def test_weights_alone_need_no_calibration_split(tmp_path: Path) -> None:
+    text = (CONF / "dataset" / "digits.yaml").read_text()
+    write_conf(tmp_path, "dataset", "digits", text.replace("  calibration: {images: calibration}\n", ""))
+    loaded = grid("quickstart", tmp_path, "experiment.precisions=[int8_weights]", "seed=9")
+    made = next(one for one in loaded.variants.values() if one.precision == "int8_weights")
+    assert made.settings.seed == 0  # no image is drawn, so another seed makes nothing anew
 
 
 @pytest.mark.parametrize("package", ["src/ovlab", "scripts"])

@@ -1,4 +1,6 @@
-# calibrate: quantise an FP32 variant to INT8 with images of the calibration split.
+# calibrate: make a variant in fewer bits of an FP32 variant, mostly with images of the calibration split.
+#
+# Where a precision repeats calibration, each seed is a variant of its own: a job here and a validation, side by side.
 #
 # in:  the FP32 variant, the data set's files
 # out: <results>/variants/{model}/{precision}/{digest}/variant.json, with model.xml and model.bin beside it
@@ -7,7 +9,12 @@
 rule calibrate:
     input:
         script="scripts/calibrate.py",
-        library=library("calibrate", "data"),
+        # Accuracy control validates while it calibrates.
+        library=lambda w: (
+            library("calibrate", "data", "validate", "tasks", "metrics")
+            if GRID.variant(w).settings.controls_accuracy
+            else library("calibrate", "data")
+        ),
         base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
             GRID.variant(w).base
         ),

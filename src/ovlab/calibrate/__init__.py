@@ -10,6 +10,7 @@ import openvino as ov
 
 from ovlab.calibrate.compression import compress_weights, quantize, weight_types
 from ovlab.calibrate.images import Drawn, choose_subset, draw_images
+from ovlab.calibrate.ledger import Controlled
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of
@@ -40,7 +41,8 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     -------
     Record
         Of kind ``variant``; ``data["calibration_images"]`` holds the ids of the images used, in order,
-        ``data["weight_types"]`` the number of stored weights by type.
+        ``data["weight_types"]`` the number of stored weights by type, ``data["accuracy_control"]`` the ledger of
+        accuracy control. Its status is ``failed`` if a target was missed that the precision says must be met.
 
     Raises
     ------
@@ -54,14 +56,16 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     model = read_ir(base_folder / "model.xml")
     started = time.perf_counter()
     made = _make(settings, model, drawn)
+    controlled = made if isinstance(made, Controlled) else None
+    variant = made.model if isinstance(made, Controlled) else made
     seconds = time.perf_counter() - started
     used = [image.id for image in drawn.calibration] if drawn is not None else []
     log.info("made with %d images in %.1f s", len(used), seconds)
-    values = save_ir(made, folder, compress=False, extension=extension_of(base_folder))
+    values = save_ir(variant, folder, compress=False, extension=extension_of(base_folder))
     values["calibration_time"] = Quantity(seconds, "s")
     if drawn is not None:
         values["calibration_images"] = Quantity(len(used), "count")
-    return Record(
+    record = Record(
         kind="variant",
         settings=settings.plain(),
         inputs=base.data["sha256"],
@@ -70,9 +74,30 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
             "model": "model.xml",
             "sha256": ir_hashes(folder),
             "calibration_images": used,
-            "weight_types": weight_types(made),
+            "weight_types": weight_types(variant),
         },
     )
+    if controlled is not None and drawn is not None:
+        _add_control(record, settings, controlled, drawn)
+    return record
+
+
+def _add_control(record: Record, settings: CalibrateSettings, controlled: Controlled, drawn: Drawn) -> None:
+    complaint = controlled.complaint()
+    record.values |= controlled.values
+    record.data["accuracy_control"] = controlled.ledger.plain() | {
+        "met": controlled.met,
+        "complaint": complaint,
+        "accuracy": controlled.accuracy,
+        "control_source": drawn.control_source,
+        "control_images": [image.id for image in drawn.control.images] if drawn.control is not None else [],
+    }
+    if not complaint:
+        return
+    log.warning("%s %s: %s", settings.model_name, settings.precision_name, complaint)
+    options = settings.quantization.accuracy_control if settings.quantization is not None else None
+    if options is not None and options.on_missed == "fail":
+        record.status, record.reason = "failed", complaint
 
 
 def _draw(settings: CalibrateSettings, root: Path) -> Drawn | None:
@@ -83,9 +108,13 @@ def _draw(settings: CalibrateSettings, root: Path) -> Drawn | None:
     return None
 
 
-def _make(settings: CalibrateSettings, model: ov.Model, drawn: Drawn | None) -> ov.Model:
+def _make(settings: CalibrateSettings, model: ov.Model, drawn: Drawn | None) -> ov.Model | Controlled:
     if settings.weight_compression is not None:
         return compress_weights(model, drawn, settings.weight_compression, settings.resize)
     if settings.quantization is None or drawn is None:  # refused by the settings
         raise OvlabError("settings: neither quantization nor weight_compression")
+    if settings.controls_accuracy:
+        from ovlab.calibrate.control import control_accuracy  # it needs the validate step's means, others do not
+
+        return control_accuracy(model, drawn, settings)
     return quantize(model, drawn, settings.quantization, settings.resize)

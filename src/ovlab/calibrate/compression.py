@@ -132,6 +132,7 @@ def nncf_errors(section: str) -> Iterator[None]:
         errors.ParameterNotSupportedError,
         errors.UnsupportedModelError,
         errors.InvalidGroupSizeError,
+        ValueError,  # as for a number of bits that the target device has not got
     )
     try:
         yield

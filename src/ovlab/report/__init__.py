@@ -10,6 +10,7 @@ import pandas as pd
 
 from ovlab.files import write_atomically, write_text
 from ovlab.report.accuracy import SHOWN_CLASSES, classes_table, compared_pairs, power_table, significance_table
+from ovlab.report.calibration import control_table, ledger_table, seeds_table
 from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
@@ -48,6 +49,7 @@ PLAIN = (
     "environment",
     "noise",
 )
+CALIBRATION = ("accuracy_control", "ledger", "calibration_seeds")
 
 
 def report(settings: ReportSettings, records: Records, page: Path) -> None:
@@ -74,6 +76,8 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
     whole = {"classes": classes_table(settings, records), "layers": layers_table(settings, records)}
     for name in (*PLAIN, *whole):
         write_table(tables[name], page.parent / "tables", whole.get(name))
+    for name in CALIBRATION:
+        _write_if_filled(tables[name], page.parent / "tables")
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
     write_table(condensed_remarks(tables["remarks"]), page.parent / "tables", tables["remarks"])
     plots = make_plots(settings, records, frame[frame["status"] == "ok"]) + layer_figures(settings, records)
@@ -105,6 +109,9 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         classes_table(settings, records, SHOWN_CLASSES),
         distance_table(settings, records),
         layers_table(settings, records, SHOWN_LAYERS),
+        control_table(settings, records),
+        ledger_table(settings, records),
+        seeds_table(settings, records),
     ]
     return {table.name: table for table in tables}
 
@@ -113,6 +120,15 @@ def make_plots(settings: ReportSettings, records: Records, ok: pd.DataFrame) -> 
     """Draw all figures for which there are data."""
     single = [speedup_figure(ok, settings.reference), tradeoff_figure(ok)]
     return [plot for plot in single if plot is not None] + latency_figures(ok, records.samples)
+
+
+def _write_if_filled(table: Table, folder: Path) -> None:
+    """Write a table that few experiments have; one of an earlier report is removed where there is none now."""
+    if table.rows:
+        write_table(table, folder)
+        return
+    for suffix in ("csv", "tex", "md"):
+        (folder / f"{table.name}.{suffix}").unlink(missing_ok=True)
 
 
 def _remove_outdated(folder: Path, names: set[str]) -> None:

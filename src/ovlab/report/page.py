@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 import ovlab
 from ovlab.report import details
+from ovlab.report.calibration import missed_targets
 from ovlab.report.disagreements import galleries
 from ovlab.report.findings import general_findings, model_findings
 from ovlab.report.format import MISSING, Estimate, interval_text, typographic
@@ -118,7 +119,8 @@ def render_page(
         The results, one row a cell.
     tables : dict
         The tables by name: ``headline``, ``claims``, ``members``, ``remarks``, ``unavailable``, ``spread``, ``noise``,
-        ``environment``, ``variants``, and those of the section on accuracy.
+        ``environment``, ``variants``, ``accuracy_control``, ``ledger``, ``calibration_seeds``, and those of the section
+        on accuracy.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -146,6 +148,10 @@ def render_page(
         "members": shown_table(tables["members"]),
         "remarks": shown_table(condensed_remarks(tables["remarks"])),
         "environment": shown_table(tables["environment"]),
+        "control": shown_table(tables["accuracy_control"]),
+        "ledger": shown_table(tables["ledger"]),
+        "seeds": shown_table(tables["calibration_seeds"]),
+        "missed": missed_targets(settings, records),
         "variants": shown_table(tables["variants"]),
         # Made by matplotlib from escaped text: the only markup that is not the template's own.
         "plots": [(plot, Markup(inline_svg(svg, f"figure-{i}"))) for i, (plot, svg) in enumerate(plots, 1)],  # noqa: S704

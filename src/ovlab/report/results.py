@@ -11,6 +11,7 @@ import pandas as pd
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.records import Record
+from ovlab.report.seeds import failed_calibration, missed_target, seed_spread
 from ovlab.specs import Cell, ReportSettings
 
 MISSING = "its record is missing"
@@ -73,8 +74,23 @@ EXTRA_COLUMNS = [
     "noisy_launches",
     "other_load",
     "steal",
+    "calibration_seeds",
+    "accuracy_min",
+    "accuracy_max",
+    "accuracy_std",
+    "accuracy_by_seed",
 ]
-COUNTS = ("samples", "batch", "infer_requests", "streams", "threads", "launches", "timed_inferences", "noisy_launches")
+COUNTS = [
+    "samples",
+    "batch",
+    "infer_requests",
+    "streams",
+    "threads",
+    "launches",
+    "timed_inferences",
+    "noisy_launches",
+    "calibration_seeds",
+]
 # Column to quantity of the accuracy record, with its bounds where the column has some.
 ACCURACY = {"accuracy": "accuracy", "accuracy_delta": "accuracy_delta", "samples": "samples", "top5": "top5"} | {
     "agreement": "agreement",
@@ -110,6 +126,8 @@ class Records:
     """The records of an experiment, by the names in their settings.
 
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
+    Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
+    one that is measured; `repeated` holds all of them, by (kind, model, precision).
     """
 
     sources: list[Record] = field(default_factory=list)
@@ -118,6 +136,7 @@ class Records:
     sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
     folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
+    repeated: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -145,10 +164,19 @@ class Records:
         def key(record: Record, *names: str) -> tuple[str, ...]:
             return tuple(record.settings[f"{name}_name"] for name in names)
 
+        repeated: dict[tuple[str, str, str], list[Record]] = {}
+        for one in (*variants, *accuracies):
+            repeated.setdefault((one.kind, *key(one, "model", "precision")), []).append(one)  # type: ignore[arg-type]
+
+        def first(wanted: str) -> dict[tuple[str, str], Record]:
+            return {
+                (model, precision): ones[0] for (kind, model, precision), ones in repeated.items() if kind == wanted
+            }
+
         return cls(
             list(sources),
-            {key(one, "model", "precision"): one for one in variants},  # type: ignore[misc]
-            {key(one, "model", "precision"): one for one in accuracies},  # type: ignore[misc]
+            first("variant"),
+            first("accuracy"),
             {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
             {
                 key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
@@ -156,9 +184,23 @@ class Records:
             },
             {
                 key(one, "model", "precision"): folder  # type: ignore[misc]
-                for one, folder in zip(accuracies, accuracy_folders, strict=False)
+                for one, folder in reversed(list(zip(accuracies, accuracy_folders, strict=False)))
             },
+            repeated,
         )
+
+    def calibrations(self, model: str, precision: str) -> list[Record]:
+        """Return the variants that repeated calibrations made, that which is measured first."""
+        return self.repeated.get(("variant", model, precision), [])
+
+    def validations(self, model: str, precision: str) -> list[Record]:
+        """Return the accuracies of these variants."""
+        return self.repeated.get(("accuracy", model, precision), [])
+
+    def validation(self, model: str, precision: str, seed: int | None) -> Record | None:
+        """Return the accuracy of the variant that was calibrated with a seed."""
+        found = (one for one in self.validations(model, precision) if one.settings.get("calibration_seed") == seed)
+        return next(found, None)
 
     def samples(self, model: str, device: str, scenario: str) -> pd.DataFrame | None:
         """Return all samples of a session (precision, round, position, start_s, latency_ms), None if not at hand.
@@ -179,7 +221,8 @@ class Records:
 
     def everything(self) -> list[Record]:
         """Return all records: sources, variants, accuracies, sessions."""
-        return [*self.sources, *self.variants.values(), *self.accuracies.values(), *self.sessions.values()]
+        repeated = [record for records in self.repeated.values() for record in records]
+        return [*self.sources, *repeated, *self.sessions.values()]
 
 
 def results_frame(settings: ReportSettings, records: Records) -> pd.DataFrame:
@@ -209,7 +252,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     variant = records.variants.get((cell.model, cell.precision))
     accuracy = records.accuracies.get((cell.model, cell.precision))
     session = records.sessions.get((cell.model, cell.device, cell.scenario))
-    row |= _status(cell, accuracy, session)
+    row |= _with_calibration(cell, _status(cell, accuracy, session), records)
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
     if accuracy is not None and accuracy.ok:
@@ -217,6 +260,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
         row |= _quantities(vars_of(accuracy), ACCURACY)
         if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
+        row |= seed_spread(records, cell.model, cell.precision)
     if session is not None:
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)
@@ -233,6 +277,16 @@ def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict
         status = accuracy.status if accuracy is not None else "failed"
         return {"status": status, "reason": f"validation: {accuracy.reason if accuracy is not None else MISSING}"}
     return {"status": outcome["status"], "reason": outcome["reason"]}
+
+
+def _with_calibration(cell: Cell, outcome: dict[str, str], records: Records) -> dict[str, str]:
+    """Add what calibration has to say: a repetition that failed, an accuracy target that was missed."""
+    if outcome["status"] != "ok":
+        return outcome
+    if failed := failed_calibration(records, cell.model, cell.precision):
+        return {"status": "failed", "reason": failed}
+    reasons = [outcome["reason"], missed_target(records, cell.model, cell.precision)]
+    return {"status": "ok", "reason": "; ".join(reason for reason in reasons if reason)}
 
 
 def vars_of(record: Record) -> dict[str, Mapping[str, Any]]:

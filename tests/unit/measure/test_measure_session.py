@@ -231,6 +231,27 @@ def test_a_row_whose_label_is_not_what_was_executed(
     assert rows_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
 
 
+@pytest.mark.parametrize(
+    ("precision", "executed", "complaint"),
+    [
+        ({"weight_compression": {}}, "f32", ""),
+        ({"weight_compression": {"mode": "int4_sym"}}, "bf16", "int8: asked for f32, but bf16 was executed"),
+        ({"quantization": {"accuracy_control": {}}}, "f32", ""),  # every layer given up: the ledger says so
+        ({"quantization": {"accuracy_control": {}}}, "bf16", "int8: asked for INT8, but bf16 was executed"),
+        ({"quantization": {"mode": "fp8_e4m3"}}, "f32", "int8: asked for FP8, but f32 was executed"),
+        ({"quantization": {"mode": "fp8_e4m3"}}, "f8", ""),
+    ],
+)
+def test_the_label_of_a_compressed_variant(
+    lab: Lab, launches: _Launches, tmp_path: Path, precision: dict[str, Any], executed: str, complaint: str
+) -> None:
+    launches.shares |= {"int8": {executed: 1.0}}
+    plain = settings_of(lab).plain()
+    plain["precisions"]["int8"] = {"inference_precision": "f32", "description": "int8"} | precision
+    record = run(lab, SessionSettings.model_validate(plain), tmp_path)
+    assert record.reason == complaint
+
+
 def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     launches.ran_on["int8"] = ["GPU"]
     record = run(lab, settings_of(lab), tmp_path)
