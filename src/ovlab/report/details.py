@@ -15,7 +15,7 @@ from ovlab.records import Record
 from ovlab.report.format import MISSING, Estimate, counted, joined, significant
 from ovlab.report.results import Records
 from ovlab.report.tables import Column, Entry, Table
-from ovlab.specs import DatasetSpec, FileSpec, ModelSpec, ReportSettings
+from ovlab.specs import DatasetSpec, FileSpec, ModelSpec, PrecisionSpec, ReportSettings
 
 Facts = list[tuple[str, str]]
 PROPERTIES = {"os": "OS", "python": "Python", "memory_gb": "memory (GB)"}
@@ -235,7 +235,7 @@ def variants_table(settings: ReportSettings, records: Records) -> Table:
         record = records.variants.get((model, precision))
         if record is None:
             continue
-        made = "NNCF, calibrated" if spec.quantization is not None else f"conversion, {spec.weights} weights"
+        made = _way(spec)
         values = [Estimate.of(record.value(name)) for name in (*names, "parity_images")]
         rows.append([model, precision, made if record.ok else f"failed: {record.reason}", *values])
     caption = (
@@ -243,6 +243,15 @@ def variants_table(settings: ReportSettings, records: Records) -> Table:
         "variants converted from ONNX."
     )
     return Table("variants", caption, columns, rows, 1)
+
+
+def _way(spec: PrecisionSpec) -> str:
+    if spec.weight_compression is not None:
+        return f"NNCF, weights only ({spec.weight_compression.mode})"
+    if spec.quantization is None:
+        return f"conversion, {spec.weights} weights"
+    controlled = spec.quantization.accuracy_control is not None
+    return "NNCF, calibrated with accuracy control" if controlled else "NNCF, calibrated"
 
 
 def effective_settings(records: Records) -> list[EffectiveSettings]:
