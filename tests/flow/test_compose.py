@@ -187,7 +187,8 @@ def write_conf(folder: Path, group: str, name: str, text: str) -> None:
 def test_repeated_calibrations_are_variants_of_their_own(tmp_path: Path) -> None:
     int8 = (CONF / "precision" / "int8.yaml").read_text()
     write_conf(tmp_path, "precision", "int8", f"{int8}calibration_seeds: 3\n")
-    plain, repeated = grid("quickstart", "", "seed=5"), grid("quickstart", tmp_path, "seed=5")
+    chosen = ("seed=5", "experiment.models=[digits_cnn]", "experiment.precisions=[fp32,int8]")
+    plain, repeated = grid("quickstart", "", *chosen), grid("quickstart", tmp_path, *chosen)
 
     def seeds(loaded: Grid) -> list[int]:
         return [one.settings.seed for one in loaded.reported_variants() if one.precision == "int8"]
@@ -210,17 +211,17 @@ def test_a_control_split_concerns_accuracy_control_alone(tmp_path: Path) -> None
     )
     assert changed != digits
     split = "  control: {images: calibration, portion: [0.5, 1]}\n"
-    chosen = "experiment.precisions=[fp32,int8,int8_accuracy,int8_weights]"
+    chosen = ("experiment.models=[digits_cnn]", "experiment.precisions=[fp32,int8,int8_accuracy,int8_weights]")
 
     def digests(text: str) -> dict[str, str]:
         write_conf(tmp_path, "dataset", "digits", text)
-        loaded = grid("quickstart", tmp_path, chosen)
+        loaded = grid("quickstart", tmp_path, *chosen)
         return {one.variant.precision: one.digest for one in loaded.accuracies.values()}
 
     without, declared = digests(changed), digests(changed + split)
     assert {name for name in without if without[name] != declared[name]} == {"int8_accuracy"}
     controlled = next(
-        v for v in grid("quickstart", tmp_path, chosen).variants.values() if v.precision == "int8_accuracy"
+        v for v in grid("quickstart", tmp_path, *chosen).variants.values() if v.precision == "int8_accuracy"
     )
     assert set(controlled.settings.dataset.splits) == {"calibration", "control", "validation"}
     assert controlled.settings.model is not None
@@ -251,7 +252,7 @@ def test_a_data_set_that_a_precision_cannot_calibrate_on(
     assert old in text
     write_conf(tmp_path, "dataset", "digits", text.replace(old, new))
     with pytest.raises(OvlabError) as caught:
-        grid("quickstart", tmp_path, f"experiment.precisions=[{precision}]")
+        grid("quickstart", tmp_path, "experiment.models=[digits_cnn]", f"experiment.precisions=[{precision}]")
     assert str(caught.value).startswith(f"{tmp_path}/dataset/digits.yaml: {message}")
 
 
@@ -271,7 +272,8 @@ def test_accuracy_control_of_boxes_needs_labels(tmp_path: Path) -> None:
 def test_weights_alone_need_no_calibration_split(tmp_path: Path) -> None:
     text = (CONF / "dataset" / "digits.yaml").read_text()
     write_conf(tmp_path, "dataset", "digits", text.replace("  calibration: {images: calibration}\n", ""))
-    loaded = grid("quickstart", tmp_path, "experiment.precisions=[int8_weights]", "seed=9")
+    chosen = ("experiment.models=[digits_cnn]", "experiment.precisions=[int8_weights]", "seed=9")
+    loaded = grid("quickstart", tmp_path, *chosen)
     made = next(one for one in loaded.variants.values() if one.precision == "int8_weights")
     assert made.settings.seed == 0  # no image is drawn, so another seed makes nothing anew
 
