@@ -115,8 +115,8 @@ def cells_together(settings: ReportSettings, ok: pd.DataFrame) -> Iterator[Toget
 
 
 def _names_of_members(spec: DeviceSpec, devices: dict[str, DeviceSpec]) -> list[str]:
-    """Find the experiment's devices that are the members of one; none if any member has none."""
-    if not spec.runs_on_all:
+    """Find the experiment's devices that are the members of one; none if any member has none, or it has but one."""
+    if not spec.runs_on_all or len(spec.requires) == 1:
         return []
     names = []
     for member in spec.requires:

@@ -109,7 +109,8 @@ def test_the_cumulative_hint_is_like_multi(make: Maker) -> None:
     settings, ok = measured(make, ALL, cpu=100, gpu=300, multi=340)
     auto = {"device": "AUTO:GPU,CPU", "requires": ["GPU", "CPU"]}
     hint = {"properties": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}}
-    for spec, expected in ((auto, 0), (auto | hint, 2)):
+    alone = {"device": "MULTI:CPU", "requires": ["CPU"]}
+    for spec, expected in ((auto, 0), (auto | hint, 2), (alone, 0)):
         changed = ReportSettings.model_validate(
             settings.plain() | {"devices": settings.plain()["devices"] | {"multi": spec}}
         )
