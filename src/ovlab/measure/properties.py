@@ -35,18 +35,38 @@ def require_device(device: DeviceSpec) -> None:
     OvlabError
         If OpenVINO knows no such device at all.
     """
-    physical = () if device.is_virtual else (device.device,)
-    for name in device.requires or physical:
-        if available(name):
-            continue
-        if "is not registered" in _why_missing(name):
-            # Of what names several devices, the part before the colon is the one to know.
-            head = name.split(":", maxsplit=1)[0]
-            valid = {*KNOWN, *core().available_devices}
-            key = "requires" if device.requires else "device"
-            raise OvlabError(f"{key}: OpenVINO knows no device {head!r}{nearest(head, valid)}")
-        found = ", ".join(core().available_devices) or "none"
-        raise UnavailableError(f"{name} is not on this host (found: {found})")
+    if device.requires:
+        for name in device.requires:
+            _require(name, "requires")
+    elif not device.is_virtual:
+        _require(device.device, "device")
+
+
+def require_named_device(device: str, key: str) -> None:
+    """Check a device string that stands alone, without a file that says what it requires; see :func:`require_device`.
+
+    Parameters
+    ----------
+    device : str
+        Of a virtual one, only the part before the colon is checked.
+    key : str
+        What an error begins with.
+    """
+    if device.split(":", maxsplit=1)[0] not in VIRTUAL:
+        _require(device, key)
+
+
+def _require(name: str, key: str) -> None:
+    if available(name):
+        return
+    if "is not registered" in _why_missing(name):
+        # Of what names several devices, the part before the colon is the one to know.
+        head = name.split(":", maxsplit=1)[0]
+        raise OvlabError(
+            f"{key}: OpenVINO knows no device {head!r}{nearest(head, {*KNOWN, *core().available_devices})}"
+        )
+    found = ", ".join(core().available_devices) or "none"
+    raise UnavailableError(f"{name} is not on this host (found: {found})")
 
 
 def _why_missing(device: str) -> str:

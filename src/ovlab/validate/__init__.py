@@ -13,6 +13,7 @@ import pandas as pd
 from ovlab.data import AnySplit, load_some, read_split
 from ovlab.errors import UnavailableError
 from ovlab.files import digest_of, sha256_of, write_atomically
+from ovlab.measure.properties import require_named_device
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
@@ -74,6 +75,7 @@ def validate(
     height, width = image_size(model)
     task = make_task(settings.model, settings.dataset, split, width=width, height=height)
     device = settings.validation.device
+    require_named_device(device, "validation.device")
     hint = choose_precision(settings.precision, device)
     compiled = compile_for_validation(model, settings, split, device, hint)
     started = time.perf_counter()

@@ -188,3 +188,26 @@ def test_it_is_launched(chain: Chain, tmp_path: Path, images: NDArray[np.uint8],
     assert result["samples"] >= 2
     assert sum("Reference" in kinds for kinds in result["layers"].values()) == 1  # the operation, wherever it ran
     assert ("i8" in result["shares"]) == (precision == "int8")
+
+
+def test_accuracy_control_takes_it_too(chain: Chain, tmp_path: Path) -> None:
+    """NNCF then compiles, compares and reverts copies of the model, in cores of its own."""
+    end = {"statistics_type": "quantile", "aggregator_type": "mean", "quantile_outlier_prob": 0.45}
+    rough = {"subset": 4, "activations_range_estimator": {"min": end, "max": end}, "disable_bias_correction": True}
+    settings = CalibrateSettings.model_validate(
+        {
+            "model_name": "toy",
+            "precision_name": "int8_accuracy",
+            "dataset_name": "colours",
+            "dataset": chain.lab.dataset.plain(),
+            "resize": {},
+            "quantization": rough | {"accuracy_control": {"max_drop": 0.0}},
+            "seed": 0,
+            "model": chain.lab.model.plain(),
+        }
+    )
+    record = calibrate(settings, chain.fp32, chain.folder("fp32"), chain.lab.source, tmp_path)
+    assert record.data["accuracy_control"]["reference_accuracy"] == 1.0
+    assert record.data["accuracy_control"]["steps"]
+    kinds = [op.get_type_name() for op in read_ir(tmp_path / "model.xml").get_ordered_ops()]
+    assert kinds.count("Tilt") == 1

@@ -156,6 +156,20 @@ def test_a_label_out_of_range(lab: Lab, data: Path) -> None:
         run(lab, data, lab.validate_settings(dataset=dataset))
 
 
+@pytest.mark.parametrize(
+    ("device", "kind", "expected"),
+    [
+        ("CPPU", OvlabError, "validation.device: OpenVINO knows no device 'CPPU'; did you mean 'CPU'?"),
+        ("GPU.7", UnavailableError, "GPU.7 is not on this host (found: CPU"),
+    ],
+)
+def test_a_device_that_is_not_there(lab: Lab, data: Path, device: str, kind: type[OvlabError], expected: str) -> None:
+    with pytest.raises(OvlabError) as caught:
+        run(lab, data, lab.validate_settings(validation={"device": device}))
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(expected)
+
+
 def test_a_precision_that_the_device_lacks(lab: Lab, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(precision: PrecisionSpec, device: str) -> str:
         raise UnavailableError(f"{device} does not execute {precision.precisions_for(device)[0]}")
