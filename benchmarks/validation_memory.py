@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def prepare(folder: Path, counts: list[int]) -> tuple[str, Path, dict[int, Path]]:
     """Make the FP32 variant and a data set of every size; return the settings, the variant and the data."""
-    grid = load_grid("quickstart", conf=ROOT / "conf", overrides=["experiment.precisions=[fp32]"])
+    grid = load_grid(
+        "quickstart", conf=ROOT / "conf", overrides=["experiment.models=[digits_cnn]", "experiment.precisions=[fp32]"]
+    )
     generate("digits", folder / "digits", size=64)
     source = folder / "source.json"
     write_record(source, Record("source", {}, data={"root": str(folder / "digits"), "files": []}))

@@ -11,6 +11,7 @@ orientation of a photograph must not be applied when it is decoded for detection
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,6 +114,7 @@ class Placement:
         return np.array([self.left, self.top] * 2, dtype=np.float64)
 
 
+@functools.lru_cache(maxsize=256)  # many images of a data set have one size
 def stretch(image_width: int, image_height: int, input_width: int, input_height: int) -> Placement:
     """Fill the input, whatever the aspect ratio.
 
@@ -134,6 +136,7 @@ def stretch(image_width: int, image_height: int, input_width: int, input_height:
     return Placement(image_width, image_height, input_width, input_height, 0, 0, input_width, input_height)
 
 
+@functools.lru_cache(maxsize=256)
 def letterbox(
     image_width: int, image_height: int, input_width: int, input_height: int, anchor: Anchor = "centre"
 ) -> Placement:

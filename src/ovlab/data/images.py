@@ -46,7 +46,8 @@ def decode(path: Path, *, upright: bool = True) -> Image:
         If the file is empty, no image, or a JPEG that ends too early (decoders fill the rest with grey).
     """
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    data = path.read_bytes()
+    with path.open("rb", buffering=0) as file:  # a buffer would cost as much as the reading
+        data = file.read()
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error:  # a header that states an absurd size

@@ -203,6 +203,13 @@ def test_small_models_run_in_batches_and_predict_the_same(lab: Lab, tmp_path: Pa
     assert predictions[0].loc[image, "score"] == pytest.approx(predictions[1].loc[image, "score"], rel=1e-5)
 
 
+def test_models_that_are_not_small_take_one_image_at_a_time() -> None:
+    data = ov.opset13.parameter([1, 64, 64, 64], ov.Type.f32, name="data")
+    kernel = np.zeros((64, 64, 3, 3), np.float32)
+    conv = ov.opset13.convolution(data, kernel, [1, 1], [1, 1], [1, 1], [1, 1])  # 151 million
+    assert choose_batch(ov.Model([conv.output(0)], [data], "large"), 1000) == 1
+
+
 def test_images_that_influence_each_other_run_one_by_one(lab: Lab) -> None:
     data = ov.opset13.parameter([-1, 16, 16, 3], ov.Type.u8, name="data")
     floats = ov.opset13.convert(data, "f32")
