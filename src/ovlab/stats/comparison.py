@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike
 
 from ovlab.stats.bootstrap import compare_replicates
 from ovlab.stats.interval import Interval
-from ovlab.stats.power import detectable_by_error, detectable_drop, images_needed, images_needed_for_error
+from ovlab.stats.power import (
+    detectable_by_error,
+    detectable_drop,
+    detectable_loss,
+    images_needed,
+    images_needed_for_error,
+)
 from ovlab.stats.proportion import mcnemar, tango
 
 DROPS = (0.001, 0.005, 0.01)
@@ -82,11 +88,17 @@ def compare_flags(reference: ArrayLike, candidate: ArrayLike) -> Comparison:
         result.p_value if images else math.nan,
         EXACT if result.exact else CHI_SQUARE,
         images,
-        detectable_drop(images, discordance) if images else math.nan,
+        _detectable(images, discordance) if images else math.nan,
         {drop: images_needed(drop, max(discordance, drop)) for drop in DROPS} if images else {},
         result.candidate_only,
         result.reference_only,
     )
+
+
+def _detectable(images: int, discordance: float) -> float:
+    """Return the smallest drop that is seen; where images part too rarely to make one up, they part by the drop."""
+    known = detectable_drop(images, discordance)
+    return known if not math.isnan(known) else detectable_loss(images)
 
 
 def compare_resampled(

@@ -92,6 +92,37 @@ def detectable_drop(images: int, discordance: float, *, power: float = 0.8, leve
     return float(brentq(shortfall, 0.0, discordance, xtol=1e-12))
 
 
+def detectable_loss(images: int, *, power: float = 0.8, level: float = LEVEL) -> float:
+    """Find the smallest drop that a paired test sees if every image that parts the variants is a loss.
+
+    The inverse of `images_needed` with a discordance equal to the drop: the least that can make it.
+
+    Parameters
+    ----------
+    images : int
+        Number of images.
+    power : float, default 0.8
+        Probability of seeing the drop.
+    level : float, default 0.95
+        One minus the two-sided significance level.
+
+    Returns
+    -------
+    float
+        Difference of accuracy as a fraction; NaN if not even a drop of 1 would be seen.
+    """
+    z_level, z_power = _level_quantile(level), _power_quantile(power)
+    if images <= z_level**2:
+        return math.nan
+
+    def excess(drop: float) -> float:
+        return math.sqrt(images * drop) - z_level - z_power * math.sqrt(1 - drop)
+
+    from scipy.optimize import brentq  # half a second that only this needs
+
+    return float(brentq(excess, 0.0, 1.0, xtol=1e-12))
+
+
 def images_needed_for_error(drop: float, error: float, images: int, *, power: float = 0.8, level: float = LEVEL) -> int:
     """Tell how many images are needed to see a drop of a metric whose standard error is known on some images.
 

@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from ovlab.errors import OvlabError
 from ovlab.stats.comparison import BOOTSTRAP, CHI_SQUARE, DROPS, EXACT, compare_flags, compare_resampled
-from ovlab.stats.power import detectable_by_error, images_needed, images_needed_for_error
+from ovlab.stats.power import detectable_by_error, detectable_loss, images_needed, images_needed_for_error
 from ovlab.stats.proportion import exact_mcnemar, tango
 
 
@@ -49,6 +49,17 @@ def test_a_drop_of_the_detectable_size_is_seen_in_80_percent_of_simulated_pairs(
     tables = rng.multinomial(images, [gain, loss, 1 - discordance], size=1500).tolist()
     seen = np.mean([not tango(gains, losses, images).contains(0.0) for gains, losses, _ in tables])
     assert seen == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("images", [5, 100, 597, 10_000])
+def test_where_hardly_an_image_parts_the_variants_a_drop_of_losses_alone_is_meant(images: int) -> None:
+    drop = compare_flags([True] * images, [True] * images).detectable
+    assert drop == detectable_loss(images)
+    assert images - 1 <= images_needed(drop, drop) <= images + 1
+
+
+def test_too_few_images_see_no_drop_at_all() -> None:
+    assert math.isnan(detectable_loss(3))
 
 
 def test_resampled_means_agree_with_the_paired_t_interval() -> None:
