@@ -25,6 +25,7 @@ def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]
 @pytest.fixture(scope="module")
 def grid() -> Grid:
     overrides = [
+        "experiment.models=[digits_cnn]",
         "experiment.devices=[cpu]",
         "experiment.scenarios=[single_stream]",
         "experiment.precisions=[fp32,int8]",

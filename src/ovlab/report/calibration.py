@@ -38,17 +38,16 @@ def control_table(settings: ReportSettings, records: Records) -> Table:
         MODEL,
         PRECISION,
         SEED,
-        Column("metric", "metric"),
         Column("allowed", "allowed drop"),
-        Column("control_images", "control images", numeric=True, whole=True),
+        Column("control_images", "images", numeric=True, whole=True),
         _percent("control_reference", settings.reference),
-        _percent("control_quantised", "all layers INT8"),
+        _percent("control_quantised", "all INT8"),
         _percent("control_accuracy", "as kept"),
-        _points("control_delta", "change, control", interval=True, signed=True),
+        _points("control_delta", "control", interval=True, signed=True),
         Column("target", "target"),
-        _points("accuracy_delta", "change, validation", interval=True, signed=True),
-        Column("reverted", "operations reverted", numeric=True, whole=True),
-        Column("stopped", "search ended"),
+        _points("accuracy_delta", "validation", interval=True, signed=True),
+        Column("reverted", "reverted", numeric=True, whole=True),
+        Column("stopped", "ended"),
     ]
     rows: list[list[Entry]] = []
     for model, precision, record, ledger in _controlled(settings, records):
@@ -62,8 +61,7 @@ def control_table(settings: ReportSettings, records: Records) -> Table:
                 model,
                 precision,
                 Estimate.of(seed),
-                ledger["metric"],
-                allowed_drop(ledger),
+                f"{allowed_drop(ledger)}, {ledger['metric']}",
                 Estimate.of(values["control_samples"].value),
                 Estimate.of(values["control_reference"].value),
                 Estimate.of(ledger["steps"][0]["accuracy"] if ledger["steps"] else None),
@@ -76,9 +74,11 @@ def control_table(settings: ReportSettings, records: Records) -> Table:
             ]
         )
     caption = (
-        "Accuracy control. The search looks at the control images only; the validation images, which no step of it "
-        "has seen, tell whether the target holds on others. Changes are against "
-        f"{settings.reference} on the same images. {CI}."
+        "Accuracy control: the metric on the control images (FP32, fully quantised, as it was kept), its change against "
+        f"{settings.reference} on the control and on the validation images, the "
+        "number of operations that were reverted to floating point, and what ended the search. The search looks at the "
+        "control images only; the validation images, which no step of it has seen, tell whether the target holds on "
+        f"others. {CI}."
     )
     return Table("accuracy_control", caption, columns, rows, 1)
 
