@@ -74,7 +74,7 @@ def control_table(settings: ReportSettings, records: Records) -> Table:
             ]
         )
     caption = (
-        "Accuracy control: the metric on the control images (FP32, fully quantised, as it was kept), its change against "
+        "Accuracy control: the metric on the control images (FP32, fully quantised, as kept), its change against "
         f"{settings.reference} on the control and on the validation images, the "
         "number of operations that were reverted to floating point, and what ended the search. The search looks at the "
         "control images only; the validation images, which no step of it has seen, tell whether the target holds on "
