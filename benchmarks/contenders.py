@@ -37,7 +37,9 @@ while True:
 
 def embedded_ir(folder: Path) -> Path:
     """Convert the embedded classifier to FP32, as the convert step does, and return its IR."""
-    grid = load_grid("quickstart", conf=ROOT / "conf", overrides=["experiment.precisions=[fp32]"])
+    grid = load_grid(
+        "quickstart", conf=ROOT / "conf", overrides=["experiment.models=[digits_cnn]", "experiment.precisions=[fp32]"]
+    )
     (variant,) = grid.variants.values()
     spec = variant.settings.model
     model = read_original(ROOT / "resources", spec)

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/python_overhead.py [--seconds 10] [--variants results/variants --model NAME] [--ir PATH]
 
-Blocks of half a second alternate: the product's own synchronous loop (`ovlab.measure.launch`), and the same loop
+Blocks of half a second alternate: the product's own synchronous loop (`ovlab.measure.load`), and the same loop
 asking the request after each inference for the runtime's latency (outside the timed part). Printed, in microseconds
 and per inference: wall latency less the runtime's, of the same inference; the loop's period less the runtime's
 latency, which is what throughput pays; and the medians of both loops, which should agree. The goal is below 15.
@@ -11,6 +11,7 @@ latency, which is what throughput pays; and the medians of both loops, which sho
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ import openvino as ov
 from contenders import F32, embedded_ir, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.measure import launch
+from ovlab.measure import load
 from ovlab.runtime import core, read_ir
 
 BLOCK_S = 0.5
@@ -29,9 +30,9 @@ WARM_UP_S = 1.0
 
 
 def loop_with_latency(requests: list[ov.InferRequest], seconds: float) -> tuple[list[int], list[int], list[float]]:
-    """Infer as `launch._synchronous` does, and note the runtime's latency in ms after each inference."""
+    """Infer as `load.synchronous` does, and note the runtime's latency in ms after each inference."""
     clock = time.perf_counter_ns
-    start_async, wait = launch._Request.start_async, launch._Request.wait
+    start_async, wait = load.Request.start_async, load.Request.wait
     starts: list[int] = []
     ends: list[int] = []
     own: list[float] = []
@@ -70,14 +71,14 @@ def main() -> int:
             return 1
         compiled = core().compile_model(read_ir(ir), "CPU", F32 | {"PERFORMANCE_HINT": "LATENCY"})
         images = np.load(random_images(ir, scratch / "images.npy"))
-    requests = [launch._bound(compiled, pixels) for pixels in launch._batches(images, 1)]
-    launch._synchronous(requests, WARM_UP_S)
+    requests = [load.bound(compiled, pixels) for pixels in load.batches(images, 1)]
+    load.synchronous(requests, WARM_UP_S)
     wall: list[float] = []
     period: list[float] = []
     product: list[float] = []
     runtime: list[float] = []
     for _ in range(max(1, round(args.seconds / BLOCK_S / 2))):
-        starts, ends = launch._synchronous(requests, BLOCK_S)
+        starts, ends = load.synchronous(requests, BLOCK_S)
         product.extend(np.subtract(ends, starts) / 1e3)
         period.extend(np.diff(starts) / 1e3)
         starts, ends, own = loop_with_latency(requests, BLOCK_S)
@@ -96,4 +97,4 @@ if __name__ == "__main__":
     # No teardown, as in a launch: destroying a compiled model may wait for ever.
     code = main()
     sys.stdout.flush()
-    launch.os._exit(code)
+    os._exit(code)

@@ -192,7 +192,14 @@ class Lab:
             "reference": "fp32",
             "device": {"device": "CPU"},
             "scenario": {"mode": "synchronous", "performance_hint": "LATENCY", "threads": 1},
-            "measurement": {"launches": 2, "max_launches": 2, "warm_up_s": 0.0, "duration_s": 0.25, "images": 3},
+            "measurement": {
+                "launches": 2,
+                "max_launches": 2,
+                "warm_up_s": 0.0,
+                "duration_s": 0.25,
+                "images": 3,
+                "cached_launches": 0,
+            },
             "seed": 0,
         }
         return SessionSettings.model_validate(plain | changes)

@@ -42,9 +42,10 @@ def check_properties(device: DeviceSpec, scenario: ScenarioSpec) -> None:
     owners = [device.kind, *members] if device.is_virtual else members
     _check(owners, device.properties, "device: properties")
     _check(owners, scenario.properties, "scenario: properties")
-    for name, properties in device.member_properties.items():
-        if name in members:  # for a bare AUTO, one that is not on this host does no harm
-            _check([name], properties, f"device: member_properties.{name}")
+    for where, spec in (("device", device), ("scenario", scenario)):
+        for name, properties in spec.member_properties.items():
+            if name in members:  # for a bare AUTO, one that is not on this host does no harm
+                _check([name], properties, f"{where}: member_properties.{name}")
 
 
 def _check(owners: Sequence[str], properties: Mapping[str, Property], where: str) -> None:

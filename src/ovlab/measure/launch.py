@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json
+from ovlab.measure.arrivals import drive_server, highest_rate
+from ovlab.measure.energy import EnergyMeter
 from ovlab.measure.inspection import effective_settings, executed_layers, executed_shares
-from ovlab.measure.memory import peak_rss_mb
-from ovlab.measure.request import LaunchRequest
+from ovlab.measure.load import asynchronous, batches, bound, synchronous
+from ovlab.measure.memory import peak_rss_mb, rss_mb
+from ovlab.measure.request import Arrivals, LaunchRequest
 from ovlab.measure.sensors import clock_mhz, own_usage
 from ovlab.runtime import core, read_ir, set_batch
 
-# The wrapper's methods of the same name first look at inputs, which are bound already.
-_Request = ov.InferRequest.__mro__[1]
-Samples = tuple[list[int], list[int]]
 MINIMUM_SAMPLES = 2
 # Destroying a compiled model joins its worker threads while holding Python's lock; a worker that is just then
 # letting go of a callback wants that lock, and both wait for ever (seen with AUTO, about 1 launch in 10). So nothing
@@ -43,12 +40,14 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``compile_ms``, ``first_inference_ms``, ``peak_rss_mb``, ``throughput_fps``, ``samples`` (count),
-        ``warm_up_samples``, ``cpu_s`` (processor time of this process in the timed part), ``elapsed_s``,
-        ``infer_requests``, ``settings`` (as read back), ``minor_faults``, ``major_faults`` and ``preemptions`` (of the
-        timed part), ``clock_mhz`` (at its end); with ``inspect`` also ``shares`` (of multiply-accumulates
-        by executed precision), ``layers`` (their number by executed precision and type), on ``HETERO``
-        ``operations_by_device`` and on ``BATCH`` ``gathered_requests``.
+        ``compile_ms``, ``from_cache`` (None where the device does not tell), ``first_inference_ms``, ``steady_rss_mb``
+        (after the warm-up), ``peak_rss_mb``, ``throughput_fps``, ``samples`` (count), ``warm_up_samples``, ``batch``,
+        ``elapsed_s``, ``infer_requests``, ``settings`` (as read back); of the timed part ``cpu_s`` (processor time of
+        this process), ``energy_j`` (by domain; empty where it cannot be read), ``minor_faults``, ``major_faults``,
+        ``preemptions`` and ``clock_mhz`` (at its end); in mode ``server`` also what `ovlab.measure.arrivals` tells of
+        the rate; with ``inspect`` also ``shares`` (of multiply-accumulates by executed precision) and ``layers`` (their
+        number by executed precision and type), on ``HETERO`` ``operations_by_device`` and on ``BATCH``
+        ``gathered_requests``. In mode ``compile`` only the first three.
 
     Raises
     ------
@@ -60,41 +59,23 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     started = time.perf_counter()
     compiled = core().compile_model(model, request.device, dict(request.properties))
     compile_ms = (time.perf_counter() - started) * 1e3
-    count = request.infer_requests or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-    inputs = _batches(np.load(request.images), request.batch)
-    drive = _synchronous if request.mode == "synchronous" else _asynchronous
-    # Every request keeps an image of its own, so nothing is copied or rebound in the timed part.
-    requests = [_bound(compiled, inputs[i % len(inputs)]) for i in range(max(count, 1))]
-    if request.mode == "synchronous":
-        requests = [_bound(compiled, pixels) for pixels in inputs]
-    _ALIVE.extend([compiled, *requests])
+    _ALIVE.append(compiled)
+    requests = _bound_requests(compiled, request)
     started = time.perf_counter()
     requests[0].infer()
     first_inference_ms = (time.perf_counter() - started) * 1e3
-    warm_up = len(drive(requests, request.warm_up_s)[0]) if request.warm_up_s > 0 else 0
-    cpu, usage = time.process_time(), own_usage()
-    starts, ends = drive(requests, request.duration_s)
-    cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
-    if len(starts) < MINIMUM_SAMPLES:
-        raise OvlabError(
-            f"duration_s: {request.duration_s:g} s is shorter than {MINIMUM_SAMPLES} inferences "
-            f"(one takes {(ends[0] - starts[0]) / 1e9:.3g} s)"
-        )
-    elapsed = (max(ends) - starts[0]) / 1e9
-    samples = np.array([(np.array(starts) - starts[0]) / 1e9, (np.array(ends) - np.array(starts)) / 1e6])
-    np.save(request.samples, samples)
     result: dict[str, Any] = {
         "compile_ms": compile_ms,
+        "from_cache": _loaded_from_cache(compiled),
         "first_inference_ms": first_inference_ms,
+    }
+    if request.mode == "compile":
+        return result
+    result |= _timed(requests, request)
+    result |= {
         "peak_rss_mb": peak_rss_mb(),
-        "throughput_fps": len(starts) * request.batch / elapsed,
-        "samples": len(starts),
-        "warm_up_samples": warm_up,
-        "cpu_s": cpu,
-        "elapsed_s": elapsed,
-        "infer_requests": 1 if request.mode == "synchronous" else count,
+        "infer_requests": 1 if request.mode == "synchronous" else len(requests),
         "settings": effective_settings(compiled, request.members),
-        **dealt,
     }
     if request.inspect:
         result["shares"] = executed_shares(model, compiled)
@@ -115,72 +96,65 @@ def _division(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledMode
     return {"gathered_requests": gathered_requests(compiled, request.batch)}
 
 
-def _batches(images: NDArray[np.uint8], batch: int) -> list[NDArray[np.uint8]]:
-    """Make one input an image, each of `batch` consecutive images."""
-    count = len(images)
-    return [np.ascontiguousarray(images[[(i + k) % count for k in range(batch)]]) for i in range(count)]
+def _bound_requests(compiled: ov.CompiledModel, request: LaunchRequest) -> list[ov.InferRequest]:
+    """Bind every request to an image of its own, so that nothing is copied or rebound in the timed part."""
+    inputs = batches(np.load(request.images), request.batch)
+    count = request.infer_requests or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    if request.mode == "synchronous":
+        count = len(inputs)
+    requests = [bound(compiled, inputs[i % len(inputs)]) for i in range(max(count, 1))]
+    _ALIVE.extend(requests)
+    return requests
 
 
-def _bound(compiled: ov.CompiledModel, pixels: NDArray[np.uint8]) -> ov.InferRequest:
-    request = compiled.create_infer_request()
-    request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
-    return request
+def _timed(requests: list[ov.InferRequest], request: LaunchRequest) -> dict[str, Any]:
+    """Warm up, time, write the samples."""
+    drive = synchronous if request.mode == "synchronous" else asynchronous
+    warm_up = len(drive(requests, request.warm_up_s)[0]) if request.warm_up_s > 0 else 0
+    steady = rss_mb()
+    facts: dict[str, Any] = {}
+    meter = EnergyMeter(Path(request.powercap))
+    cpu, usage = time.process_time(), own_usage()
+    if request.arrivals is not None:
+        load = Arrivals(**request.arrivals)
+        (starts, ends), facts = drive_server(requests, load, request.duration_s)
+    else:
+        starts, ends = drive(requests, request.duration_s, request.least)
+    cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
+    energy = meter.joules()
+    elapsed = _write_samples(request, starts, ends)
+    if request.arrivals is not None:
+        facts |= highest_rate(requests, load)
+    return facts | {
+        "throughput_fps": len(starts) * request.batch / elapsed,
+        "samples": len(starts),
+        "warm_up_samples": warm_up,
+        "batch": request.batch,
+        "steady_rss_mb": steady,
+        "cpu_s": cpu,
+        "energy_j": energy,
+        "elapsed_s": elapsed,
+        **dealt,
+    }
 
 
-def _synchronous(requests: list[ov.InferRequest], seconds: float) -> Samples:
-    """One inference after the other: the next starts when the last has ended. At least one is made."""
-    clock = time.perf_counter_ns
-    start_async, wait = _Request.start_async, _Request.wait
-    starts: list[int] = []
-    ends: list[int] = []
-    count, index = len(requests), 0
-    stop = clock() + int(seconds * 1e9)
-    now = 0
-    while now < stop:
-        request = requests[index]
-        started = clock()
-        start_async(request, {}, None)
-        wait(request)
-        now = clock()
-        starts.append(started)
-        ends.append(now)
-        index = (index + 1) % count
-    return starts, ends
+def _write_samples(request: LaunchRequest, starts: list[int], ends: list[int]) -> float:
+    """Write the samples and return the seconds that they took together."""
+    if len(starts) < MINIMUM_SAMPLES:
+        raise OvlabError(
+            f"duration_s: {request.duration_s:g} s is shorter than {MINIMUM_SAMPLES} inferences "
+            f"(one takes {(ends[0] - starts[0]) / 1e9:.3g} s)"
+        )
+    samples = np.array([(np.array(starts) - starts[0]) / 1e9, (np.array(ends) - np.array(starts)) / 1e6])
+    np.save(request.samples, samples)
+    return (max(ends) - starts[0]) / 1e9
 
 
-def _asynchronous(requests: list[ov.InferRequest], seconds: float) -> Samples:
-    """All requests in flight: whichever ends starts again at once. The last ones are waited for."""
-    clock = time.perf_counter_ns
-    start_async = _Request.start_async
-    idle: queue.SimpleQueue[int] = queue.SimpleQueue()
-    starts: list[int] = []
-    ends: list[int] = []
-    running = [0] * len(requests)
-
-    def on_end(index: int) -> Callable[[Any], None]:
-        def callback(_userdata: Any) -> None:
-            ended = clock()
-            starts.append(running[index])
-            ends.append(ended)
-            idle.put(index)
-
-        return callback
-
-    for index, request in enumerate(requests):
-        request.set_callback(on_end(index), None)
-        idle.put(index)
-    stop = clock() + int(seconds * 1e9)
-    while True:
-        index = idle.get()
-        now = clock()
-        if now >= stop and starts:
-            break
-        running[index] = now
-        start_async(requests[index], {}, None)
-    for request in requests:
-        request.wait()
-    order = np.argsort(starts, kind="stable")
-    return [starts[i] for i in order], [ends[i] for i in order]
+def _loaded_from_cache(compiled: ov.CompiledModel) -> bool | None:
+    try:
+        return bool(compiled.get_property("LOADED_FROM_CACHE"))
+    except RuntimeError:
+        return None
 
 
 def main(arguments: list[str]) -> int:

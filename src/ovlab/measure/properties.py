@@ -99,11 +99,16 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
     inner: dict[str, Any] = {}
     if scenario.streams is not None:
         inner["NUM_STREAMS"] = "AUTO" if scenario.streams == "auto" else scenario.streams
-    members = {name: inner | dict(device.member_properties.get(name, {})) for name in members_of(device)}
+    members = {
+        name: inner | device.member_properties.get(name, {}) | scenario.member_properties.get(name, {})
+        for name in members_of(device)
+    }
     for name, properties in members.items():
         properties["INFERENCE_PRECISION_HINT"] = choose_precision(precision, name)
         if scenario.threads is not None and name == "CPU":
             properties["INFERENCE_NUM_THREADS"] = scenario.threads
+        if scenario.pinning is not None and name == "CPU":
+            properties["ENABLE_CPU_PINNING"] = scenario.pinning
     own |= dict(device.properties) | dict(scenario.properties)
     if device.is_virtual and device.kind != "BATCH":
         return own | {"DEVICE_PROPERTIES": members}

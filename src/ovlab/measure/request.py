@@ -7,6 +7,32 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """How inferences arrive at a server.
+
+    Attributes
+    ----------
+    rate : float
+        Arrivals per second.
+    p99_ms : float
+        Bound on the 99th percentile of latency that the highest rate is searched for, in ms.
+    trial_s, trial_queries : float, int
+        A rate is tried for so many seconds, and for so many arrivals at least.
+    steps : int
+        Number of bisections.
+    seed : int
+        Draws the arrivals.
+    """
+
+    rate: float
+    p99_ms: float
+    trial_s: float
+    trial_queries: int
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class LaunchRequest:
     """What one launch has to do; goes to it as JSON.
 
@@ -23,8 +49,8 @@ class LaunchRequest:
         Properties to compile with.
     members : list of str
         Physical devices whose effective settings are read back where `device` is a virtual one.
-    mode : {"synchronous", "asynchronous"}
-        How requests are made.
+    mode : {"synchronous", "asynchronous", "server", "compile"}
+        How requests are made; with ``compile`` none is.
     batch : int
         Images in one inference.
     infer_requests : int, optional
@@ -38,6 +64,12 @@ class LaunchRequest:
         start, latency in milliseconds.
     inspect : bool
         Whether to look into the runtime model (after timing).
+    least : int
+        So many inferences are timed even if that takes longer.
+    arrivals : dict, optional
+        The fields of :class:`Arrivals`, for mode ``server``.
+    powercap : str
+        Folder of the counters of energy.
     """
 
     model: str
@@ -52,3 +84,6 @@ class LaunchRequest:
     duration_s: float
     samples: str
     inspect: bool
+    least: int = 1
+    arrivals: dict[str, Any] | None = None
+    powercap: str = "/sys/class/powercap"

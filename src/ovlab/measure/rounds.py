@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ovlab.measure")
 KILLED = 9  # signal.SIGKILL, which Windows lacks
+LOGGED = 8
+"""So many contenders of a round are logged one by one."""
 
 
 @dataclass
@@ -157,14 +159,19 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     return answer
 
 
-def throughputs(contender: Contender) -> dict[int, float]:
-    """Return the throughput of each round that the contender was in."""
-    return {launch.round: launch.result["throughput_fps"] for launch in contender.launches}
+def speeds(contender: Contender) -> dict[int, float]:
+    """Return what speed-ups compare, by round: throughput, or a server's highest rate (left out where there is none).
+
+    A server's throughput would say nothing: it is the declared rate.
+    """
+    figures = ((launch.round, launch.result) for launch in contender.launches)
+    found = {number: result.get("max_rate", result["throughput_fps"]) for number, result in figures}
+    return {number: speed for number, speed in found.items() if speed is not None}
 
 
 def paired(numerator: Contender, denominator: Contender) -> tuple[list[float], list[float]]:
-    """Return the throughputs of the rounds that two contenders share."""
-    first, second = throughputs(numerator), throughputs(denominator)
+    """Return the speeds of the rounds that two contenders share."""
+    first, second = speeds(numerator), speeds(denominator)
     shared = sorted(first.keys() & second.keys())
     return [first[number] for number in shared], [second[number] for number in shared]
 
@@ -191,4 +198,5 @@ def _summary(contenders: Mapping[str, Contender]) -> str:
         elif contender.launches:
             last = contender.launches[-1]
             parts.append(f"{name} {np.median(last.latency_ms):.3g} ms {last.result['throughput_fps']:.4g} FPS")
-    return ", ".join(parts)
+    more = [f"and {len(parts) - LOGGED} more"] if len(parts) > LOGGED else []
+    return ", ".join(parts[:LOGGED] + more)

@@ -17,14 +17,16 @@ from ovlab.measure.checks import check_properties
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.footprint import require_memory
 from ovlab.measure.inspection import precision_label
-from ovlab.measure.noise import NoiseGate, complaint
+from ovlab.measure.maker import RequestMaker
+from ovlab.measure.noise import complaint
 from ovlab.measure.placement import DIVISION, where_it_ran
 from ovlab.measure.properties import compile_properties, members_of, require_device
-from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender, paired, run_rounds
+from ovlab.measure.rounds import Contender, paired
+from ovlab.measure.taking import Taken, load_note, measure
+from ovlab.measure.values import session_values
 from ovlab.records import Quantity, Record, Status, require_ok
 from ovlab.runtime import image_size, read_ir
-from ovlab.specs import PrecisionSpec, SessionSettings
+from ovlab.specs import PrecisionSpec, ScenarioSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
 ALSO = "; also: "  # between noise and another remark
@@ -61,7 +63,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
         The downloaded data set: real images are the inputs.
     folder : Path
         Gets ``samples.parquet`` (round, precision, position, start_s, latency_ms): every sample, none dropped. No
-        file if nothing was measured.
+        file if nothing was measured. A sweep's choice has its own, ``sweep.parquet``.
 
     Returns
     -------
@@ -70,35 +72,38 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
         Its status is ``failed`` if a row failed, ``unavailable`` if all rows are.
     """
     rows: dict[str, Row] = {}
-    contenders: dict[str, Contender] = {}
-    properties: dict[str, dict[str, Any]] = {}
+    able: list[str] = []
     for name, precision in settings.precisions.items():
         try:
             require_ok(variants[name].record, "variant")
             require_device(settings.device)
             check_properties(settings.device, settings.scenario)
-            properties[name] = compile_properties(settings.device, settings.scenario, precision)
+            compile_properties(settings.device, settings.scenario, precision)
+            able.append(name)
         except UnavailableError as error:
             rows[name] = Row("unavailable", str(error))
         except OvlabError as error:
             rows[name] = Row("failed", str(error))
-    seconds, gate = 0.0, NoiseGate(settings.measurement.noise)
-    if properties:
+    taken = Taken()
+    if able:
         with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
             scratch = Path(place)
-            for name, chosen in properties.items():
+            makers: dict[str, RequestMaker] = {}
+            for name in able:
                 model = variants[name].folder / "model.xml"
                 try:
-                    images = _save_images(settings, source, model, scratch / f"{len(contenders)}.npy")
+                    images = _save_images(settings, source, model, scratch / f"{len(makers)}.npy")
                 except OvlabError as error:
                     rows[name] = Row("failed", str(error))
                     continue
-                contenders[name] = Contender(_requests(settings, model, chosen, images))
-            seconds = run_rounds(contenders, settings.reference, settings.measurement, settings.seed, scratch, gate)
-    for name, contender in contenders.items():
-        rows[name] = _row(settings, name, contender, contenders.get(settings.reference))
+                makers[name] = RequestMaker(settings, model, images, _properties(settings, name))
+            if makers:
+                taken = measure(settings, makers, scratch, folder)
+    rows |= {name: Row("failed", error) for name, error in taken.errors.items()}
+    for name in taken.contenders:
+        rows[name] = _row(settings, name, taken)
     rows = {name: rows[name] for name in settings.precisions}
-    return _record(settings, variants, rows, contenders, gate, seconds, folder)
+    return _record(settings, variants, rows, taken, folder)
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
@@ -118,33 +123,15 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
     return path
 
 
-def _requests(
-    settings: SessionSettings, model: Path, properties: dict[str, Any], images: Path
-) -> Callable[[Path, bool], LaunchRequest]:
-    scenario, plan = settings.scenario, settings.measurement
-
-    def request(samples: Path, inspect: bool) -> LaunchRequest:
-        return LaunchRequest(
-            model=str(model),
-            device=settings.device.device,
-            properties=properties,
-            members=tuple(members_of(settings.device)),
-            mode=scenario.mode,
-            batch=scenario.batch,
-            infer_requests=scenario.infer_requests,
-            images=str(images),
-            warm_up_s=plan.warm_up_s,
-            duration_s=plan.duration_s,
-            samples=str(samples),
-            inspect=inspect,
-        )
-
-    return request
+def _properties(settings: SessionSettings, name: str) -> Callable[[ScenarioSpec], dict[str, Any]]:
+    """Return what gives the properties that a precision is compiled with under a scenario."""
+    return lambda scenario: compile_properties(settings.device, scenario, settings.precisions[name])
 
 
-def _row(settings: SessionSettings, name: str, contender: Contender, reference: Contender | None) -> Row:
+def _row(settings: SessionSettings, name: str, taken: Taken) -> Row:
     from ovlab.stats.launches import ratio_interval  # as above
 
+    contender, reference = taken.contenders[name], taken.contenders.get(settings.reference)
     if contender.error:
         return Row("failed", contender.error)
     first = contender.launches[0].result
@@ -157,14 +144,15 @@ def _row(settings: SessionSettings, name: str, contender: Contender, reference: 
         "executed_precision": label,
         **{key: first[key] for key in DIVISION if key in first},
     }
-    values = _values(settings, contender)
+    values = session_values(contender, taken.cached.get(name, []))
     if reference is not None and not reference.error:
         values["speedup"] = Quantity.of(ratio_interval(*paired(contender, reference)), "ratio")
     if mislabelled:
         return Row("failed", mislabelled, values, effective)
     noise = settings.measurement.noise
     noisy = complaint(noise, contender.launches)
-    reason = ALSO.join(one for one in (noisy, where.remark) if one)
+    remarks = (noisy, where.remark, load_note(settings, contender, values))
+    reason = ALSO.join(one for one in remarks if one)
     return Row("failed" if noisy and noise.then == "fail" else "ok", reason, values, effective)
 
 
@@ -181,54 +169,14 @@ def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSett
     return "" if label in accepted else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
 
 
-def _values(settings: SessionSettings, contender: Contender) -> dict[str, Quantity]:
-    from ovlab.stats.launches import launch_interval, launch_spread  # as above
-
-    launches = contender.launches
-    results = [launch.result for launch in launches]
-    values = {"latency_p50": Quantity.of(launch_interval([np.median(one.latency_ms) for one in launches]), "ms")}
-    # The tail is that of all samples together: a percentile of one short launch rests on a handful of them.
-    pooled = np.concatenate([one.latency_ms for one in launches])
-    values |= {f"latency_p{q}": Quantity(float(np.percentile(pooled, q)), "ms") for q in (90, 95, 99)}
-    values["latency_max"] = Quantity(float(pooled.max()), "ms")
-    for name, key, unit in (
-        ("throughput", "throughput_fps", "1/s"),
-        ("compile_time", "compile_ms", "ms"),
-        ("first_inference", "first_inference_ms", "ms"),
-        ("peak_rss", "peak_rss_mb", "MB"),
-    ):
-        values[name] = Quantity.of(launch_interval([result[key] for result in results]), unit)
-    spread = launch_spread([launch.latency_ms for launch in launches])
-    for name, share in (("spread_between_launches", spread.between), ("spread_within_launches", spread.within)):
-        values[name] = Quantity(None if np.isnan(share) else share, "fraction")
-    values["cpu_time_per_image"] = Quantity(
-        1e3
-        * sum(result["cpu_s"] for result in results)
-        / (settings.scenario.batch * sum(result["samples"] for result in results)),
-        "ms",
-    )
-    noise = [result["noise"] for result in results]
-    for name in ("other_load", "steal"):
-        known = [found[name] for found in noise if found[name] is not None]
-        values[name] = Quantity(float(np.median(known)) if known else None, "fraction")
-    values["noisy_launches"] = Quantity(sum(bool(found["beyond"]) for found in noise), "count")
-    values["launches"] = Quantity(len(launches), "count")
-    values["timed_inferences"] = Quantity(sum(result["samples"] for result in results), "count")
-    values["infer_requests"] = Quantity(results[0]["infer_requests"], "count")
-    values["batch"] = Quantity(settings.scenario.batch, "count")
-    return values
-
-
 def _record(
     settings: SessionSettings,
     variants: Mapping[str, Variant],
     rows: dict[str, Row],
-    contenders: Mapping[str, Contender],
-    gate: NoiseGate,
-    seconds: float,
+    taken: Taken,
     folder: Path,
 ) -> Record:
-    written = _write_samples(contenders, folder / "samples.parquet")
+    written = taken.written | _write_samples(taken.contenders, folder / "samples.parquet")
     statuses = {row.status for row in rows.values()}
     failed = [f"{name}: {row.reason}" for name, row in rows.items() if row.status == "failed"]
     status: Status = "failed" if failed else "unavailable" if statuses == {"unavailable"} else "ok"
@@ -245,7 +193,7 @@ def _record(
             }
             for one in contender.launches
         ]
-        for name, contender in contenders.items()
+        for name, contender in taken.contenders.items()
     }
     return Record(
         kind="session",
@@ -258,12 +206,8 @@ def _record(
             for file, digest in variant.record.data.get("sha256", {}).items()
         }
         | written,
-        values={"measuring_time": Quantity(seconds, "s")},
-        data={
-            "rows": {name: asdict(row) for name, row in rows.items()},
-            "launches": launches,
-            "noise": gate.record(),
-        },
+        values={"measuring_time": Quantity(taken.seconds, "s")},
+        data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches} | taken.data,
     )
 
 

@@ -15,6 +15,15 @@ from ovlab.report.claims import claims_table
 from ovlab.report.details import environment_facts, variants_table
 from ovlab.report.figures import latency_figures, speedup_figure, tradeoff_figure
 from ovlab.report.layers import SHOWN_LAYERS, distance_table, layer_figures, layers_table
+from ovlab.report.loads import (
+    costs_table,
+    finalists,
+    server_figure,
+    server_table,
+    sweep_figures,
+    sweep_points,
+    sweep_table,
+)
 from ovlab.report.members import members_table
 from ovlab.report.noise import noise_table
 from ovlab.report.page import render_page, status_line
@@ -41,6 +50,8 @@ PLAIN = (
     "headline",
     "speedup",
     "accuracy",
+    "costs",
+    "server",
     "significance",
     "power",
     "distance",
@@ -80,6 +91,7 @@ def report(settings: ReportSettings, records: Records, page: Path) -> None:
         _write_if_filled(tables[name], page.parent / "tables")
     write_table(condensed(tables["unavailable"]), page.parent / "tables", tables["unavailable"])
     write_table(condensed_remarks(tables["remarks"]), page.parent / "tables", tables["remarks"])
+    write_table(finalists(tables["sweep"]), page.parent / "tables", tables["sweep"])
     plots = make_plots(settings, records, frame[frame["status"] == "ok"]) + layer_figures(settings, records)
     folder = page.parent / "figures"
     drawn = [(plot, save(plot, folder)) for plot in plots]
@@ -101,6 +113,9 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
         remarks_table(ok),
         spread_table(ok),
         noise_table(records),
+        costs_table(ok),
+        server_table(ok),
+        sweep_table(sweep_points(records)),
         environment_table(environment_facts(records)),
         variants_table(settings, records),
         claims_table(settings, records, frame),
@@ -118,8 +133,9 @@ def make_tables(settings: ReportSettings, records: Records, frame: pd.DataFrame)
 
 def make_plots(settings: ReportSettings, records: Records, ok: pd.DataFrame) -> list[Plot]:
     """Draw all figures for which there are data."""
-    single = [speedup_figure(ok, settings.reference), tradeoff_figure(ok)]
-    return [plot for plot in single if plot is not None] + latency_figures(ok, records.samples)
+    single = [speedup_figure(ok, settings.reference), tradeoff_figure(ok), server_figure(ok)]
+    plots = [plot for plot in single if plot is not None] + sweep_figures(settings, sweep_points(records))
+    return plots + latency_figures(ok, records.samples)
 
 
 def _write_if_filled(table: Table, folder: Path) -> None:
@@ -135,6 +151,6 @@ def _remove_outdated(folder: Path, names: set[str]) -> None:
     if not folder.exists():
         return
     for path in folder.iterdir():
-        ours = re.fullmatch(r"(speedup|accuracy_latency|latency_.+|layers_.+)\.(svg|pdf|png)", path.name)
+        ours = re.fullmatch(r"(speedup|accuracy_latency|server|(latency|layers|sweep)_.+)\.(svg|pdf|png)", path.name)
         if ours and path.stem not in names:
             path.unlink()

@@ -151,6 +151,8 @@ def _speed_sentence(outcome: str, rows: list[dict[Any, Any]], reference: str) ->
 def _unknown_speed(row: dict[Any, Any], reference: str) -> str:
     speedup, device = _estimate(row, "speedup"), row["device"]
     if speedup.value is None:
+        if pd.notna(row.get("offered_rate")):
+            return f"On {device} no speed-up is known, since no highest rate was found for both it and {reference}"
         return f"On {device} no speed-up is known, since {reference} was not measured there"
     made = f" after {counted(int(row['launches']), 'launch')}" if pd.notna(row.get("launches")) else ""
     return (

@@ -17,6 +17,7 @@ from ovlab.report.disagreements import galleries
 from ovlab.report.findings import general_findings, model_findings
 from ovlab.report.format import MISSING, Estimate, interval_text, typographic
 from ovlab.report.layers import suggestions
+from ovlab.report.loads import finalists, load_paragraphs
 from ovlab.report.noise import noise_paragraphs
 from ovlab.report.remarks import condensed_remarks
 from ovlab.report.results import Records
@@ -119,8 +120,8 @@ def render_page(
         The results, one row a cell.
     tables : dict
         The tables by name: ``headline``, ``claims``, ``members``, ``remarks``, ``unavailable``, ``spread``, ``noise``,
-        ``environment``, ``variants``, ``accuracy_control``, ``ledger``, ``calibration_seeds``, and those of the section
-        on accuracy.
+        ``environment``, ``variants``, ``accuracy_control``, ``ledger``, ``calibration_seeds``, ``costs``, ``server``,
+        ``sweep``, and those of the section on accuracy.
     plots : list of (Plot, str)
         The figures with their SVG text.
 
@@ -144,6 +145,9 @@ def render_page(
         "claims": shown_table(tables["claims"]),
         "spread": shown_table(tables["spread"]),
         "noise": shown_table(tables["noise"]),
+        "costs": shown_table(tables["costs"]),
+        "server": shown_table(tables["server"]),
+        "sweep": shown_table(finalists(tables["sweep"])),
         "unavailable": shown_table(condensed(tables["unavailable"])),
         "members": shown_table(tables["members"]),
         "remarks": shown_table(condensed_remarks(tables["remarks"])),
@@ -155,7 +159,9 @@ def render_page(
         "variants": shown_table(tables["variants"]),
         # Made by matplotlib from escaped text: the only markup that is not the template's own.
         "plots": [(plot, Markup(inline_svg(svg, f"figure-{i}"))) for i, (plot, svg) in enumerate(plots, 1)],  # noqa: S704
-        "method": details.method(settings, ok) + noise_paragraphs(settings.measurement.noise, records),
+        "method": details.method(settings, ok)
+        + load_paragraphs(settings)
+        + noise_paragraphs(settings.measurement.noise, records),
         "models": details.describe_models(settings, records),
         "datasets": details.describe_datasets(settings, records),
         **{name: shown_table(tables[name]) for name in ("significance", "power", "classes", "distance", "layers")},

@@ -68,6 +68,17 @@ EXTRA_COLUMNS = [
     "launches",
     "timed_inferences",
     "cpu_ms_per_image",
+    "cpu_s_per_inference",
+    "energy_mj_per_inference",
+    "energy_mj_per_inference_psys",
+    "compile_cached_ms",
+    "steady_rss_mb",
+    "offered_rate",
+    "max_rate",
+    "max_rate_low",
+    "max_rate_high",
+    "capacity",
+    "dispatch_lag_ms_p99",
     "spread_between_launches",
     "spread_within_launches",
     "executed_int8_mac_share",
@@ -113,6 +124,15 @@ SESSION = {
     "launches": "launches",
     "timed_inferences": "timed_inferences",
     "cpu_ms_per_image": "cpu_time_per_image",
+    "cpu_s_per_inference": "cpu_time_per_inference",
+    "energy_mj_per_inference": "energy_package",
+    "energy_mj_per_inference_psys": "energy_psys",
+    "compile_cached_ms": "compile_time_cached",
+    "steady_rss_mb": "steady_rss",
+    "offered_rate": "offered_rate",
+    "max_rate": "max_rate",
+    "capacity": "capacity",
+    "dispatch_lag_ms_p99": "dispatch_lag_p99",
     "spread_between_launches": "spread_between_launches",
     "spread_within_launches": "spread_within_launches",
     "noisy_launches": "noisy_launches",
@@ -301,7 +321,7 @@ def _quantities(values: Mapping[str, Mapping[str, Any]], names: Mapping[str, str
             continue
         row[column] = quantity["value"]
         for bound in ("low", "high"):
-            if f"{column}_{bound}" in COLUMNS:
+            if f"{column}_{bound}" in {*COLUMNS, *EXTRA_COLUMNS}:
                 row[f"{column}_{bound}"] = quantity[bound]
     return row
 

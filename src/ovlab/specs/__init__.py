@@ -22,9 +22,9 @@ from ovlab.specs.run import (
     ExclusionSpec,
     ExperimentSpec,
     MeasurementSpec,
-    ScenarioSpec,
     ValidationSpec,
 )
+from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
 from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
 from ovlab.specs.steps import CalibrateSettings, ConvertSettings, ReportSettings, SessionSettings, ValidateSettings
 
@@ -47,6 +47,7 @@ __all__ = [
     "ModelSpec",
     "NoiseSpec",
     "OutputSpec",
+    "Point",
     "PrecisionSpec",
     "PreprocessSpec",
     "QuantizationSpec",
@@ -54,10 +55,12 @@ __all__ = [
     "ReportSettings",
     "ResizeSpec",
     "ScenarioSpec",
+    "ServerSpec",
     "SessionSettings",
     "SourceSpec",
     "Spec",
     "SplitSpec",
+    "SweepSpec",
     "ValidateSettings",
     "ValidationSpec",
     "WeightCompressionSpec",

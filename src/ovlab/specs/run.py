@@ -1,57 +1,18 @@
-"""Under which load to run and how to measure: scenarios, measurement, experiments."""
+"""How to measure, and what to select: measurement, validation, experiments."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from itertools import product
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.device import Property
 from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.scenario import PositiveFloat, PositiveInt
 
-PositiveInt = Annotated[int, Field(gt=0)]
 NaturalInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-
-
-class ScenarioSpec(Spec):
-    """A scenario's YAML file (``conf/scenario``): the load.
-
-    Attributes
-    ----------
-    mode : {"synchronous", "asynchronous"}
-        One inference after the other, or as many in flight as there are requests.
-    batch : int
-        Images in one inference.
-    infer_requests : int, optional
-        Requests in flight; by default what the compiled model calls optimal.
-    performance_hint : {"LATENCY", "THROUGHPUT"}, optional
-        OpenVINO's hint; by default the device's own choice.
-    streams : int or "auto", optional
-        Parallel execution streams; by default what the hint leads to.
-    threads : int, optional
-        Threads of the CPU; by default what the hint leads to.
-    properties : dict
-        Any further properties of the device.
-    """
-
-    description: str = ""
-    mode: Literal["synchronous", "asynchronous"]
-    batch: PositiveInt = 1
-    infer_requests: PositiveInt | None = None
-    performance_hint: Literal["LATENCY", "THROUGHPUT"] | None = None
-    streams: PositiveInt | Literal["auto"] | None = None
-    threads: PositiveInt | None = None
-    properties: dict[str, Property] = {}
-
-    @model_validator(mode="after")
-    def _synchronous_means_one_request(self) -> ScenarioSpec:
-        if self.mode == "synchronous" and self.infer_requests not in {None, 1}:
-            raise ValueError(f"infer_requests: {self.infer_requests} with mode synchronous, expected 1")
-        return self
 
 
 class MeasurementSpec(Spec):
@@ -73,6 +34,8 @@ class MeasurementSpec(Spec):
         Seconds after which a launch is taken for hung.
     images : int
         Number of real images that are cycled as inputs.
+    cached_launches : int
+        Launches of each variant that compile from a warm cache, apart from the timed ones; 0 for none.
     noise : NoiseSpec
         How quiet the host must be.
     """
@@ -85,6 +48,7 @@ class MeasurementSpec(Spec):
     time_limit_s: PositiveFloat = 120.0
     timeout_s: PositiveFloat = 300.0
     images: PositiveInt = 8
+    cached_launches: Annotated[int, Field(ge=0)] = 1
     noise: NoiseSpec = NoiseSpec()
 
     @model_validator(mode="after")

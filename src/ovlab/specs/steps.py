@@ -13,7 +13,8 @@ from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import ModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
-from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ScenarioSpec, ValidationSpec
+from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
+from ovlab.specs.scenario import ScenarioSpec
 
 
 class ConvertSettings(Spec):

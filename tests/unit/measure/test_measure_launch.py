@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ from toy import BIAS, CLASSES, Lab, colour_image, colour_onnx, convert_settings,
 
 from ovlab.convert import convert
 from ovlab.errors import OvlabError
+from ovlab.measure.arrivals import poisson_schedule
 from ovlab.measure.launch import launch, main
-from ovlab.measure.memory import peak_rss_mb
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import run_launch
 
@@ -63,8 +65,10 @@ def test_samples_fit_together(lab: Lab, images: Path, mode: str, infer_requests:
     # Never more in flight than there are requests.
     events = sorted([(t, 1) for t in start_s] + [(t, -1) for t in start_s + latency_ms / 1e3])
     assert np.cumsum([step for _, step in events]).max() <= expected
-    for name in ("compile_ms", "first_inference_ms", "peak_rss_mb", "cpu_s"):
+    for name in ("compile_ms", "first_inference_ms", "peak_rss_mb", "steady_rss_mb", "cpu_s"):
         assert result[name] > 0, name
+    assert result["steady_rss_mb"] <= result["peak_rss_mb"]
+    assert result["from_cache"] is False
     assert result["warm_up_samples"] >= 1
     assert {"minor_faults", "major_faults", "preemptions", "clock_mhz"} < set(result)
     json.dumps(result, allow_nan=False)
@@ -84,6 +88,70 @@ def test_what_was_executed_is_read_back(lab: Lab, images: Path) -> None:
 def test_a_batch_counts_its_images(lab: Lab, images: Path) -> None:
     result = launch(request_of(lab, images, batch=3, warm_up_s=0.0))
     assert result["throughput_fps"] == pytest.approx(3 * result["samples"] / result["elapsed_s"])
+
+
+def test_at_least_so_many_inferences(lab: Lab, images: Path) -> None:
+    for mode in ("synchronous", "asynchronous"):
+        result = launch(request_of(lab, images, mode=mode, infer_requests=1, duration_s=1e-9, warm_up_s=0.0, least=5))
+        assert 5 <= result["samples"] <= 6
+
+
+def test_compiling_only(lab: Lab, images: Path) -> None:
+    for cached in (False, True):
+        properties = {"INFERENCE_PRECISION_HINT": "f32", "CACHE_DIR": str(images.parent / "cache")}
+        result = launch(request_of(lab, images, mode="compile", properties=properties))
+        assert set(result) == {"compile_ms", "from_cache", "first_inference_ms"}
+        assert result["from_cache"] is cached
+    assert not (images.parent / "samples.npy").exists()
+
+
+def test_energy_of_the_timed_part(lab: Lab, images: Path) -> None:
+    zone = images.parent / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "1000"), ("max_energy_range_uj", "65532610987")):
+        (zone / name).write_text(f"{text}\n", encoding="ascii")
+    done = threading.Event()
+
+    def burn() -> None:
+        for joules in itertools.count(1):
+            (zone / "next").write_text(f"{joules * 1_000_000}\n", encoding="ascii")
+            (zone / "next").replace(zone / "energy_uj")
+            if done.wait(0.002):
+                return
+
+    thread = threading.Thread(target=burn)
+    thread.start()
+    result = launch(request_of(lab, images, powercap=str(zone.parent)))
+    done.set()
+    thread.join()
+    assert set(result["energy_j"]) == {"package"}
+    assert result["energy_j"]["package"] >= 1
+    assert launch(request_of(lab, images, powercap=str(images.parent / "none")))["energy_j"] == {}
+
+
+def test_a_server(lab: Lab, images: Path) -> None:
+    arrivals = {"rate": 200.0, "p99_ms": 1e4, "trial_s": 0.05, "trial_queries": 100, "steps": 2, "seed": 3}
+    request = request_of(lab, images, mode="server", infer_requests=2, arrivals=arrivals, duration_s=0.2)
+    result = launch(request)
+    start_s, latency_ms = np.load(images.parent / "samples.npy")
+    assert result["samples"] == len(start_s) == 40
+    expected = poisson_schedule(200.0, 40, np.random.default_rng(3))
+    np.testing.assert_allclose(start_s, (expected - expected[0]) / 1e9, atol=1e-9)  # due, not started
+    assert (latency_ms > 0).all()
+    assert result["rate"] == 200
+    assert result["throughput_fps"] == pytest.approx(40 / result["elapsed_s"])
+    # So loose a bound is kept by every rate: bisection ends one step below the capacity.
+    assert [trial["kept"] for trial in result["trials"]] == [True, True]
+    assert result["max_rate"] == pytest.approx(0.75 * result["capacity"])
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_server_whose_bound_no_rate_keeps(lab: Lab, images: Path) -> None:
+    arrivals = {"rate": 100.0, "p99_ms": 1e-3, "trial_s": 0.05, "trial_queries": 100, "steps": 2, "seed": 3}
+    result = launch(request_of(lab, images, mode="server", infer_requests=1, arrivals=arrivals, duration_s=0.05))
+    assert result["max_rate"] is None
+    # The second late one decides: what would follow is not waited for.
+    assert all(not trial["kept"] and 2 <= trial["late"] <= trial["queries"] < 100 for trial in result["trials"])
 
 
 def test_a_batch_that_the_model_cannot_take(lab: Lab, images: Path) -> None:
@@ -178,10 +246,3 @@ def test_a_launch_that_the_kernel_killed_for_lack_of_memory(tmp_path: Path, monk
     monkeypatch.setattr("ovlab.memory.oom_kills", lambda: 8)
     with pytest.raises(OvlabError, match=r"^the launch was killed by the kernel for lack of memory$"):
         run_launch(tmp_path / "request.json", tmp_path / "result.json", 60)
-
-
-def test_peak_memory_only_grows() -> None:
-    before = peak_rss_mb()
-    block = np.ones(30_000_000, np.uint8)
-    assert peak_rss_mb() >= before > 1
-    assert block.sum() == 30_000_000

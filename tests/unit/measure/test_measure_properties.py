@@ -9,10 +9,12 @@ from toy import Lab
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.measure import properties as module
+from ovlab.measure.inspection import effective_settings
 from ovlab.measure.properties import available, compile_properties, members_of, require_device
 from ovlab.runtime import core, read_ir, set_batch
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
 
+_KEPT: list[Any] = []
 F32 = PrecisionSpec.model_validate({"inference_precision": "f32"})
 HALF = PrecisionSpec.model_validate({"inference_precision": {"any": ["f32"], "GPU": ["f16"]}})
 
@@ -160,3 +162,45 @@ def test_batch_takes_all_properties_for_its_own(lab: Lab) -> None:
     core().compile_model(model, spec.device, found)
     with pytest.raises(RuntimeError, match="DEVICE_PROPERTIES"):
         core().compile_model(model, spec.device, {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 1}}})
+
+
+def test_pinning_and_properties_of_members(host: Any) -> None:
+    host("CPU", "GPU")
+    found = compile_properties(
+        device("AUTO", member_properties={"CPU": {"A": 1, "B": 1}}),
+        scenario(pinning=False, member_properties={"CPU": {"B": 2}, "GPU": {"C": 3}}),
+        F32,
+    )
+    assert found["DEVICE_PROPERTIES"] == {
+        "CPU": {"A": 1, "B": 2, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False},
+        "GPU": {"C": 3, "INFERENCE_PRECISION_HINT": "f32"},
+    }
+    assert compile_properties(device("CPU"), scenario(pinning=True), F32)["ENABLE_CPU_PINNING"] is True
+    assert "ENABLE_CPU_PINNING" not in compile_properties(device("GPU"), scenario(pinning=True), F32)
+
+
+@pytest.mark.parametrize("name", ["CPU", "AUTO:CPU", "MULTI:CPU"])
+def test_settings_of_a_scenario_reach_the_device(lab: Lab, name: str) -> None:
+    """Each on a value that is not the default, read back from the compiled model."""
+    spec = device(name, requires=["CPU"])
+    load = scenario(
+        performance_hint="THROUGHPUT",
+        streams=1,
+        threads=1,
+        pinning=False,
+        properties={"PERFORMANCE_HINT_NUM_REQUESTS": 3},
+        member_properties={"CPU": {"ENABLE_HYPER_THREADING": False, "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}},
+    )
+    compiled = core().compile_model(read_ir(lab.folder / "model.xml"), name, compile_properties(spec, load, F32))
+    settings = effective_settings(compiled, ["CPU"])
+    inner = settings["members"].get("CPU", {}) or settings
+    assert settings["PERFORMANCE_HINT"] == "THROUGHPUT"
+    for key, expected in (
+        ("NUM_STREAMS", 1),
+        ("INFERENCE_NUM_THREADS", 1),
+        ("ENABLE_CPU_PINNING", False),
+        ("ENABLE_HYPER_THREADING", False),
+        ("DYNAMIC_QUANTIZATION_GROUP_SIZE", 0),
+    ):
+        assert inner[key] == expected, key
+    _KEPT.append(compiled)  # see ovlab.measure.launch: a virtual device's end may hang

@@ -61,6 +61,9 @@ class _Launches:
             "compile_ms": 10.0,
             "first_inference_ms": 5.0,
             "peak_rss_mb": 50.0,
+            "steady_rss_mb": 40.0,
+            "energy_j": {"package": 0.3},
+            "batch": one.batch,
             "throughput_fps": fps,
             "samples": 3,
             "warm_up_samples": 1,
@@ -92,7 +95,7 @@ PRECISIONS = {
     "fp16": FLOAT | {"description": "fp16"},
     "int8": FLOAT | {"description": "int8", "quantization": {}},
 }
-PLAN = {"launches": 4, "max_launches": 4, "warm_up_s": 0.0, "duration_s": 0.02, "images": 3}
+PLAN = {"launches": 4, "max_launches": 4, "warm_up_s": 0.0, "duration_s": 0.02, "images": 3, "cached_launches": 0}
 
 
 def settings_of(lab: Lab, **changes: Any) -> SessionSettings:

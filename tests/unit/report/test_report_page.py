@@ -14,7 +14,7 @@ from ovlab.errors import OvlabError
 from ovlab.report import report
 
 TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "members", "remarks", "environment", "noise")
-TABLES += ("significance", "power", "classes", "distance", "layers")
+TABLES += ("costs", "server", "sweep", "significance", "power", "classes", "distance", "layers")
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
