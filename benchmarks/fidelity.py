@@ -60,7 +60,9 @@ SCENARIOS = {
     "single_stream": Scenario("LATENCY", "synchronous"),
     "multi_stream": Scenario("THROUGHPUT", "asynchronous", 4),
     "offline": Scenario("THROUGHPUT", "asynchronous"),
+    "nireq_1": Scenario("LATENCY", "asynchronous", 1),
 }
+DEFAULT = ("single_stream", "multi_stream", "offline")
 
 
 def run_ours(ir: Path, images: Path, scenario: Scenario, seconds: float, scratch: Path) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def main() -> int:
     parser.add_argument("--precision", nargs="+", default=["fp32", "int8"])
     parser.add_argument("--variants", type=Path, default=Path("results/variants"), help="where a run has left its IRs")
     parser.add_argument("--ir", type=Path, nargs="+", default=[], help="IRs to compare besides")
-    parser.add_argument("--scenario", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument("--scenario", nargs="+", choices=SCENARIOS, default=list(DEFAULT))
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=int, default=2, help="timed, in each process (whole: benchmark_app's -t)")
     parser.add_argument("--seed", type=int, default=0)
