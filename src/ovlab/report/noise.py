@@ -21,24 +21,27 @@ Readings = list[Mapping[str, Any]]
 SHOWN = [
     Column("launches", "launches", numeric=True, whole=True),
     Column("noisy_launches", "noisy", numeric=True, whole=True),
-    Column("other_load", "other load, median", "%", numeric=True, scale=100),
-    Column("other_load_max", "at worst", "%", numeric=True, scale=100),
-    Column("steal_max", "stolen time, at worst", "%", numeric=True, scale=100),
-    Column("kernel_ms", "calibration kernel, best", "ms", numeric=True),
-    Column("kernel_slowdown_max", "slowdown, at worst", "%", numeric=True, scale=100),
-    Column("clock_mhz_min", "clock, lowest", "MHz", numeric=True),
-    Column("clock_mhz_max", "highest", "MHz", numeric=True),
-    Column("temperature_c_max", "temperature, highest", "°C", numeric=True),
-    Column("throttling", "throttling events", numeric=True, whole=True),
-    Column("minor_faults", "minor faults, median", numeric=True, whole=True),
-    Column("major_faults_max", "major faults, most", numeric=True, whole=True),
-    Column("preemptions", "preemptions, median", numeric=True, whole=True),
+    Column("other_load", "other load", "%", numeric=True, scale=100),
+    Column("other_load_max", "worst", "%", numeric=True, scale=100),
+    Column("steal_max", "stolen", "%", numeric=True, scale=100),
+    Column("kernel_ms", "kernel", "ms", numeric=True),
+    Column("kernel_slowdown_max", "slowdown", "%", numeric=True, scale=100),
+    Column("clock_mhz_min", "clock", "MHz", numeric=True),
+    Column("clock_mhz_max", "to", "MHz", numeric=True),
+    Column("temperature_c_max", "heat", "°C", numeric=True),
+    Column("throttling", "throttled", numeric=True, whole=True),
+    Column("minor_faults", "faults", numeric=True, whole=True),
+    Column("major_faults_max", "major", numeric=True, whole=True),
+    Column("preemptions", "preempted", numeric=True, whole=True),
     Column("waited_s", "waited", "s", numeric=True),
 ]
 CAPTION = (
-    "How quiet the host was in each session. Other load: processor time of other processes, of all cores’ time. Stolen "
-    "time: of the time wanted, what the hypervisor gave to others. Calibration kernel: a fixed piece of work between "
-    "rounds. Faults and preemptions: in the timed part of a launch. Noisy: launches beyond a bound."
+    "How quiet the host was in each session. Noisy: launches beyond a bound. Other load: processor time of other "
+    "processes, of all cores’ time, median and worst launch. Stolen: what the hypervisor gave to others, of the "
+    "time wanted, worst launch. Kernel: best time of a fixed piece of work between rounds, and its worst slowdown. "
+    "Clock: lowest to highest. Heat: hottest sensor of the processor. Throttled: thermal events. Faults (median), "
+    "major faults (most) and preemptions (median): in the timed part of a launch. Waited: for a quiet host. What no"
+    " host told has no column."
 )
 
 
