@@ -157,7 +157,7 @@ class _Judge:
         from ovlab.validate import run
 
         part: AnySplit = replace(self.split, images=tuple(images))  # type: ignore[arg-type]
-        frame, _ = run(compiled, self._settings, part, self.task)
+        frame, _ = run(compiled, self._settings, part, self.task, quiet=True)
         return frame, part
 
     def judge(self, compiled: ov.CompiledModel, images: Iterable[SplitImage]) -> tuple[float, list[float]]:

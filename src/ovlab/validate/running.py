@@ -109,7 +109,7 @@ def _agree(single: ov.CompiledModel, several: ov.CompiledModel, batch: int) -> b
 
 
 def run(
-    compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task
+    compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task, *, quiet: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
     """Run a compiled model over a split.
 
@@ -117,6 +117,8 @@ def run(
     ----------
     compiled : openvino.CompiledModel
         Of static shape; the first dimension of its input is the batch.
+    quiet : bool
+        Show no progress: for a caller that runs many models one after the other and shows its own.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def run(
         idle.append(request)
 
     batches = load_ahead(split, height, width, settings.model.preprocess.resize, batch)
-    for loaded in _progress(batches, len(split.images), settings.name):
+    for loaded in batches if quiet else _progress(batches, len(split.images), settings.name):
         for image, error in loaded.corrupt:
             skip_or_stop(error, settings.dataset)
             skipped.append(image.id)
