@@ -17,6 +17,7 @@ TINY = (
     "experiment.devices=[cpu]",
     "experiment.scenarios=[single_stream]",
     "measurement.launches=1",
+    "measurement.cached_launches=0",
     "measurement.max_launches=1",
     "measurement.duration_s=0.1",
     "measurement.warm_up_s=0",

@@ -13,6 +13,7 @@ needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the folder ../sh
 # Fewer and shorter launches than for a result: what is asserted is accuracy and what was executed.
 SHORT = (
     "measurement.launches=2",
+    "measurement.cached_launches=0",
     "measurement.max_launches=2",
     "measurement.duration_s=0.5",
     "measurement.warm_up_s=0.1",

@@ -30,6 +30,7 @@ def grid() -> Grid:
         "experiment.scenarios=[single_stream]",
         "experiment.precisions=[fp32,int8]",
         "measurement.launches=2",
+        "measurement.cached_launches=0",
         "measurement.max_launches=2",
         "measurement.duration_s=0.1",
         "measurement.warm_up_s=0",
