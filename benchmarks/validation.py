@@ -43,7 +43,7 @@ from ovlab.validate import compile_for_validation, run
 from ovlab.validate.running import limited
 
 IN_MEMORY = 256
-OWN_COUNT = 9552
+OWN_COUNT = 2388
 
 
 class Lab:
