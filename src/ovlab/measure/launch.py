@@ -6,10 +6,12 @@ deployment would do is inside the timed part: images are decoded and inputs are 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from ovlab.files import read_json
 from ovlab.measure.arrivals import drive_server, highest_rate
 from ovlab.measure.energy import EnergyMeter
 from ovlab.measure.inspection import effective_settings, executed_layers, executed_shares
-from ovlab.measure.load import asynchronous, batches, bound, synchronous
+from ovlab.measure.load import Samples, asynchronous, batches, bound, synchronous
 from ovlab.measure.memory import peak_rss_mb, rss_mb
+from ovlab.measure.pool import Pool
 from ovlab.measure.request import Arrivals, LaunchRequest
 from ovlab.measure.sensors import clock_mhz, own_usage
 from ovlab.runtime import core, read_ir, set_batch
@@ -62,7 +65,8 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     _ALIVE.append(compiled)
     requests = _bound_requests(compiled, request)
     started = time.perf_counter()
-    requests[0].infer()
+    first = requests if isinstance(requests, Pool) else requests[0]
+    first.infer()
     first_inference_ms = (time.perf_counter() - started) * 1e3
     result: dict[str, Any] = {
         "compile_ms": compile_ms,
@@ -96,10 +100,14 @@ def _division(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledMode
     return {"gathered_requests": gathered_requests(compiled, request.batch)}
 
 
-def _bound_requests(compiled: ov.CompiledModel, request: LaunchRequest) -> list[ov.InferRequest]:
+def _bound_requests(compiled: ov.CompiledModel, request: LaunchRequest) -> list[ov.InferRequest] | Pool:
     """Bind every request to an image of its own, so that nothing is copied or rebound in the timed part."""
     inputs = batches(np.load(request.images), request.batch)
     count = request.infer_requests or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    if request.mode == "asynchronous":
+        pool = Pool(compiled, inputs, max(count, 1))
+        _ALIVE.append(pool)
+        return pool
     if request.mode == "synchronous":
         count = len(inputs)
     requests = [bound(compiled, inputs[i % len(inputs)]) for i in range(max(count, 1))]
@@ -107,23 +115,29 @@ def _bound_requests(compiled: ov.CompiledModel, request: LaunchRequest) -> list[
     return requests
 
 
-def _timed(requests: list[ov.InferRequest], request: LaunchRequest) -> dict[str, Any]:
+def _loop(requests: list[ov.InferRequest] | Pool, mode: str) -> Callable[[float, int], Samples]:
+    if isinstance(requests, Pool):
+        return requests.run
+    return functools.partial(synchronous if mode == "synchronous" else asynchronous, requests)
+
+
+def _timed(requests: list[ov.InferRequest] | Pool, request: LaunchRequest) -> dict[str, Any]:
     """Warm up, time, write the samples."""
-    drive = synchronous if request.mode == "synchronous" else asynchronous
-    warm_up = len(drive(requests, request.warm_up_s)[0]) if request.warm_up_s > 0 else 0
+    drive = _loop(requests, request.mode)
+    warm_up = len(drive(request.warm_up_s, 1)[0]) if request.warm_up_s > 0 else 0
     steady = rss_mb()
     facts: dict[str, Any] = {}
     meter = EnergyMeter(Path(request.powercap))
     cpu, usage = time.process_time(), own_usage()
-    if request.arrivals is not None:
+    if request.arrivals is not None and isinstance(requests, list):
         load = Arrivals(**request.arrivals)
         (starts, ends), facts = drive_server(requests, load, request.duration_s)
     else:
-        starts, ends = drive(requests, request.duration_s, request.least)
+        starts, ends = drive(request.duration_s, request.least)
     cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
     energy = meter.joules()
     elapsed = _write_samples(request, starts, ends)
-    if request.arrivals is not None:
+    if request.arrivals is not None and isinstance(requests, list):
         facts |= highest_rate(requests, load)
     return facts | {
         "throughput_fps": len(starts) * request.batch / elapsed,
