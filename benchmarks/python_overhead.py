@@ -23,6 +23,7 @@ from contenders import F32, embedded_ir, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
 from ovlab.measure import load
+from ovlab.measure.exclusive import exclusive_host
 from ovlab.runtime import core, read_ir
 
 BLOCK_S = 0.5
@@ -72,18 +73,19 @@ def main() -> int:
         compiled = core().compile_model(read_ir(ir), "CPU", F32 | {"PERFORMANCE_HINT": "LATENCY"})
         images = np.load(random_images(ir, scratch / "images.npy"))
     requests = [load.bound(compiled, pixels) for pixels in load.batches(images, 1)]
-    load.synchronous(requests, WARM_UP_S)
     wall: list[float] = []
     period: list[float] = []
     product: list[float] = []
     runtime: list[float] = []
-    for _ in range(max(1, round(args.seconds / BLOCK_S / 2))):
-        starts, ends = load.synchronous(requests, BLOCK_S)
-        product.extend(np.subtract(ends, starts) / 1e3)
-        period.extend(np.diff(starts) / 1e3)
-        starts, ends, own = loop_with_latency(requests, BLOCK_S)
-        wall.extend(np.subtract(ends, starts) / 1e3)
-        runtime.extend(1e3 * np.array(own))
+    with exclusive_host():
+        load.synchronous(requests, WARM_UP_S)
+        for _ in range(max(1, round(args.seconds / BLOCK_S / 2))):
+            starts, ends = load.synchronous(requests, BLOCK_S)
+            product.extend(np.subtract(ends, starts) / 1e3)
+            period.extend(np.diff(starts) / 1e3)
+            starts, ends, own = loop_with_latency(requests, BLOCK_S)
+            wall.extend(np.subtract(ends, starts) / 1e3)
+            runtime.extend(1e3 * np.array(own))
     difference = np.subtract(wall, runtime)
     low, high = np.percentile(difference, [5, 95])
     print(f"runtime's own latency    {np.median(runtime):9.1f} us (median of {len(runtime)})")

@@ -51,6 +51,7 @@ def session_values(contender: Contender, cached_ms: Sequence[float]) -> dict[str
     spread = launch_spread([launch.latency_ms for launch in launches])
     for name, share in (("spread_between_launches", spread.between), ("spread_within_launches", spread.within)):
         values[name] = Quantity(None if np.isnan(share) else share, "fraction")
+    values["slowest_over_best"] = Quantity(spread.slowest_over_best, "ratio")
     inferences, batch = sum(result["samples"] for result in results), results[0]["batch"]
     cpu_s = sum(result["cpu_s"] for result in results)
     values["cpu_time_per_image"] = Quantity(1e3 * cpu_s / (batch * inferences), "ms")

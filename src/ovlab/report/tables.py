@@ -135,6 +135,7 @@ MEMORY = Column("peak_rss_mb", "peak memory", "MB", numeric=True)
 LAUNCHES = Column("launches", "launches", numeric=True, whole=True)
 INFERENCES = Column("timed_inferences", "timed inferences", numeric=True, whole=True)
 BETWEEN = Column("spread_between_launches", "between launches", "%", numeric=True, scale=100)
+SLOWEST = Column("slowest_over_best", "slowest launch / best", "×", numeric=True)
 WITHIN = Column("spread_within_launches", "within a launch", "%", numeric=True, scale=100)
 REASON = [Column("status", "status"), Column("reason", "reason", width=r"0.3\linewidth")]
 UNMEASURED = "Cells that were not measured, and why."
@@ -236,10 +237,10 @@ def condensed(unavailable: Table) -> Table:
 
 def spread_table(ok: pd.DataFrame) -> Table:
     """Make the table of spreads between and within launches."""
-    columns = [*AXES, PRECISION, LAUNCHES, INFERENCES, BETWEEN, WITHIN]
+    columns = [*AXES, PRECISION, LAUNCHES, INFERENCES, BETWEEN, SLOWEST, WITHIN]
     caption = (
         "Spread of latency as coefficient of variation: between the launches' means (what the samples inside do "
-        "not explain), and of the samples inside a launch."
+        "not explain), and of the samples inside a launch. Slowest launch: its median over the best one's."
     )
     return results_table("spread", caption, columns, ok, grouped=3)
 

@@ -145,6 +145,7 @@ def test_every_sample_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> 
     assert row["values"]["launches"] == {"value": 4, "unit": "count", "low": None, "high": None}
     assert row["values"]["cpu_time_per_image"]["value"] == pytest.approx(2.0)
     assert row["values"]["throughput"]["value"] == pytest.approx(300, rel=0.01)
+    assert 1 <= row["values"]["slowest_over_best"]["value"] < 1.02
     assert row["values"]["speedup"]["value"] == pytest.approx(3, rel=0.01)
     assert row["values"]["speedup"]["low"] < 3.01
     assert row["values"]["speedup"]["high"] > 2.99

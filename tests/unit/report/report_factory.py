@@ -239,6 +239,7 @@ def row(recipe: Recipe, precision: str, device: str) -> dict[str, Any]:
         "launches": vars(Quantity(recipe.launches, "count")),
         "timed_inferences": vars(Quantity(recipe.launches * recipe.samples, "count")),
         "spread_between_launches": vars(Quantity(0.012, "fraction")),
+        "slowest_over_best": vars(Quantity(1.5, "ratio")),
         "spread_within_launches": vars(Quantity(0.05, "fraction")),
     }
     executed = EXECUTED.get(precision, "f32")
