@@ -1,21 +1,16 @@
-"""OpenVINO, opened the same way everywhere: quiet, without telemetry."""
+"""OpenVINO, opened the same way everywhere."""
 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Telemetry off: OpenVINO's converter and NNCF both fall back to a stub where this package cannot be imported,
-# and neither has a setting that is independent of the user's home folder.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+import openvino as ov
 
-import openvino as ov  # noqa: E402
-
-from ovlab.errors import OvlabError, UnavailableError, nearest, one_line  # noqa: E402
-from ovlab.extension import load_extension_of  # noqa: E402
+from ovlab.errors import OvlabError, UnavailableError, nearest, one_line
+from ovlab.extension import load_extension_of
 
 if TYPE_CHECKING:
     from ovlab.specs import PrecisionSpec

@@ -17,8 +17,9 @@ from ovlab.runtime import choose_precision, core, image_input, image_size, read_
 from ovlab.specs import PrecisionSpec
 
 
-def test_telemetry_is_off_whatever_is_installed(tmp_path: Path) -> None:
-    code = "import ovlab.runtime, nncf, sys; print(sys.modules['openvino_telemetry'])"
+@pytest.mark.parametrize("package", ["calibrate", "caffe", "convert", "measure.launch", "validate"])
+def test_telemetry_is_off_whatever_is_installed(tmp_path: Path, package: str) -> None:
+    code = f"import ovlab.{package}, nncf, sys; print(sys.modules['openvino_telemetry'])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HOME": str(tmp_path), "PATH": ""},
