@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test lint format lock clean
+.PHONY: report grid test test-library test-workflow lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,8 +12,18 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
+# Two processes side by side: the library's tests, and those that run the workflow.
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85 --durations=15 -n 2 --dist loadfile
+	$(BIN)/coverage erase
+	$(MAKE) --jobs=2 test-library test-workflow
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under=85
+
+test-library: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/unit tests/scripts --durations=10
+
+test-workflow: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/e2e tests/flow tests/real --durations=10
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
