@@ -118,14 +118,14 @@ def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, st
         axes = figure.subplots()
         for precision, check in checks.items():
             places = range(1, len(check["layers"]) + 1)
-            for key, style, label in (("snr_db", "-", "accumulated"), ("own_snr_db", "o", "own")):
+            # The caption says what is line and what is dot, so that the legend needs one entry a precision.
+            for key, style, label in (("snr_db", "-", precision), ("own_snr_db", "o", "_")):
                 values = [math.nan if one[key] is None else one[key] for one in check["layers"]]
-                name = f"{precision}, {label}"
-                axes.plot(places, values, style, color=palette[precision], ms=3, lw=1.1, label=name)
+                axes.plot(places, values, style, color=palette[precision], ms=3, lw=1.1, label=label)
         axes.set_xlabel("layer, in the order of execution")
         axes.set_ylabel("signal to noise (dB)")
         axes.grid()
-        figure.legend(loc="outside upper center", ncols=min(2 * len(checks), 4))
+        figure.legend(loc="outside upper center", ncols=min(len(checks), 4))
     images = max(check["images"] for check in checks.values())
     caption = (
         f"{model}: signal to noise of each quantised layer’s result against {reference}’s on {images} images. Lines: "
