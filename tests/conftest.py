@@ -20,7 +20,7 @@ def _own_logging() -> None:
     """Start with the log as a new process has it: a step, even one run by a wider fixture, sets it up."""
     log = logging.getLogger("ovlab")
     log.propagate = True
-    log.setLevel(logging.NOTSET)
+    log.setLevel(logging.DEBUG)  # as a step does: OpenVINO's converter raises the level of the root logger
     log.handlers.clear()
 
 
