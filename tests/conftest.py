@@ -15,6 +15,11 @@ from ovlab.convert import convert
 from ovlab.measure.sensors import Counters
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Test first what forks: later, libraries have started threads in this process, and a fork of those may hang."""
+    items.sort(key=lambda item: item.path.name != "test_core_steps.py")
+
+
 @pytest.fixture(autouse=True)
 def _own_logging() -> None:
     """Start with the log as a new process has it: a step, even one run by a wider fixture, sets it up."""

@@ -19,6 +19,7 @@ from ovlab.records import Kind, Record, Status, write_record
 
 log = logging.getLogger("ovlab")
 FAILED = 1
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,15 @@ class Step:
         sys.stdout.flush()
         sys.stderr.flush()
         kills = oom_kills()
+        # A signal that comes before both processes have their handlers waits until then, or the child would be left.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         child = os.fork()
         if child == 0:
             code = FAILED
             # Stopped in an orderly way, so that a measuring step ends its launch and leaves no scratch files.
             signal.signal(signal.SIGTERM, _stop)
             try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 code = self._attempt(work)
             except KeyboardInterrupt:
                 code = 128 + signal.SIGINT
@@ -82,14 +86,15 @@ class Step:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
-        return self._wait(child, kills)
+        return self._wait(child, kills, mask)
 
-    def _wait(self, child: int, kills: int | None) -> int:
+    def _wait(self, child: int, kills: int | None, mask: set[signal.Signals | int]) -> int:
         def forward(number: int, _frame: FrameType | None) -> None:
             os.kill(child, number)
 
-        previous = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, forward) for number in STOPPING}
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             _, status = os.waitpid(child, 0)
         finally:
             for number, handler in previous.items():
