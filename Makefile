@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test test-library test-workflow lint format lock clean
+.PHONY: report grid test test-parts test-runs lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,18 +12,18 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
-# Two processes side by side: the library's tests, and those that run the workflow.
+# Two processes side by side: the tests of the parts, and those that run experiments.
 test: lint
 	$(BIN)/coverage erase
-	$(MAKE) --jobs=2 test-library test-workflow
+	$(MAKE) --jobs=2 test-parts test-runs
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=85
 
-test-library: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/unit tests/scripts --durations=10
+test-parts: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/unit tests/scripts tests/flow --durations=10
 
-test-workflow: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/e2e tests/flow tests/real --durations=10
+test-runs: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/e2e tests/real --durations=10
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
