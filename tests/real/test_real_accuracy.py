@@ -56,7 +56,7 @@ def test_five_seeds_and_their_spread(rows: pd.DataFrame) -> None:
 
 def test_accuracy_control_meets_its_target_or_says_that_it_does_not(folder: Path, rows: pd.DataFrame) -> None:
     (path,) = folder.glob("results/variants/squeezenet1_1/int8_tenth/*/variant.json")
-    record = read_record(path)
+    record = read_record(path, "variant")
     control, drop = record.data["accuracy_control"], record.values["control_drop"].value
     assert len(control["control_images"]) > 0
     assert not set(control["control_images"]) & set(record.data["calibration_images"])
