@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, UnavailableError, nearest, one_line
 from ovlab.extension import load_extension_of
@@ -95,6 +97,15 @@ def set_batch(model: ov.Model, batch: int) -> None:
         model.reshape({model.inputs[0]: shape})
     except RuntimeError as error:
         raise OvlabError(f"batch: the model cannot take {batch} ({one_line(error)})") from None
+
+
+def bind_input(request: ov.InferRequest, pixels: NDArray[np.uint8]) -> None:
+    """Let a request read its input from an array, without a copy, and keep the array for as long as the request.
+
+    OpenVINO's tensor holds the address alone: an array that its owner has dropped would be read after it is freed.
+    """
+    request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
+    request.pixels = pixels
 
 
 def choose_precision(precision: PrecisionSpec, device: str) -> str:

@@ -15,6 +15,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovlab.runtime import bind_input
+
 # The wrapper's methods of the same name first look at inputs, which are bound already.
 Request = ov.InferRequest.__mro__[1]
 Samples = tuple[list[int], list[int]]
@@ -30,7 +32,7 @@ def batches(images: NDArray[np.uint8], batch: int) -> list[NDArray[np.uint8]]:
 def bound(compiled: ov.CompiledModel, pixels: NDArray[np.uint8]) -> ov.InferRequest:
     """Make a request with an input of its own."""
     request = compiled.create_infer_request()
-    request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
+    bind_input(request, pixels)
     return request
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovlab.runtime import bind_input
+
 # The wrapper's method of the same name first looks at inputs, which are bound already.
 _Queue = ov.AsyncInferQueue.__mro__[1]
 
@@ -35,7 +37,7 @@ class Pool:
         # They share their clocks with the queue's own; only read, but for the inputs.
         self._requests = list(self._queue)
         for index, request in enumerate(self._requests):
-            request.set_input_tensor(ov.Tensor(inputs[index % len(inputs)], shared_memory=True))
+            bind_input(request, inputs[index % len(inputs)])
 
     def __len__(self) -> int:
         """Return the number of requests."""

@@ -133,7 +133,8 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     OvlabError
         If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
     """
-    command = [sys.executable, "-m", "ovlab.measure.launch", str(request), str(result)]
+    # With a fault handler a native crash tells where it was.
+    command = [sys.executable, "-X", "faulthandler", "-m", "ovlab.measure.launch", str(request), str(result)]
     kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.
     process = subprocess.Popen(
@@ -151,12 +152,21 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     if process.returncode == -KILLED:
         raise OvlabError(f"the launch was {why_killed(kills)}")
     if not result.exists():
-        last = (errors.strip().splitlines() or ["no message"])[-1]
-        raise OvlabError(f"the launch crashed with exit code {process.returncode}: {last}")
+        raise OvlabError(f"the launch crashed with exit code {process.returncode}: {_last_words(errors)}")
     answer: dict[str, Any] = read_json(result)
     if "error" in answer:
         raise OvlabError(answer["error"])
     return answer
+
+
+def _last_words(errors: str) -> str:
+    """Return what a crashed process said: the fault and the innermost call of Python, or its last line."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    fault = [number for number, line in enumerate(lines) if line.startswith("Fatal Python error:")]
+    if not fault:
+        return (lines or ["no message"])[-1]
+    calls = [line for line in lines[fault[0] :] if line.startswith("File ")]
+    return ", in ".join([lines[fault[0]], *calls[:1]])
 
 
 def speeds(contender: Contender) -> dict[int, float]:

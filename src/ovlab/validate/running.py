@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from ovlab.data import AnySplit, Batch, load_ahead, skip_or_stop
 from ovlab.errors import OvlabError, one_line
 from ovlab.measure.inspection import multiply_accumulates
-from ovlab.runtime import core, set_batch
+from ovlab.runtime import bind_input, core, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.tasks import Task
 
@@ -144,21 +145,26 @@ def run(
         idle.append(request)
 
     batches = load_ahead(split, height, width, settings.model.preprocess.resize, batch)
-    for loaded in batches if quiet else _progress(batches, len(split.images), settings.name):
-        for image, error in loaded.corrupt:
-            skip_or_stop(error, settings.dataset)
-            skipped.append(image.id)
-        if not loaded.images:
-            continue
-        if not idle:
+    try:
+        for loaded in batches if quiet else _progress(batches, len(split.images), settings.name):
+            for image, error in loaded.corrupt:
+                skip_or_stop(error, settings.dataset)
+                skipped.append(image.id)
+            if not loaded.images:
+                continue
+            if not idle:
+                collect()
+            request = idle.popleft()
+            bind_input(request, loaded.pixels)
+            request.start_async()
+            running.append((request, loaded))
+        while running:
             collect()
-        request = idle.popleft()
-        # Shared, not copied: the batch stays in `running` until its results are there.
-        request.set_input_tensor(ov.Tensor(loaded.pixels, shared_memory=True))
-        request.start_async()
-        running.append((request, loaded))
-    while running:
-        collect()
+    finally:
+        # After an error, no input may go while a request still reads it.
+        for request, _ in running:
+            with contextlib.suppress(RuntimeError):
+                request.wait()
     if not predictions.count:
         raise OvlabError(f"{settings.name}: no image of the validation split could be read")
     return predictions.frame(), skipped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ import pytest
 from toy import BIAS, Lab, colour_onnx
 
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.runtime import choose_precision, core, image_input, image_size, read_ir, set_batch, task_output
+from ovlab.runtime import (
+    bind_input,
+    choose_precision,
+    core,
+    image_input,
+    image_size,
+    read_ir,
+    set_batch,
+    task_output,
+)
 from ovlab.specs import PrecisionSpec
 
 
@@ -114,3 +124,19 @@ def test_a_precision_that_the_device_lacks_is_unavailable(monkeypatch: pytest.Mo
 def test_one_core_a_process() -> None:
     assert isinstance(core(), ov.Core)
     assert core() is core()
+
+
+def test_a_bound_input_lives_as_long_as_its_request(lab: Lab) -> None:
+    model = read_ir(lab.folder / "model.xml")
+    set_batch(model, 1)
+    compiled = core().compile_model(model, "CPU")
+    request = compiled.create_infer_request()
+    pixels = np.zeros((1, *image_size(model), 3), np.uint8)
+    dropped = weakref.ref(pixels)
+    bind_input(request, pixels)
+    del pixels
+    assert dropped() is not None  # OpenVINO itself would keep no reference
+    request.infer()
+    bind_input(request, np.ones((1, *image_size(model), 3), np.uint8))
+    assert dropped() is None
+    assert int(request.get_input_tensor().data.min()) == 1

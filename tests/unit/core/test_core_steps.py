@@ -48,6 +48,8 @@ def raising(error: BaseException) -> Work:
 def killed_by(number: int) -> Work:
     def work() -> NoReturn:
         faulthandler.disable()  # pytest's would fill the terminal
+        if signal.getsignal(number) is signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         raise AssertionError("still alive")
 
@@ -166,9 +168,10 @@ def test_a_stopped_child_leaves_no_record(tmp_path: Path, number: int) -> None:
 
 
 PROGRAM = """if True:
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from ovlab.steps import Step
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     def work():
         print("started", flush=True)
         time.sleep(60)

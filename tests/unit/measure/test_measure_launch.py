@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import weakref
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ovlab.convert import convert
 from ovlab.errors import OvlabError
 from ovlab.measure.arrivals import poisson_schedule
 from ovlab.measure.launch import launch, main
+from ovlab.measure.load import batches
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import run_launch
 
@@ -72,6 +74,21 @@ def test_samples_fit_together(lab: Lab, images: Path, mode: str, infer_requests:
     assert result["warm_up_samples"] >= 1
     assert {"minor_faults", "major_faults", "preemptions", "clock_mhz"} < set(result)
     json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
+def test_requests_keep_what_they_read(lab: Lab, images: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    given: list[weakref.ref[Any]] = []
+
+    def noted(pixels: Any, batch: int) -> list[Any]:
+        inputs = batches(pixels, batch)
+        given.extend(weakref.ref(one) for one in inputs)
+        return inputs
+
+    monkeypatch.setattr("ovlab.measure.launch.batches", noted)
+    launch(request_of(lab, images, mode=mode, infer_requests=len(CLASSES)))
+    assert len(given) == len(CLASSES)
+    assert all(one() is not None for one in given)  # OpenVINO holds no reference
 
 
 def test_what_was_executed_is_read_back(lab: Lab, images: Path) -> None:
@@ -227,6 +244,10 @@ def fake_python(folder: Path, script: str) -> str:
         ("echo first >&2; echo 'the last word' >&2; exit 3", "the launch crashed with exit code 3: the last word"),
         ("kill -9 $$", "the launch was killed by SIGKILL (was the machine out of memory?)"),
         ("kill -11 $$", "the launch crashed with exit code -11: no message"),
+        (
+            r"""printf 'Fatal Python error: Aborted\n\nThread 0x1:\n  File "a.py", line 3 in f\n' >&2; exit 134""",
+            'the launch crashed with exit code 134: Fatal Python error: Aborted, in File "a.py", line 3 in f',
+        ),
         ("exit 0", "the launch crashed with exit code 0: no message"),
         ("exec sleep 60", "the launch hung: not done after 0.2 s (measurement.timeout_s)"),
     ],
