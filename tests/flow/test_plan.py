@@ -21,7 +21,7 @@ def test_the_quickstart_plans_every_job_once(folder: Path) -> None:
         "convert": 4,
         "calibrate": 2,
         "validate": 6,
-        "benchmark": 27,
+        "benchmark": 25,
         "report": 1,
         "verdict": 1,
     }
