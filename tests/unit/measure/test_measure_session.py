@@ -15,10 +15,9 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import read_json, sha256_of
 from ovlab.measure import exclusive, rounds
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender, paired, run_rounds
 from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record, read_record, write_record
-from ovlab.specs import MeasurementSpec, SessionSettings
+from ovlab.specs import SessionSettings
 
 
 @pytest.fixture(autouse=True)
@@ -396,53 +395,3 @@ def test_inputs_are_real_images_of_the_validation_split(
     assert seen[0].dtype == np.uint8
     means = seen[0].mean(axis=(1, 2)).round(-1)
     assert len({tuple(one) for one in means}) == 4  # one of each colour: spread over the sorted split
-
-
-def contenders_of(folder: Path, **fps: list[float]) -> tuple[dict[str, Contender], dict[str, list[float]]]:
-    def request(name: str) -> Any:
-        def make(samples: Path, inspect: bool) -> LaunchRequest:
-            return LaunchRequest(
-                model=name,
-                device="CPU",
-                properties={},
-                members=(),
-                mode="synchronous",
-                batch=1,
-                infer_requests=None,
-                images="",
-                warm_up_s=0,
-                duration_s=1,
-                samples=str(samples),
-                inspect=inspect,
-            )
-
-        return make
-
-    return {name: Contender(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
-
-
-@pytest.mark.parametrize(
-    ("spread", "plan", "expected"),
-    [
-        (0.0005, {"launches": 3, "max_launches": 20, "time_limit_s": 1000}, range(3, 6)),  # known soon
-        (0.3, {"launches": 3, "max_launches": 7, "time_limit_s": 1000}, [7]),  # never known: the most
-        (0.3, {"launches": 3, "max_launches": 20, "time_limit_s": 1e-9}, [3]),  # no time: the fewest
-    ],
-)
-def test_when_rounds_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: float, plan: dict[str, Any], expected: Any
-) -> None:
-    noise = np.random.default_rng(0).uniform(1 - spread, 1 + spread, (2, 20))
-    contenders, answers = contenders_of(tmp_path, a=list(100 * noise[0]), b=list(200 * noise[1]))
-
-    def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
-        asked = read_json(request)
-        np.save(asked["samples"], np.array([[0.0, 1.0], [1.0, 1.0]]))
-        return {"throughput_fps": answers[asked["model"]].pop(0)}
-
-    monkeypatch.setattr(rounds, "run_launch", answer)
-    run_rounds(contenders, "a", MeasurementSpec.model_validate(plan), 0, tmp_path)
-    assert len(contenders["a"].launches) == len(contenders["b"].launches)
-    assert len(contenders["a"].launches) in expected
-    first, second = paired(contenders["a"], contenders["b"])
-    assert len(first) == len(second) == len(contenders["a"].launches)

@@ -1,0 +1,65 @@
+"""Rounds: when they end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ovlab.files import read_json
+from ovlab.measure import rounds
+from ovlab.measure.request import LaunchRequest
+from ovlab.measure.rounds import Contender, paired, run_rounds
+from ovlab.specs import MeasurementSpec
+
+
+def contenders_of(**fps: list[float]) -> tuple[dict[str, Contender], dict[str, list[float]]]:
+    def request(name: str) -> Any:
+        def make(samples: Path, inspect: bool) -> LaunchRequest:
+            return LaunchRequest(
+                model=name,
+                device="CPU",
+                properties={},
+                members=(),
+                mode="synchronous",
+                batch=1,
+                infer_requests=None,
+                images="",
+                warm_up_s=0,
+                duration_s=1,
+                samples=str(samples),
+                inspect=inspect,
+            )
+
+        return make
+
+    return {name: Contender(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
+
+
+@pytest.mark.parametrize(
+    ("spread", "plan", "expected"),
+    [
+        (0.0005, {"launches": 3, "max_launches": 20, "time_limit_s": 1000}, range(3, 6)),  # known soon
+        (0.3, {"launches": 3, "max_launches": 7, "time_limit_s": 1000}, [7]),  # never known: the most
+        (0.3, {"launches": 3, "max_launches": 20, "time_limit_s": 1e-9}, [3]),  # no time: the fewest
+    ],
+)
+def test_when_rounds_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: float, plan: dict[str, Any], expected: Any
+) -> None:
+    noise = np.random.default_rng(0).uniform(1 - spread, 1 + spread, (2, 20))
+    contenders, answers = contenders_of(a=list(100 * noise[0]), b=list(200 * noise[1]))
+
+    def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
+        asked = read_json(request)
+        np.save(asked["samples"], np.array([[0.0, 1.0], [1.0, 1.0]]))
+        return {"throughput_fps": answers[asked["model"]].pop(0)}
+
+    monkeypatch.setattr(rounds, "run_launch", answer)
+    run_rounds(contenders, "a", MeasurementSpec.model_validate(plan), 0, tmp_path)
+    assert len(contenders["a"].launches) == len(contenders["b"].launches)
+    assert len(contenders["a"].launches) in expected
+    first, second = paired(contenders["a"], contenders["b"])
+    assert len(first) == len(second) == len(contenders["a"].launches)
