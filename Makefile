@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test test-parts test-runs lint format lock clean
+.PHONY: report grid test test-library test-workflow test-runs lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,15 +12,19 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
-# Two processes side by side: the tests of the parts, and those that run experiments.
+# Tests on one core run side by side; those that run experiments want the machine.
 test: lint
 	$(BIN)/coverage erase
-	$(MAKE) --jobs=2 test-parts test-runs
+	$(MAKE) --jobs=2 test-library test-workflow
+	$(MAKE) test-runs
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=85
 
-test-parts: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/unit tests/scripts tests/flow --durations=10
+test-library: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/unit --durations=10
+
+test-workflow: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/scripts tests/flow --durations=10
 
 test-runs: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/e2e tests/real --durations=10

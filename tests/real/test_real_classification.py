@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.real, needs_real_data]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    return run_real("real_classification", tmp_path_factory.mktemp("real"))
+    # The quickstart's test sees AUTO.
+    return run_real("real_classification", tmp_path_factory.mktemp("real"), ("experiment.devices=[cpu]",))
 
 
 def accuracies(results: pd.DataFrame, precision: str, column: str = "accuracy") -> dict[str, float]:
