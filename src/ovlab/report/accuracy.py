@@ -178,6 +178,10 @@ def significance_table(pairs: Iterable[Pair]) -> Table:
     return Table("significance", caption, columns, rows, grouped=1, stacked=True)
 
 
+def _points(drop: float) -> str:
+    return f"{100 * drop:g} " + ("point" if drop == 0.01 else "points")
+
+
 def power_table(pairs: Iterable[Pair], reference: str) -> Table:
     """Make the table of what the validation images can show: one row a variant."""
     columns = [
@@ -185,7 +189,7 @@ def power_table(pairs: Iterable[Pair], reference: str) -> Table:
         PRECISION,
         Column("samples", "images", **COUNT),
         Column("detectable_drop", "smallest drop seen", "points", numeric=True, scale=100.0),
-        *(Column(f"images_needed_{drop:g}", f"images for {100 * drop:g} points", **COUNT) for drop in DROPS),
+        *(Column(f"images_needed_{drop:g}", f"images for {_points(drop)}", **COUNT) for drop in DROPS),
     ]
     rows: list[list[Entry]] = [
         [

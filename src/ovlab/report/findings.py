@@ -294,4 +294,6 @@ def _metric(row: dict[Any, Any]) -> str:
 
 
 def _capital(text: str) -> str:
+    if text[1:2].isupper():  # mAP stays mAP
+        return text
     return text[:1].upper() + text[1:]

@@ -50,6 +50,15 @@ def test_a_loss_of_accuracy_is_told_in_points(make: Maker) -> None:
     assert "Top-1 accuracy is 59.77 %, 1.23 points [0.61, 1.85] below fp32’s, paired over 1000 images." in text
 
 
+def test_a_metric_keeps_its_spelling(make: Maker) -> None:
+    settings, records = make(Recipe(deltas={"int8": (-0.0123, -0.0185, -0.0061)}))
+    frame = results_frame(settings, records).assign(metric="mAP (VOC 2007)")
+    findings = model_findings(settings, frame[frame["status"] == "ok"])[0].findings
+    sentences = [sentence for one in findings for sentence in one.sentences if "VOC" in sentence]
+    assert len(sentences) >= 2
+    assert not any("MAP" in sentence for sentence in sentences)
+
+
 def test_a_gain_of_accuracy_is_told(make: Maker) -> None:
     assert "0.80 points [0.20, 1.40] above fp32’s" in told(make, Recipe(deltas={"int8": (0.008, 0.002, 0.014)}))
 
