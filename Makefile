@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test test-library test-workflow test-runs lint format lock clean
+.PHONY: report grid test test-library test-workflow test-incremental test-runs lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,10 +12,10 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
-# Tests on one core run side by side; those that run experiments want the machine.
+# Most tests run side by side; those that run whole experiments want the machine.
 test: lint
 	$(BIN)/coverage erase
-	$(MAKE) --jobs=2 test-library test-workflow
+	$(MAKE) --jobs=2 test-library test-workflow test-incremental
 	$(MAKE) test-runs
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=85
@@ -26,8 +26,11 @@ test-library: .venv/test.stamp
 test-workflow: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/scripts tests/flow --durations=10
 
+test-incremental: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/e2e/test_incremental.py --durations=10
+
 test-runs: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/e2e tests/real --durations=10
+	$(BIN)/coverage run -m pytest tests/e2e tests/real --ignore=tests/e2e/test_incremental.py --durations=10
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow

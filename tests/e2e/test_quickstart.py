@@ -32,12 +32,23 @@ def readme_commands() -> list[str]:
     return commands
 
 
+def with_short_launches(folder: Path) -> None:
+    """Make the quickstart's launches fewer and shorter, as few as give intervals: what is timed is not asserted."""
+    path = folder / "conf" / "experiment" / "quickstart.yaml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in {"launches": 3, "max_launches": 3, "duration_s": 0.3, "wait_s": 0}.items():
+        text, found = re.subn(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
+        assert found == 1, key
+    path.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Run the README's second command in a copy that borrows this checkout's environment."""
     if not (ROOT / ".venv" / "run.stamp").exists():
         pytest.skip("needs the environment that make sets up (.venv)")
     folder = copy_workflow(tmp_path_factory.mktemp("clone"))
+    with_short_launches(folder)
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy2(ROOT / name, folder / name)
         # Older than the environment, as after a set-up: make then has nothing to install.

@@ -12,9 +12,9 @@ REAL = ROOT.parent / "shared" / "real"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the folder ../shared/real is not there")
 # Fewer and shorter launches than for a result: what is asserted is accuracy and what was executed.
 SHORT = (
-    "measurement.launches=2",
+    "measurement.launches=1",
     "measurement.cached_launches=0",
-    "measurement.max_launches=2",
+    "measurement.max_launches=1",
     "measurement.duration_s=0.5",
     "measurement.warm_up_s=0.1",
     "measurement.noise.wait_s=0",

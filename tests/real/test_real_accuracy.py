@@ -25,8 +25,6 @@ def rows(folder: Path) -> pd.DataFrame:
         "experiment.precisions=[fp32,int8_seeds,int8_tenth]",
         "experiment.exclude=[{model: resnet20_cifar10, precision: int8_tenth}, "
         "{model: squeezenet1_1, precision: int8_seeds}, {model: squeezenet1_1, precision: fp32}]",
-        "measurement.launches=1",
-        "measurement.max_launches=1",
     )
     return run_real("real_accuracy", folder, overrides).set_index("precision")
 

@@ -70,8 +70,6 @@ def test_the_articles_experiment_runs_but_for_its_weights(tmp_path: Path) -> Non
         "experiment.models=[mobilenet_ssd_synthetic_voc]",
         "experiment.devices=[cpu,gpu,multi]",
         "experiment.scenarios=[nireq_1,nireq_4,nireq_8]",
-        "measurement.launches=1",
-        "measurement.max_launches=1",
     )
     results = run_real("real_detection", tmp_path, overrides, statuses=frozenset({"ok", "unavailable"}))
     measured = results[results["device"] == "cpu"]
