@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ovlab.report.findings import headline_scenario
 from ovlab.report.format import Estimate, counted, significant
 from ovlab.report.style import INK, NARROW, STYLE, WIDE, Plot, colours, log_axis, new_figure, plain_number
+from ovlab.report.tables import speedup_definition
 
 MARKERS = "osD^vPX*<>"
 LOG_FROM = 6.0
@@ -56,7 +57,7 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
         handles = [Patch(color=palette[name], label=name) for name in names]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6))
     caption = (
-        f"Speed-up against {reference} (the dashed line): ratio of throughputs in the same round. "
+        f"Speed-up against {reference} (the dashed line): {speedup_definition(rows)}. "
         f"{_intervals(rows)} An interval that ends in a triangle goes on beyond the panel."
     )
     return Plot("speedup", caption, figure)

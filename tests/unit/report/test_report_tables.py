@@ -11,7 +11,7 @@ from report_factory import Maker, Recipe
 
 from ovlab.report import make_tables, results_frame
 from ovlab.report.page import shown_table
-from ovlab.report.tables import Table, condensed, to_latex, to_markdown
+from ovlab.report.tables import Table, condensed, speedup_definition, to_latex, to_markdown
 
 HOSTILE = Recipe(
     models=["net_1%$#", "a&b|c"],
@@ -111,3 +111,9 @@ def test_decimal_points_come_under_each_other(make: Maker) -> None:
     behind = {len((cell.text + cell.pad).partition(".")[2]) for cell in cells}
     assert len(behind) == 1
     assert len({cell.pad for cell in cells}) > 1
+
+
+def test_a_servers_speedup_is_the_ratio_of_its_highest_rates() -> None:
+    assert speedup_definition(pd.DataFrame({"max_rate": [None, 300.0]})).count("highest rates") == 1
+    for frame in (pd.DataFrame({"max_rate": [None, None]}), pd.DataFrame({"latency_ms_p50": [1.0]})):
+        assert speedup_definition(frame) == "ratio of throughputs in the same round"
