@@ -6,8 +6,8 @@ Blocks of half a second alternate: the product's own synchronous loop (`ovlab.me
 asking the request after each inference for the runtime's latency (outside the timed part). Printed, in microseconds
 and per inference: wall latency less the runtime's, of the same inference; the loop's period less the runtime's
 latency, which is what throughput pays; and the medians of both loops, which should agree. First on a model of one
-operation, where caches stay warm and no core falls asleep: that is Python's own part, and the goal for it is below 15.
-On a real model it takes longer: the work has emptied the caches, and the thread that waits must be woken.
+operation, which leaves little but the calls: the goal for it is below 15. Then on a real model, where the waiting
+thread has gone to sleep and the inference has used the caches.
 """
 
 from __future__ import annotations

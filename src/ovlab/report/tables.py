@@ -190,11 +190,7 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
 def speedup_definition(ok: pd.DataFrame) -> str:
     """Say what is compared, in words: a server's throughput is what is offered, so its highest rate is taken."""
     servers = "max_rate" in ok and ok["max_rate"].notna().any()
-    return (
-        "ratio of throughputs (of servers: highest rates) in the same round"
-        if servers
-        else "ratio of throughputs in the same round"
-    )
+    return f"ratio of throughputs{' (of servers: highest rates)' if servers else ''} in the same round"
 
 
 def speedup_table(ok: pd.DataFrame, reference: str) -> Table:
