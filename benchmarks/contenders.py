@@ -1,11 +1,12 @@
-"""What the benchmarks of measuring share: IRs, inputs, contenders for `ovlab.measure.rounds`, a load beside them."""
+"""What the benchmarks of measuring share: IRs, inputs, launches, interleaved rounds, a load beside them."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from ovlab.convert import save_ir
 from ovlab.convert.frontends import read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.errors import OvlabError
+from ovlab.files import write_json
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender
+from ovlab.measure.rounds import Contender, run_launch
 from ovlab.runtime import image_size, read_ir, set_batch
 from ovlab_flow import load_grid
 
 ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_S = 120.0
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 # One core, in bursts and pauses of 0.2 to 2 s, drawn from a seed.
 LOAD = """
@@ -104,6 +107,28 @@ def contender(ir: Path, images: Path, **changes: Any) -> Contender:
         "duration_s": 0.3,
     }
     return Contender(lambda samples, inspect: LaunchRequest(**plain | changes, samples=str(samples), inspect=inspect))
+
+
+def launch(asked: LaunchRequest, scratch: Path) -> dict[str, Any]:
+    """Run one launch and return what it tells, with ``fps`` and ``latency_ms`` (the median) besides."""
+    request, result = scratch / "request.json", scratch / "result.json"
+    result.unlink(missing_ok=True)
+    write_json(request, asdict(asked))
+    answer = run_launch(request, result, TIMEOUT_S)
+    return answer | {"fps": answer["throughput_fps"], "latency_ms": float(np.median(np.load(asked.samples)[1]))}
+
+
+def alternate(
+    sides: Mapping[str, Callable[[], dict[str, Any]]], rounds: int, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Run every side once a round, in an order drawn anew; return what each gave, by name."""
+    generator = np.random.default_rng(seed)
+    names = list(sides)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for index in generator.permutation(len(names)):
+            found[names[index]].append(sides[names[index]]())
+    return found
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """ovlab against OpenVINO's own benchmark_app: the same IR, the same properties, interleaved, in fresh processes.
 
-Usage: python benchmarks/fidelity.py --model squeezenet1_1 --model mobilenet_ssd_synthetic [--precision fp32 int8]
+Usage: python benchmarks/fidelity.py --model squeezenet1_1 mobilenet_ssd_synthetic [--precision fp32 int8]
            [--scenario single_stream multi_stream offline] [--rounds 10] [--seconds 2] [--variants results/variants]
 
 The IRs are those that a run has left (`--variants`), or one named with `--ir`. Both sides take its 8-bit image as it
@@ -23,15 +23,11 @@ from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import F32, contender, random_images, static_ir, variant_ir
+from contenders import F32, TIMEOUT_S, alternate, contender, launch, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.files import write_json
 from ovlab.measure.exclusive import exclusive_host
-from ovlab.measure.rounds import run_launch
 from ovlab.stats.launches import ratio_interval
-
-TIMEOUT_S = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,42 +61,23 @@ SCENARIOS = {
 DEFAULT = ("single_stream", "multi_stream", "offline")
 
 
-def run_ours(ir: Path, images: Path, scenario: Scenario, seconds: float, scratch: Path) -> dict[str, Any]:
-    """Run one launch and return its ``fps``, ``latency_ms`` (median) and ``settings``."""
-    samples, request, result = (scratch / name for name in ("samples.npy", "request.json", "result.json"))
-    result.unlink(missing_ok=True)
+def compare(ir: Path, scenario: Scenario, args: argparse.Namespace, scratch: Path) -> tuple[list[str], float]:
+    """Measure one IR under one scenario; return the lines to print and the seconds taken."""
     asked = contender(
         ir,
-        images,
+        random_images(ir, scratch / "images.npy"),
         properties=scenario.properties,
         mode=scenario.mode,
         infer_requests=scenario.infer_requests,
         warm_up_s=0.0,
-        duration_s=seconds,
-    ).request(samples, False)
-    write_json(request, dataclasses.asdict(asked))
-    answer = run_launch(request, result, TIMEOUT_S)
-    return {
-        "fps": answer["throughput_fps"],
-        "latency_ms": float(np.median(np.load(samples)[1])),
-        "settings": answer["settings"],
-        "infer_requests": answer["infer_requests"],
-    }
-
-
-def compare(ir: Path, scenario: Scenario, args: argparse.Namespace, scratch: Path) -> tuple[list[str], float]:
-    """Measure one IR under one scenario; return the lines to print and the seconds taken."""
-    images = random_images(ir, scratch / "images.npy")
+        duration_s=args.seconds,
+    ).request(scratch / "samples.npy", False)
     sides = {
-        "ovlab": lambda: run_ours(ir, images, scenario, args.seconds, scratch),
+        "ovlab": lambda: launch(asked, scratch),
         "app": lambda: run_app(ir, scenario.arguments, args.seconds, scratch / "app.json", TIMEOUT_S),
     }
-    generator = np.random.default_rng(args.seed)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     started = time.perf_counter()
-    for _ in range(args.rounds):
-        for name in generator.permutation(list(sides)):
-            found[name].append(sides[name]())
+    found = alternate(sides, args.rounds, args.seed)
     lines = []
     for key, title in (("fps", "throughput"), ("latency_ms", "latency p50")):
         ours, theirs = ([one[key] for one in found[name]] for name in ("ovlab", "app"))

@@ -1,43 +1,55 @@
-"""What Python adds to an inference: wall time of a launch's loop against the runtime's own latency.
+"""What Python adds to an inference: a launch's loop against the runtime's own latency, and against a loop in C++.
 
-Usage: python benchmarks/python_overhead.py [--seconds 10] [--variants results/variants --model NAME] [--ir PATH]
+Usage: python benchmarks/python_overhead.py [--seconds 10] [--rounds 20] [--variants results/variants --model NAME]
+           [--ir PATH]
 
-Blocks of half a second alternate: the product's own synchronous loop (`ovlab.measure.load`), and the same loop
-asking the request after each inference for the runtime's latency (outside the timed part). Printed, in microseconds
-and per inference: wall latency less the runtime's, of the same inference; the loop's period less the runtime's
-latency, which is what throughput pays; and the medians of both loops, which should agree. First on a model of one
-operation, which leaves little but the calls: the goal for it is below 15. Then on a real model, where the waiting
-thread has gone to sleep and the inference has used the caches.
+First inside one process: blocks of half a second alternate between the product's own synchronous loop
+(`ovlab.measure.load`) and the same loop asking the request after each inference for the runtime's latency (outside
+the timed part). Printed, in microseconds and per inference: wall latency less the runtime's, of the same inference;
+the loop's period less the runtime's latency, which is what throughput pays; and the medians of both loops, which
+should agree.
+
+Then in fresh processes, interleaved: the product's launch and `native_loop.cpp`, the same loop in C++ on the same IR
+with the same properties and images, with the same blocking call (infer) and with start_async and wait (wait). Printed:
+the ratios launch / C++ of median latencies and of periods, paired by round, and as microseconds: what Python adds.
+
+Both first on a model of one operation, which leaves little but the calls: the goal for it is below 15. Then on a
+real model.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 import openvino.opset13
-from contenders import F32, embedded_ir, random_images, static_ir, variant_ir
+from contenders import F32, TIMEOUT_S, alternate, contender, embedded_ir, launch, random_images, static_ir, variant_ir
+from native import CALLS, build, raw_images, run_native
 
 from ovlab.errors import OvlabError
 from ovlab.measure import load
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.runtime import core, read_ir
+from ovlab.stats.launches import launch_interval, ratio_interval
 
 BLOCK_S = 0.5
 WARM_UP_S = 1.0
+LAUNCH_S = 1.0
+LAUNCH_WARM_UP_S = 0.3
 ALIVE: list[object] = []  # a compiled model is not destroyed beside its running threads
 
 
 def loop_with_latency(requests: list[ov.InferRequest], seconds: float) -> tuple[list[int], list[int], list[float]]:
     """Infer as `load.synchronous` does, and note the runtime's latency in ms after each inference."""
-    clock = time.perf_counter_ns
-    start_async, wait = load.Request.start_async, load.Request.wait
+    clock, infer = time.perf_counter_ns, load.Request.infer
     starts: list[int] = []
     ends: list[int] = []
     own: list[float] = []
@@ -47,8 +59,7 @@ def loop_with_latency(requests: list[ov.InferRequest], seconds: float) -> tuple[
     while now < stop:
         request = requests[index]
         started = clock()
-        start_async(request, {}, None)
-        wait(request)
+        infer(request, {}, True, False)
         now = clock()
         starts.append(started)
         ends.append(now)
@@ -94,10 +105,46 @@ def compare(ir: Path, seconds: float, scratch: Path) -> list[str]:
     ]
 
 
+def against_native(program: Path, ir: Path, rounds: int, seed: int, scratch: Path) -> list[str]:
+    """Interleave launches and the loop in C++; return the lines to print."""
+    images = random_images(ir, scratch / "images.npy")
+    raw = raw_images(images, scratch / "images.raw")
+    asked = contender(ir, images, warm_up_s=LAUNCH_WARM_UP_S, duration_s=LAUNCH_S).request(scratch / "s.npy", False)
+
+    def native(call: str) -> dict[str, float]:
+        return run_native(program, ir, raw, LAUNCH_S, LAUNCH_WARM_UP_S, call, TIMEOUT_S)
+
+    sides = {"launch": lambda: launch(asked, scratch)} | {call: functools.partial(native, call) for call in CALLS}
+    found = alternate(sides, rounds, seed)
+    lines = []
+    for call in CALLS:
+        for title, value in (("latency p50", latency_us), ("period", period_us)):
+            ours, theirs = ([value(one) for one in found[name]] for name in ("launch", call))
+            ratio, typical = ratio_interval(ours, theirs), launch_interval(theirs).value
+            added, low, high = ((one - 1) * typical for one in (ratio.value, ratio.low, ratio.high))
+            lines.append(
+                f"{title:11} against C++ ({call}): {typical:9.1f} us, ratio {ratio.value:.4f} "
+                f"[{ratio.low:.4f}, {ratio.high:.4f}]: Python adds {added:.1f} [{low:.1f}, {high:.1f}] us"
+            )
+    return lines
+
+
+def latency_us(found: dict[str, Any]) -> float:
+    """Return the median latency."""
+    return 1e3 * found["latency_ms"]
+
+
+def period_us(found: dict[str, Any]) -> float:
+    """Return the mean time from one start to the next."""
+    return 1e6 / found["fps"]
+
+
 def main() -> int:
     """Compare on a model of one operation and on a real one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=float, default=10, help="of the blocks inside one process")
+    parser.add_argument("--rounds", type=int, default=20, help="of fresh processes, against C++; 0 for none")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", help="a model in --variants; by default the embedded classifier")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--variants", type=Path, default=Path("results/variants"))
@@ -108,12 +155,16 @@ def main() -> int:
         try:
             path = args.ir or (variant_ir(args.variants, args.model, args.precision) if args.model else None)
             ir = static_ir(path or embedded_ir(scratch / "embedded"), scratch / "ir")
+            program = build(scratch) if args.rounds else None
         except OvlabError as error:
             print(error, file=sys.stderr)
             return 1
         name = str(args.ir or args.model or "embedded classifier")
         for title, one in (("one ReLU", single_operation_ir(scratch / "relu")), (name, ir)):
             print(title, *compare(one, args.seconds, scratch), sep="\n  ", flush=True)
+            if program is not None:
+                lines = against_native(program, one, args.rounds, args.seed, scratch)
+                print(f"  {args.rounds} rounds of fresh processes", *lines, sep="\n  ", flush=True)
     return 0
 
 

@@ -14,26 +14,22 @@ import argparse
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import ROOT, embedded_ir, random_images, static_ir, variant_ir
+from contenders import ROOT, TIMEOUT_S, alternate, embedded_ir, launch, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.files import write_json
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.maker import RequestMaker
 from ovlab.measure.properties import compile_properties
-from ovlab.measure.rounds import Contender, run_launch
 from ovlab.measure.sweep import Sweep
 from ovlab.specs import ScenarioSpec, SessionSettings
 from ovlab.stats.launches import ratio_interval
 from ovlab_flow import load_grid
 
-TIMEOUT_S = 120.0
 NAME = "fp32"
 
 
@@ -45,14 +41,6 @@ def sweep_settings(seconds: float, seed: int) -> SessionSettings:
     changes = {"warm_up_s": 0.0, "duration_s": seconds}
     plan = session.settings.measurement.model_copy(update=changes)
     return session.settings.model_copy(update={"measurement": plan, "seed": seed})
-
-
-def throughput_at(contender: Contender, scratch: Path) -> float:
-    """Launch once and return the throughput in images per second."""
-    request, result = scratch / "request.json", scratch / "result.json"
-    result.unlink(missing_ok=True)
-    write_json(request, asdict(contender.request(scratch / "samples.npy", False)))
-    return float(run_launch(request, result, TIMEOUT_S)["throughput_fps"])
 
 
 def sweep_and_compare(ir: Path, args: argparse.Namespace, scratch: Path) -> list[str]:
@@ -71,15 +59,13 @@ def sweep_and_compare(ir: Path, args: argparse.Namespace, scratch: Path) -> list
     seconds, best = time.perf_counter() - started, sweep.best[NAME]
     contender, app_ir = maker.contender(settings.scenario.at(best), inspect=False), static_ir(ir, scratch / "ir")
     arguments, result = ["-hint", "throughput"], scratch / "app.json"
+    asked = contender.request(scratch / "samples.npy", False)
     sides = {
-        "ovlab": lambda: throughput_at(contender, scratch),
-        "app": lambda: run_app(app_ir, arguments, args.seconds, result, TIMEOUT_S)["fps"],
+        "ovlab": lambda: launch(asked, scratch),
+        "app": lambda: run_app(app_ir, arguments, args.seconds, result, TIMEOUT_S),
     }
-    generator = np.random.default_rng(args.seed)
-    speeds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(args.rounds):
-        for name in generator.permutation(list(sides)):
-            speeds[name].append(sides[name]())
+    found = alternate(sides, args.rounds, args.seed)
+    speeds = {name: [one["fps"] for one in runs] for name, runs in found.items()}
     ratio = ratio_interval(speeds["ovlab"], speeds["app"])
     return [
         f"chosen after {seconds:.0f} s: {best}",
