@@ -14,12 +14,10 @@ import argparse
 import contextlib
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-from contenders import bursts_of_load, contender, embedded_ir, random_images
+from contenders import alone, bursts_of_load, contender, embedded_ir, random_images
 
-from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.rounds import paired, run_rounds
 from ovlab.specs import MeasurementSpec
 from ovlab.stats.interval import Interval
@@ -56,8 +54,7 @@ def main() -> int:
         {"launches": 5, "max_launches": 7, "warm_up_s": 0.1, "duration_s": 0.3, "noise": {"wait_s": 0}}
     )
     intervals = []
-    with tempfile.TemporaryDirectory() as place, exclusive_host():
-        scratch = Path(place)
+    with alone() as scratch:
         ir = embedded_ir(scratch / "ir")
         images = random_images(ir, scratch / "images.npy")
         for number in range(args.sessions):

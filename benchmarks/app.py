@@ -62,7 +62,10 @@ def run_app(ir: Path, arguments: list[str], seconds: int, result: Path, timeout:
     result.unlink(missing_ok=True)
     command = [sys.executable, "-c", PROGRAM, str(result), "-m", str(ir), "-d", "CPU", "-t", str(seconds)]
     command += ["-infer_precision", "f32", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        raise OvlabError(f"benchmark_app hung: not done after {timeout:g} s") from None
     if not result.exists():
         lines = (done.stdout + done.stderr).strip().splitlines() or ["no message"]
         raise OvlabError(f"benchmark_app failed with exit code {done.returncode}: {lines[-1]}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +20,7 @@ from ovlab.convert.frontends import read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
+from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import Contender, run_launch
 from ovlab.runtime import image_size, read_ir, set_batch
@@ -28,14 +31,25 @@ TIMEOUT_S = 120.0
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 # One core, in bursts and pauses of 0.2 to 2 s, drawn from a seed.
 LOAD = """
-import random, sys, time
+import os, random, sys, time
 draw = random.Random(int(sys.argv[1])).uniform
-while True:
+parent = os.getppid()
+while os.getppid() == parent:  # ends with who started it, however that ends
     stop = time.perf_counter() + draw(0.2, 2)
     while time.perf_counter() < stop:
         pass
     time.sleep(draw(0.2, 2))
 """
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[Path]:
+    """Have the host alone, saying so where another measurement is waited for; give a folder that is removed."""
+    waits = logging.getLogger("ovlab.measure.exclusive")
+    waits.setLevel(logging.INFO)
+    waits.addHandler(logging.StreamHandler())
+    with tempfile.TemporaryDirectory() as place, exclusive_host():
+        yield Path(place)
 
 
 def embedded_ir(folder: Path) -> Path:

@@ -6,8 +6,8 @@ Usage: python benchmarks/fidelity.py --model squeezenet1_1 mobilenet_ssd_synthet
 The IRs are those that a run has left (`--variants`), or one named with `--ir`. Both sides take its 8-bit image as it
 is, random pixels, batch 1, one inference before the clock starts and no other warm-up. In each round the two run in
 an order drawn anew. benchmark_app's numbers are taken as its timing loop returns them, since it prints only two
-decimals. Its latency is the runtime's own (from the start of a request to its end inside the runtime), ours is what
-the application sees. Printed: ratio ovlab / benchmark_app of throughputs and of median latencies, with 95 % intervals
+decimals. Its latency is the runtime's own (from the start of a request to its end inside the runtime); ours in
+single_stream is what the application sees, with several requests in flight the runtime's own too. Printed: ratio ovlab / benchmark_app of throughputs and of median latencies, with 95 % intervals
 paired by round.
 """
 
@@ -16,17 +16,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import F32, TIMEOUT_S, alternate, contender, launch, random_images, static_ir, variant_ir
+from contenders import F32, TIMEOUT_S, alone, alternate, contender, launch, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.measure.exclusive import exclusive_host
 from ovlab.stats.launches import ratio_interval
 
 
@@ -111,8 +109,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=2, help="timed, in each process (whole: benchmark_app's -t)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place, exclusive_host():
-        scratch = Path(place)
+    with alone() as scratch:
         try:
             irs = {f"{m} {p}": variant_ir(args.variants, m, p) for m in args.model for p in args.precision}
             irs |= {str(path): path for path in args.ir}

@@ -62,7 +62,10 @@ def run_native(
         If it fails.
     """
     command = [str(program), str(ir), str(images), str(seconds), str(warm_up), call]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        raise OvlabError(f"native_loop hung: not done after {timeout:g} s") from None
     if done.returncode:
         raise OvlabError(f"native_loop: exit code {done.returncode}: {done.stderr.strip()}")
     fps, median_us = (float(word) for word in done.stdout.split())

@@ -23,7 +23,6 @@ import argparse
 import functools
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -31,12 +30,22 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import openvino.opset13
-from contenders import F32, TIMEOUT_S, alternate, contender, embedded_ir, launch, random_images, static_ir, variant_ir
+from contenders import (
+    F32,
+    TIMEOUT_S,
+    alone,
+    alternate,
+    contender,
+    embedded_ir,
+    launch,
+    random_images,
+    static_ir,
+    variant_ir,
+)
 from native import CALLS, build, raw_images, run_native
 
 from ovlab.errors import OvlabError
 from ovlab.measure import load
-from ovlab.measure.exclusive import exclusive_host
 from ovlab.runtime import core, read_ir
 from ovlab.stats.launches import launch_interval, ratio_interval
 
@@ -150,8 +159,7 @@ def main() -> int:
     parser.add_argument("--variants", type=Path, default=Path("results/variants"))
     parser.add_argument("--ir", type=Path)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place, exclusive_host():
-        scratch = Path(place)
+    with alone() as scratch:
         try:
             path = args.ir or (variant_ir(args.variants, args.model, args.precision) if args.model else None)
             ir = static_ir(path or embedded_ir(scratch / "embedded"), scratch / "ir")

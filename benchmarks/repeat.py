@@ -14,13 +14,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
-from contenders import F32, contender, embedded_ir, random_images
+from contenders import F32, alone, contender, embedded_ir, random_images
 
-from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.rounds import paired, run_rounds
 from ovlab.specs import MeasurementSpec
 from ovlab.stats.interval import Interval
@@ -62,8 +60,7 @@ def main() -> int:
         {"launches": 5, "max_launches": 7, "warm_up_s": 0.1, "duration_s": 0.3, "noise": {"wait_s": 0}}
     )
     pairs: list[tuple[dict[str, Interval], dict[str, Interval]]] = []
-    with tempfile.TemporaryDirectory() as place, exclusive_host():
-        scratch = Path(place)
+    with alone() as scratch:
         ir = embedded_ir(scratch / "ir")
         images = random_images(ir, scratch / "images.npy")
         for number in range(args.pairs):

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import ROOT, TIMEOUT_S, alternate, embedded_ir, launch, random_images, static_ir, variant_ir
+from contenders import ROOT, TIMEOUT_S, alone, alternate, embedded_ir, launch, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.maker import RequestMaker
 from ovlab.measure.properties import compile_properties
 from ovlab.measure.sweep import Sweep
@@ -86,8 +84,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as place, exclusive_host():
-        scratch = Path(place)
+    with alone() as scratch:
         try:
             path = args.ir or (variant_ir(args.variants, args.model, args.precision) if args.model else None)
             path = path or embedded_ir(scratch / "embedded")

@@ -25,7 +25,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovlab.measure.load import Request, Samples, asynchronous
+from ovlab.measure.load import Request, Samples, asynchronous, next_idle
 from ovlab.measure.request import Arrivals
 
 TAIL = 0.01
@@ -84,6 +84,7 @@ def serve(
     schedule: NDArray[np.int64],
     bound_ns: float = math.inf,
     most_late: float = math.inf,
+    limit_s: float = math.inf,
 ) -> Served:
     """Start inferences when they are due, in their order; one that finds no free request waits for one.
 
@@ -97,6 +98,8 @@ def serve(
         An inference that takes longer, waiting included, is late.
     most_late : float
         When more are late no further one is started: the bound is broken, whatever follows.
+    limit_s : float
+        No further one is started after so many seconds.
 
     Returns
     -------
@@ -107,7 +110,8 @@ def serve(
     ends = [0] * len(schedule)
     running = [0] * len(requests)
     idle: queue.SimpleQueue[int] = queue.SimpleQueue()
-    due: list[int] = (schedule + (clock() + LEAD_NS)).tolist()
+    begin = clock() + LEAD_NS
+    due: list[int] = (schedule + begin).tolist()
 
     def on_end(index: int) -> Callable[[Any], None]:
         def callback(_userdata: Any) -> None:
@@ -124,13 +128,13 @@ def serve(
         idle.put(index)
     started = 0
     for number, arrival in enumerate(due):
-        if len(served.late) > most_late:
+        if len(served.late) > most_late or clock() - begin > 1e9 * limit_s:
             break
         ahead = arrival - clock()
         if ahead > 0:
             sleep(ahead / 1e9)
         awaited = ahead > 0 and not idle.empty()
-        index = idle.get()
+        index = next_idle(idle, requests)
         running[index] = number
         if awaited:
             served.lags.append(clock() - arrival)
@@ -170,7 +174,7 @@ def drive_server(requests: list[ov.InferRequest], load: Arrivals, seconds: float
     wake_precisely()
     generator = np.random.default_rng(load.seed)
     schedule = poisson_schedule(load.rate, max(2, round(load.rate * seconds)), generator)
-    served = serve(requests, schedule)
+    served = serve(requests, schedule, limit_s=seconds + load.limit_s)
     lag = float(np.percentile(served.lags, 99)) / 1e6 if served.lags else None
     return (served.due, served.ends), {"rate": load.rate, "dispatch_lag_ms_p99": lag}
 
@@ -189,7 +193,7 @@ def highest_rate(requests: list[ov.InferRequest], load: Arrivals) -> dict[str, A
     """Search the highest rate whose 99th percentile of latency is within the bound, by bisection.
 
     Between 0 and what this process does with all requests in flight. At most 1 % of a trial's inferences may be late;
-    a trial ends as soon as more are.
+    a trial ends as soon as more are. A trial that would not end within what is left of the time is not begun.
 
     Parameters
     ----------
@@ -202,8 +206,10 @@ def highest_rate(requests: list[ov.InferRequest], load: Arrivals) -> dict[str, A
     -------
     dict
         ``max_rate`` (arrivals per second, None if no rate that was tried keeps the bound), ``capacity`` (inferences per
-        second with all requests in flight), ``trials``.
+        second with all requests in flight), ``trials``, ``cut_short`` (whether time was up before the last step).
     """
+    clock = time.perf_counter
+    stop = clock() + load.limit_s
     generator = np.random.default_rng([load.seed, 1])
     starts, ends = asynchronous(requests, load.trial_s, 2 * len(requests))
     capacity = len(starts) / (max(ends) - starts[0]) * 1e9
@@ -212,8 +218,15 @@ def highest_rate(requests: list[ov.InferRequest], load: Arrivals) -> dict[str, A
     for _ in range(load.steps):
         rate = (low + high) / 2
         count = max(load.trial_queries, round(rate * load.trial_s))
+        if clock() + count / rate > stop:
+            break
         served = serve(requests, poisson_schedule(rate, count, generator), load.p99_ms * 1e6, allowed_late(count))
         kept = len(served.late) <= allowed_late(count)
         trials.append(Trial(rate, len(served.due), len(served.late), kept))
         low, high = (rate, high) if kept else (low, rate)
-    return {"max_rate": low or None, "capacity": capacity, "trials": [asdict(trial) for trial in trials]}
+    return {
+        "max_rate": low or None,
+        "capacity": capacity,
+        "trials": [asdict(trial) for trial in trials],
+        "cut_short": len(trials) < load.steps,
+    }

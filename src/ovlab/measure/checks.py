@@ -16,6 +16,8 @@ from ovlab.specs.device import Property
 ANYWHERE = {"ALLOW_AUTO_BATCHING", "AUTO_BATCH_TIMEOUT"}
 # A device cuts 1.5 threads to 1 without a word.
 WHOLE_NUMBERS = {"AUTO_BATCH_TIMEOUT", "INFERENCE_NUM_THREADS", "PERFORMANCE_HINT_NUM_REQUESTS"}
+# What ovlab sets by itself, and why nobody else may.
+OURS = {"CACHE_DIR": "compiling is timed without a cache, and from one apart (measurement.cached_launches)"}
 CHOICES: dict[str, Any] = {
     "CACHE_MODE": ov.properties.CacheMode,
     "EXECUTION_MODE_HINT": ov.properties.hint.ExecutionMode,
@@ -55,6 +57,8 @@ def _check(owners: Sequence[str], properties: Mapping[str, Property], where: str
     # Asking loads the device's plug-in; until then a core keeps what it is told without a look.
     announced = {owner: dict(scratch.get_property(owner, "SUPPORTED_PROPERTIES")) for owner in owners}
     for name, value in properties.items():
+        if value and name in OURS:  # an empty one is none
+            raise OvlabError(f"{where}.{name}: not to be set: {OURS[name]}")
         if name in WHOLE_NUMBERS and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise OvlabError(f"{where}.{name}: {value!r} is not valid, expected a whole number that is not negative")
         if name not in ANYWHERE:

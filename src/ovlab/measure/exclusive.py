@@ -15,14 +15,19 @@ import filelock
 
 from ovlab.files import write_text
 
-log = logging.getLogger("ovlab.measure")
+log = logging.getLogger("ovlab.measure.exclusive")
 POLL_S = 1.0
 REMIND_S = 60.0
 
 
 def lock_path() -> Path:
-    """Return the lock file that all measurements on this host share."""
-    return Path(tempfile.gettempdir()) / "ovlab-measuring.lock"
+    """Return the lock file that all measurements on this host share.
+
+    Not in ``TMPDIR``, which batch systems and users set to folders of their own: their measurements would not see each
+    other.
+    """
+    place = Path("/tmp")  # noqa: S108 (shared on purpose; the lock follows no link and is never trusted as data)
+    return (place if place.is_dir() else Path(tempfile.gettempdir())) / "ovlab-measuring.lock"
 
 
 def holder_path() -> Path:

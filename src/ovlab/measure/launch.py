@@ -30,7 +30,6 @@ from ovlab.measure.request import Arrivals, LaunchRequest
 from ovlab.measure.sensors import clock_mhz, own_usage
 from ovlab.runtime import core, read_ir, set_batch
 
-MINIMUM_SAMPLES = 2
 # Destroying a compiled model joins its worker threads while holding Python's lock; a worker that is just then
 # letting go of a callback wants that lock, and both wait for ever (seen with AUTO, about 1 launch in 10). So nothing
 # is destroyed: the process ends without it.
@@ -55,7 +54,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     Raises
     ------
     OvlabError
-        If the model cannot take the batch, or the timed part is shorter than two inferences.
+        If the model cannot take the batch, or the timed part is shorter than one inference.
     """
     model = read_ir(Path(request.model))
     set_batch(model, request.batch)
@@ -136,6 +135,9 @@ def _timed(requests: list[ov.InferRequest] | Pool, request: LaunchRequest) -> di
         starts, ends = drive(request.duration_s, request.least)
     cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
     energy = meter.joules()
+    in_flight = len(requests) if isinstance(requests, Pool) else 1
+    if request.arrivals is None and request.least == 1 and len(starts) <= in_flight:
+        raise OvlabError(_too_short(request, starts, ends, in_flight))
     elapsed = _write_samples(request, starts, ends)
     if request.arrivals is not None and isinstance(requests, list):
         facts |= highest_rate(requests, load)
@@ -152,13 +154,16 @@ def _timed(requests: list[ov.InferRequest] | Pool, request: LaunchRequest) -> di
     }
 
 
+def _too_short(request: LaunchRequest, starts: list[int], ends: list[int], in_flight: int) -> str:
+    """Say that no request was started a second time: such a throughput is that of starting up."""
+    one = np.median(np.subtract(ends, starts)) / 1e9
+    beside = f" with {in_flight} requests in flight" if in_flight > 1 else ""
+    asked = f"measurement.duration_s: {request.duration_s:g} s"
+    return f"{asked} is shorter than two inferences (one takes {one:.3g} s{beside})"
+
+
 def _write_samples(request: LaunchRequest, starts: list[int], ends: list[int]) -> float:
     """Write the samples and return the seconds that they took together."""
-    if len(starts) < MINIMUM_SAMPLES:
-        raise OvlabError(
-            f"duration_s: {request.duration_s:g} s is shorter than {MINIMUM_SAMPLES} inferences "
-            f"(one takes {(ends[0] - starts[0]) / 1e9:.3g} s)"
-        )
     samples = np.array([(np.array(starts) - starts[0]) / 1e9, (np.array(ends) - np.array(starts)) / 1e6])
     np.save(request.samples, samples)
     return (max(ends) - starts[0]) / 1e9

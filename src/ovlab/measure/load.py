@@ -19,6 +19,8 @@ from ovlab.runtime import bind_input
 
 # The wrapper's methods of the same name first look at inputs, which are bound already.
 Request = ov.InferRequest.__mro__[1]
+STALLED_S = 5.0
+"""After so long without an end, requests are asked whether they have failed."""
 Samples = tuple[list[int], list[int]]
 """Start and end of each inference in ns, in the order of the starts."""
 
@@ -69,6 +71,22 @@ def synchronous(requests: list[ov.InferRequest], seconds: float, least: int = 1)
     return starts, ends
 
 
+def next_idle(idle: queue.SimpleQueue[int], requests: list[ov.InferRequest]) -> int:
+    """Wait for a request that has ended.
+
+    Raises
+    ------
+    RuntimeError
+        If one has failed: its callback is then never called, and it would be waited for without end.
+    """
+    while True:
+        try:
+            return idle.get(timeout=STALLED_S)
+        except queue.Empty:
+            for request in requests:
+                request.wait_for(0)  # raises what the inference has raised
+
+
 def asynchronous(requests: list[ov.InferRequest], seconds: float, least: int = 1) -> Samples:
     """All requests in flight: whichever ends starts again at once. The last ones are waited for.
 
@@ -98,7 +116,7 @@ def asynchronous(requests: list[ov.InferRequest], seconds: float, least: int = 1
         idle.put(index)
     stop = clock() + int(seconds * 1e9)
     while True:
-        index = idle.get()
+        index = next_idle(idle, requests)
         now = clock()
         if now >= stop and len(starts) >= least:
             break

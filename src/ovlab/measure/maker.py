@@ -13,6 +13,9 @@ from ovlab.measure.request import LaunchRequest
 from ovlab.measure.rounds import Contender
 from ovlab.specs import ScenarioSpec, SessionSettings
 
+SHARE_OF_TIMEOUT = 4
+"""A server's timed part and its search may each take this part of a launch's timeout; the rest is for all else."""
+
 
 @dataclass(frozen=True)
 class RequestMaker:
@@ -78,5 +81,6 @@ class RequestMaker:
             "trial_s": server.trial_s,
             "trial_queries": server.trial_queries,
             "steps": server.steps,
+            "limit_s": self.settings.measurement.timeout_s / SHARE_OF_TIMEOUT,
             "seed": self.settings.seed + number,
         }

@@ -21,8 +21,11 @@ def peak_rss_mb() -> float:
         return float(psutil.Process().memory_info().peak_wset) / 1e6
     if STATUS.exists():
         # Unlike getrusage's, this one begins with the program: that one's begins with the parent that started it.
-        fields = dict(line.split(":", 1) for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines())
-        return float(fields["VmHWM"].split()[0]) * 1024 / 1e6
+        lines = STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+        peak = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+        if peak is not None:  # some sandboxes' kernels do not tell
+            return float(peak) * 1024 / 1e6
     import resource
 
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1e6  # macOS counts bytes
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit / 1e6

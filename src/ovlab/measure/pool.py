@@ -62,7 +62,8 @@ class Pool:
         -------
         starts, ends : list of int
             In ns, in the order of the starts. An inference ends when the runtime says so, not when Python gets round to
-            seeing it: its end is its start plus the runtime's own latency.
+            seeing it: its end is its start plus the runtime's own latency. The runtime takes that from the host's time
+            of day, which may be set while it runs: a latency that cannot be is replaced by the time until it was seen.
         """
         clock, requests, waiting = time.perf_counter_ns, self._requests, self._queue
         start_async, next_idle = _Queue.start_async, _Queue.get_idle_request_id
@@ -70,9 +71,11 @@ class Pool:
         ends: list[int] = []
         running = [0] * len(requests)
 
-        def note(index: int) -> None:
-            starts.append(running[index])
-            ends.append(running[index] + round(requests[index].latency * 1e6))
+        def note(index: int, seen: int) -> None:
+            started = running[index]
+            end = started + round(requests[index].latency * 1e6)
+            starts.append(started)
+            ends.append(end if started < end <= seen else seen)
             running[index] = 0
 
         stop = clock() + int(seconds * 1e9)
@@ -80,14 +83,15 @@ class Pool:
             index = next_idle(waiting)
             now = clock()
             if running[index]:
-                note(index)
+                note(index, now)
             if now >= stop and len(starts) >= least:
                 break
             running[index] = now
             start_async(waiting, {}, None)
         waiting.wait_all()
+        now = clock()
         for index, started in enumerate(running):
             if started:
-                note(index)
+                note(index, now)
         order = np.argsort(starts, kind="stable")
         return [starts[i] for i in order], [ends[i] for i in order]

@@ -14,8 +14,12 @@ KNOWN = ("CPU", "GPU", "NPU", *VIRTUAL)
 
 
 def available(device: str) -> bool:
-    """Tell whether a physical device such as ``CPU``, ``GPU`` or ``GPU.1`` is on this host."""
-    return any(device in {found, found.split(".")[0]} for found in core().available_devices)
+    """Tell whether a physical device such as ``CPU``, ``GPU`` or ``GPU.1`` is on this host.
+
+    OpenVINO lists a device that is the only one of its kind without a number, and takes it with ``.0`` all the same.
+    """
+    found = core().available_devices
+    return device.removesuffix(".0") in found or any(device in {one, one.split(".")[0]} for one in found)
 
 
 def members_of(device: DeviceSpec) -> list[str]:

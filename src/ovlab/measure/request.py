@@ -22,6 +22,9 @@ class Arrivals:
         Number of bisections.
     seed : int
         Draws the arrivals.
+    limit_s : float
+        Seconds after which no further inference of the timed part is started, and that the search may take: a rate far
+        above what can be done must not keep a launch until it is taken for hung.
     """
 
     rate: float
@@ -30,6 +33,7 @@ class Arrivals:
     trial_queries: int
     steps: int
     seed: int
+    limit_s: float
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json, write_json
 from ovlab.measure.noise import NoiseGate
 from ovlab.measure.request import LaunchRequest
@@ -121,7 +121,11 @@ def _launch(contender: Contender, number: int, position: int, timeout: float, sc
         return
     answer["launch_s"] = time.perf_counter() - started
     answer["noise"] = gate.finish(before, answer)
-    start_s, latency_ms = np.load(samples)
+    try:
+        start_s, latency_ms = np.load(samples)
+    except (OSError, ValueError) as error:
+        contender.error = f"the launch left no readable samples: {one_line(error)}"
+        return
     contender.launches.append(Launch(number, position, answer, start_s, latency_ms))
 
 
@@ -138,7 +142,12 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",  # a crash may print anything
     )
     try:
         output, errors = process.communicate(timeout=timeout)
@@ -151,7 +160,7 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     log.debug("%s%s", output, errors)
     if process.returncode == -KILLED:
         raise OvlabError(f"the launch was {why_killed(kills)}")
-    if not result.exists():
+    if process.returncode or not result.exists():  # one that dies while it writes leaves half of it
         raise OvlabError(f"the launch crashed with exit code {process.returncode}: {_last_words(errors)}")
     answer: dict[str, Any] = read_json(result)
     if "error" in answer:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ovlab.errors import OvlabError
 from ovlab.measure.maker import RequestMaker
 from ovlab.measure.noise import NoiseGate
 from ovlab.measure.rounds import Contender, run_rounds
@@ -22,38 +22,69 @@ PROBES = 3
 DIGITS = 3
 
 
-def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path) -> tuple[float, float]:
-    """Return the arrivals per second of a session, and for how many seconds a quiet host was waited for.
+@dataclass
+class Offered:
+    """A session's rate.
+
+    Attributes
+    ----------
+    rate : float
+        Arrivals per second.
+    waited_s : float
+        Seconds for which a quiet host was waited for.
+    errors : dict
+        Variants that failed while it was measured, and why; there is no rate if all did.
+    """
+
+    rate: float = 0.0
+    waited_s: float = 0.0
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path) -> Offered:
+    """Find the arrivals per second of a session.
 
     A percentage is of the median throughput of three launches of the reference with all requests in flight, rounded to
-    three digits; of the slowest variant where the reference is not in the session.
-
-    Raises
-    ------
-    OvlabError
-        If it cannot be measured.
+    three digits; of the slowest other variant where the reference is not in the session, or fails.
     """
     server = settings.scenario.server
     assert server is not None  # noqa: S101
     if not isinstance(server.rate, str):
-        return server.rate, 0.0
+        return Offered(server.rate)
+    offered = Offered()
+    reference = [settings.reference] if settings.reference in makers else []
+    capacity = _capacity(settings, makers, reference, scratch, offered)
+    if capacity is None:
+        others = [name for name in makers if name not in reference]
+        capacity = _capacity(settings, makers, others, scratch, offered)
+    if capacity is not None:
+        offered.rate = float(f"{server.rate_at(capacity):.{DIGITS}g}")
+        log.info("server: %g arrivals per second (%s of %.4g)", offered.rate, server.rate, capacity)
+    return offered
+
+
+def _capacity(
+    settings: SessionSettings,
+    makers: Mapping[str, RequestMaker],
+    names: Iterable[str],
+    scratch: Path,
+    offered: Offered,
+) -> float | None:
+    """Return the inferences per second of the slowest of some variants, None if there is none that does not fail."""
     scenario = settings.scenario.model_copy(update={"mode": "asynchronous", "server": None})
-    chosen = [settings.reference] if settings.reference in makers else list(makers)
-    probes = {name: makers[name].contender(scenario, inspect=False) for name in chosen}
+    probes = {name: makers[name].contender(scenario, inspect=False) for name in names}
     plan = settings.measurement.model_copy(update={"launches": PROBES, "max_launches": PROBES})
-    gate = NoiseGate(plan.noise)
-    run_rounds(probes, "", plan, settings.seed, scratch, gate)
-    found = [
+    gate = NoiseGate(plan.noise.model_copy(update={"wait_s": max(0.0, plan.noise.wait_s - offered.waited_s)}))
+    if probes:
+        run_rounds(probes, "", plan, settings.seed, scratch, gate)
+    offered.waited_s += gate.waited_s
+    offered.errors |= {name: probe.error for name, probe in probes.items() if probe.error}
+    speeds = [
         float(np.median([one.result["throughput_fps"] / one.result["batch"] for one in probe.launches]))
         for probe in probes.values()
         if not probe.error
     ]
-    if not found:
-        error = next(iter(probes.values())).error
-        raise OvlabError(f"server.rate: {server.rate} of what the reference does, but that fails: {error}")
-    rate = float(f"{server.rate_at(min(found)):.{DIGITS}g}")
-    log.info("server: %g arrivals per second (%s of %.4g)", rate, server.rate, min(found))
-    return rate, gate.waited_s
+    return min(speeds, default=None)
 
 
 def server_values(contender: Contender) -> dict[str, Quantity]:
@@ -82,6 +113,11 @@ def server_note(values: Mapping[str, Quantity], p99_ms: float, results: list[dic
     offered, capacity = values["offered_rate"].value, values["capacity"].value
     if offered is not None and capacity is not None and capacity < offered:
         notes.append(f"overloaded: {offered:g} arrivals/s, but at most {capacity:.4g}/s are served")
+    cut = sum(bool(result["cut_short"]) for result in results)
+    if cut:
+        notes.append(
+            f"for want of time the search for the highest rate ended early in {cut} of {len(results)} launches"
+        )
     none = sum(result["max_rate"] is None for result in results)
     if none:
         where = "no rate" if none == len(results) else f"in {none} of {len(results)} launches no rate"

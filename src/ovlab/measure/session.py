@@ -16,20 +16,17 @@ from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.checks import check_properties
 from ovlab.measure.exclusive import exclusive_host
 from ovlab.measure.footprint import require_memory
-from ovlab.measure.inspection import precision_label
 from ovlab.measure.maker import RequestMaker
-from ovlab.measure.noise import complaint
-from ovlab.measure.placement import DIVISION, where_it_ran
-from ovlab.measure.properties import compile_properties, members_of, require_device
-from ovlab.measure.rounds import Contender, paired
-from ovlab.measure.taking import Taken, load_note, measure
-from ovlab.measure.values import session_values
+from ovlab.measure.placement import DIVISION
+from ovlab.measure.properties import compile_properties, require_device
+from ovlab.measure.rounds import Contender
+from ovlab.measure.row import Row, rows_of
+from ovlab.measure.taking import Taken, measure
 from ovlab.records import Quantity, Record, Status, require_ok
 from ovlab.runtime import image_size, read_ir
-from ovlab.specs import PrecisionSpec, ScenarioSpec, SessionSettings
+from ovlab.specs import ScenarioSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
-ALSO = "; also: "  # between noise and another remark
 
 
 @dataclass(frozen=True)
@@ -38,16 +35,6 @@ class Variant:
 
     record: Record
     folder: Path
-
-
-@dataclass
-class Row:
-    """The outcome for one variant: one cell of the results."""
-
-    status: Status
-    reason: str = ""
-    values: dict[str, Quantity] | None = None
-    effective: dict[str, Any] | None = None
 
 
 def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source: Record, folder: Path) -> Record:
@@ -100,8 +87,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             if makers:
                 taken = measure(settings, makers, scratch, folder)
     rows |= {name: Row("failed", error) for name, error in taken.errors.items()}
-    for name in taken.contenders:
-        rows[name] = _row(settings, name, taken)
+    rows |= rows_of(settings, taken)
     rows = {name: rows[name] for name in settings.precisions}
     return _record(settings, variants, rows, taken, folder)
 
@@ -126,47 +112,6 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
 def _properties(settings: SessionSettings, name: str) -> Callable[[ScenarioSpec], dict[str, Any]]:
     """Return what gives the properties that a precision is compiled with under a scenario."""
     return lambda scenario: compile_properties(settings.device, scenario, settings.precisions[name])
-
-
-def _row(settings: SessionSettings, name: str, taken: Taken) -> Row:
-    from ovlab.stats.launches import ratio_interval  # as above
-
-    contender, reference = taken.contenders[name], taken.contenders.get(settings.reference)
-    if contender.error:
-        return Row("failed", contender.error)
-    first = contender.launches[0].result
-    label = precision_label(first["shares"])
-    where = where_it_ran(settings.device, [launch.result for launch in contender.launches])
-    mislabelled = where.complaint or _label_complaint(settings.precisions[name], label, settings, first)
-    effective = first["settings"] | {
-        "executed_shares": first["shares"],
-        "executed_layers": first["layers"],
-        "executed_precision": label,
-        **{key: first[key] for key in DIVISION if key in first},
-    }
-    values = session_values(contender, taken.cached.get(name, []))
-    if reference is not None and not reference.error:
-        values["speedup"] = Quantity.of(ratio_interval(*paired(contender, reference)), "ratio")
-    if mislabelled:
-        return Row("failed", mislabelled, values, effective)
-    noise = settings.measurement.noise
-    noisy = complaint(noise, contender.launches)
-    remarks = (noisy, where.remark, load_note(settings, contender, values))
-    reason = ALSO.join(one for one in remarks if one)
-    return Row("failed" if noisy and noise.then == "fail" else "ok", reason, values, effective)
-
-
-def _label_complaint(precision: PrecisionSpec, label: str, settings: SessionSettings, first: dict[str, Any]) -> str:
-    """Refuse a row whose label is not what was executed (OpenVINO may choose another precision silently)."""
-    if not label:
-        return ""  # the device tells nothing about its execution
-    accepted = {kind for member in members_of(settings.device) for kind in precision.precisions_for(member)}
-    if precision.quantization is not None:
-        wanted, name = ("f8", "FP8") if precision.quantization.mode else ("i8", "INT8")
-        # Accuracy control may have given up every layer; the variant's ledger says so.
-        given_up = precision.quantization.accuracy_control is not None and label in accepted
-        return "" if wanted in first["shares"] or given_up else f"asked for {name}, but {label} was executed"
-    return "" if label in accepted else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
 
 
 def _record(

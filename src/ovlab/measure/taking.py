@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ovlab.errors import OvlabError
 from ovlab.measure.cached import compile_cached
 from ovlab.measure.maker import RequestMaker
 from ovlab.measure.noise import NoiseGate
@@ -96,12 +95,13 @@ def _sweep(
 def _server(settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path, taken: Taken) -> None:
     from ovlab.measure.server import offered_rate
 
-    try:
-        rate, taken.waited_s = offered_rate(settings, makers, scratch)
-    except OvlabError as error:
-        taken.errors = dict.fromkeys(makers, str(error))
-        return
-    taken.contenders = {name: maker.contender(settings.scenario, rate=rate) for name, maker in makers.items()}
+    offered = offered_rate(settings, makers, scratch)
+    taken.waited_s, taken.errors = offered.waited_s, offered.errors
+    taken.contenders = {
+        name: maker.contender(settings.scenario, rate=offered.rate)
+        for name, maker in makers.items()
+        if name not in offered.errors
+    }
 
 
 def load_note(settings: SessionSettings, contender: Contender, values: Mapping[str, Quantity]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from scipy import stats
 
 from ovlab.measure import arrivals as module
 from ovlab.measure.arrivals import allowed_late, highest_rate, poisson_schedule, serve
+from ovlab.measure.load import next_idle
 from ovlab.measure.request import Arrivals
 
 
@@ -36,6 +38,9 @@ class _Request:
         time.sleep(self.seconds)
         assert self.callback is not None
         self.callback(None)
+
+    def wait_for(self, _milliseconds: int) -> bool:
+        return False
 
     def wait(self) -> None:
         if self.thread is not None:
@@ -125,7 +130,7 @@ def test_bisection_finds_the_highest_rate(monkeypatch: pytest.MonkeyPatch, limit
     monkeypatch.setattr(module, "serve", server)
     monkeypatch.setattr(module, "asynchronous", lambda *_: (list(range(0, 10**9, 10**6)), [10**9]))
     # Many arrivals, so that the rate that was drawn is the one that was asked for.
-    load = Arrivals(rate=1.0, p99_ms=7.0, trial_s=40.0, trial_queries=20_000, steps=8, seed=0)
+    load = Arrivals(rate=1.0, p99_ms=7.0, trial_s=40.0, trial_queries=20_000, steps=8, seed=0, limit_s=1e6)
     found = highest_rate([None], load)
     assert found["capacity"] == pytest.approx(1000)
     assert found["max_rate"] == pytest.approx(limit, rel=0.03, abs=1000 / 2**8)
@@ -138,5 +143,34 @@ def test_bisection_finds_the_highest_rate(monkeypatch: pytest.MonkeyPatch, limit
 def test_no_rate_keeps_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "serve", _Server(0.0))
     monkeypatch.setattr(module, "asynchronous", lambda *_: (list(range(0, 10**9, 10**6)), [10**9]))
-    load = Arrivals(rate=1.0, p99_ms=7.0, trial_s=0.1, trial_queries=100, steps=3, seed=0)
-    assert highest_rate([None], load)["max_rate"] is None
+    load = Arrivals(rate=1.0, p99_ms=7.0, trial_s=0.1, trial_queries=100, steps=3, seed=0, limit_s=1e6)
+    found = highest_rate([None], load)
+    assert (found["max_rate"], found["cut_short"]) == (None, False)
+
+
+def test_a_trial_that_would_take_too_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "serve", _Server(0.0))
+    monkeypatch.setattr(module, "asynchronous", lambda *_: (list(range(0, 10**9, 10**6)), [10**9]))
+    # At 500, 250, 125 a second 100 arrivals take 0.2, 0.4, 0.8 s.
+    load = Arrivals(rate=1.0, p99_ms=7.0, trial_s=0.1, trial_queries=100, steps=5, seed=0, limit_s=0.7)
+    found = highest_rate([None], load)
+    assert ([round(trial["rate"]) for trial in found["trials"]], found["cut_short"]) == ([500, 250], True)
+
+
+def test_no_further_inference_is_started_when_time_is_up(requests: Any) -> None:
+    served = serve(requests(1, 0.01), np.zeros(1000, np.int64), limit_s=0.05)
+    assert 1 < len(served.due) == len(served.ends) <= 10
+    assert min(served.ends) > 0
+
+
+class _Failed:
+    """A request whose inference has failed: OpenVINO then never calls its callback."""
+
+    def wait_for(self, _milliseconds: int) -> bool:
+        raise RuntimeError("boom")
+
+
+def test_a_failed_inference_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovlab.measure.load.STALLED_S", 0.01)
+    with pytest.raises(RuntimeError, match="boom"):
+        next_idle(queue.SimpleQueue(), [_Failed()])  # type: ignore[list-item]

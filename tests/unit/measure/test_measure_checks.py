@@ -37,6 +37,14 @@ def test_good_properties(device: dict[str, Any]) -> None:
     check(device | {"member_properties": {"CPU": {"NUM_STREAMS": "AUTO", "EXECUTION_MODE_HINT": "ACCURACY"}}})
 
 
+@pytest.mark.parametrize("device", EVERY)
+def test_a_cache_is_ours_alone(device: dict[str, Any]) -> None:
+    with pytest.raises(OvlabError, match=r"^device: properties.CACHE_DIR: not to be set: compiling is timed without a"):
+        check(device | {"properties": {"CACHE_DIR": "cache"}})
+    with pytest.raises(OvlabError, match=r"^device: member_properties.CPU.CACHE_DIR: not to be set: "):
+        check(device | {"member_properties": {"CPU": {"CACHE_DIR": "cache"}}})
+
+
 def test_the_properties_of_virtual_devices() -> None:
     check(MULTI | {"properties": {"SCHEDULE_POLICY": "ROUND_ROBIN", "DEVICE_BIND_BUFFER": True}})
     check(AUTO | {"properties": {"ENABLE_STARTUP_FALLBACK": False, "PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}})

@@ -103,5 +103,12 @@ def test_a_note_that_cannot_be_written_stops_nobody(lock: Path) -> None:
 
 
 def test_all_measurements_share_one_lock() -> None:
-    assert lock_path() == lock_path()
     assert lock_path().name == "ovlab-measuring.lock"
+
+
+@pytest.mark.skipif(not Path("/tmp").is_dir(), reason="needs a folder that all share")  # noqa: S108
+def test_a_temporary_folder_of_ones_own_gives_no_lock_of_ones_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from ovlab.measure.exclusive import lock_path; print(lock_path())"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == lock_path()

@@ -33,6 +33,9 @@ def images(tmp_path: Path) -> Path:
     return path
 
 
+TIMELY = {"limit_s": 60.0}
+
+
 def request_of(lab: Lab, place: Path, **changes: Any) -> LaunchRequest:
     plain: dict[str, Any] = {
         "model": str(lab.folder / "model.xml"),
@@ -147,7 +150,15 @@ def test_energy_of_the_timed_part(lab: Lab, images: Path) -> None:
 
 
 def test_a_server(lab: Lab, images: Path) -> None:
-    arrivals = {"rate": 200.0, "p99_ms": 1e4, "trial_s": 0.05, "trial_queries": 100, "steps": 2, "seed": 3}
+    arrivals = {
+        "rate": 200.0,
+        "p99_ms": 1e4,
+        "trial_s": 0.05,
+        "trial_queries": 100,
+        "steps": 2,
+        "seed": 3,
+        "limit_s": 60,
+    }
     request = request_of(lab, images, mode="server", infer_requests=2, arrivals=arrivals, duration_s=0.2)
     result = launch(request)
     start_s, latency_ms = np.load(images.parent / "samples.npy")
@@ -164,7 +175,15 @@ def test_a_server(lab: Lab, images: Path) -> None:
 
 
 def test_a_server_whose_bound_no_rate_keeps(lab: Lab, images: Path) -> None:
-    arrivals = {"rate": 100.0, "p99_ms": 1e-3, "trial_s": 0.05, "trial_queries": 100, "steps": 2, "seed": 3}
+    arrivals = {
+        "rate": 100.0,
+        "p99_ms": 1e-3,
+        "trial_s": 0.05,
+        "trial_queries": 100,
+        "steps": 2,
+        "seed": 3,
+        "limit_s": 60,
+    }
     result = launch(request_of(lab, images, mode="server", infer_requests=1, arrivals=arrivals, duration_s=0.05))
     assert result["max_rate"] is None
     # The second late one decides: what would follow is not waited for.
@@ -181,11 +200,27 @@ def test_a_batch_that_the_model_cannot_take(lab: Lab, images: Path) -> None:
         launch(request_of(lab, images, model=str(root / "ir" / "model.xml"), batch=3))
 
 
-@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
-def test_a_timed_part_shorter_than_two_inferences(lab: Lab, images: Path, mode: str) -> None:
-    request = request_of(lab, images, mode=mode, infer_requests=1, duration_s=1e-9)
-    with pytest.raises(OvlabError, match=r"^duration_s: 1e-09 s is shorter than 2 inferences \(one takes .+ s\)$"):
+@pytest.mark.parametrize(
+    ("mode", "infer_requests", "told"),
+    [
+        ("synchronous", None, r"\(one takes .+ s\)"),
+        ("asynchronous", 1, r"\(one takes .+ s\)"),
+        ("asynchronous", 3, r"\(one takes .+ s with 3 requests in flight\)"),  # all three start before one ends
+    ],
+)
+def test_a_timed_part_shorter_than_two_inferences(
+    lab: Lab, images: Path, mode: str, infer_requests: int | None, told: str
+) -> None:
+    request = request_of(lab, images, mode=mode, infer_requests=infer_requests, duration_s=1e-9)
+    with pytest.raises(OvlabError, match=rf"^measurement.duration_s: 1e-09 s is shorter than two inferences {told}$"):
         launch(request)
+
+
+def test_a_server_far_beyond_its_capacity_ends(lab: Lab, images: Path) -> None:
+    load = {"rate": 1e6, "p99_ms": 1e4, "trial_s": 0.01, "trial_queries": 100, "steps": 3, "seed": 3, "limit_s": 0.0}
+    result = launch(request_of(lab, images, mode="server", infer_requests=1, arrivals=load, duration_s=0.1))
+    assert 0 < result["samples"] < 100_000  # of the million a second that were due
+    assert (result["cut_short"], result["trials"], result["max_rate"]) == (True, [], None)
 
 
 def run_main(request: LaunchRequest, folder: Path) -> dict[str, Any]:
@@ -248,6 +283,8 @@ def fake_python(folder: Path, script: str) -> str:
             r"""printf 'Fatal Python error: Aborted\n\nThread 0x1:\n  File "a.py", line 3 in f\n' >&2; exit 134""",
             'the launch crashed with exit code 134: Fatal Python error: Aborted, in File "a.py", line 3 in f',
         ),
+        (r"printf 'bad \377 byte' >&2; exit 3", "the launch crashed with exit code 3: bad \ufffd byte"),
+        ("""printf '{"half' >"$6"; exit 1""", "the launch crashed with exit code 1: no message"),
         ("exit 0", "the launch crashed with exit code 0: no message"),
         ("exec sleep 60", "the launch hung: not done after 0.2 s (measurement.timeout_s)"),
     ],

@@ -36,6 +36,7 @@ class _Launches:
         self.latency_ms: Speed = lambda _name, one: 10.0 * one.batch
         self.error: Callable[[str, LaunchRequest], str] = lambda _name, _one: ""
         self.max_rate: Callable[[str], float | None] = lambda name: {"fp32": 80.0, "int8": 200.0}[name]
+        self.cut_short = False
         self._noise = np.random.default_rng(0)
 
     def of(self, name: str) -> list[LaunchRequest]:
@@ -71,6 +72,7 @@ class _Launches:
             noise = 1 + 0.001 * self._noise.standard_normal()
             rate = self.max_rate(name)
             answer |= {"rate": one.arrivals["rate"], "capacity": fps, "trials": [], "dispatch_lag_ms_p99": 0.02}
+            answer["cut_short"] = self.cut_short
             answer |= {"max_rate": None if rate is None else rate * noise}
         return answer | (
             {"shares": {"i8": 1.0} if name == "int8" else {"f32": 1.0}, "layers": {}} if one.inspect else {}
@@ -126,6 +128,7 @@ def test_a_rate_relative_to_the_reference(lab: Lab, launches: _Launches, tmp_pat
         "trial_queries": 150,
         "steps": 5,
         "seed": 0,
+        "limit_s": 300 / 4,
     }
     for name in ("fp32", "int8"):
         own = [one.arrivals["seed"] for one in launches.of(name) if one.arrivals]
@@ -158,11 +161,28 @@ def test_a_rate_without_a_reference(lab: Lab, launches: _Launches, tmp_path: Pat
     assert values_of(record, "int8")["offered_rate"] == pytest.approx(40, rel=0.01)  # of the slowest
 
 
-def test_a_reference_that_fails_leaves_no_rate(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_a_reference_that_fails_takes_nobody_along(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     launches.error = lambda name, _one: "boom" if name == "fp32" else ""
     record = run(lab, settings_of(lab, SERVER), tmp_path)
-    text = "server.rate: 40% of what the reference does, but that fails: boom"
-    assert {row["reason"] for row in record.data["rows"].values()} == {text}
+    rows = record.data["rows"]
+    assert [(rows[name]["status"], rows[name]["reason"]) for name in rows] == [("failed", "boom"), ("ok", "")]
+    assert values_of(record, "int8")["offered_rate"] == pytest.approx(120, rel=0.01)  # of the only one that is left
+
+
+def test_a_rate_that_cannot_be_measured(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.error = lambda name, _one: f"boom {name}"
+    record = run(lab, settings_of(lab, SERVER), tmp_path)
+    assert {name: row["reason"] for name, row in record.data["rows"].items()} == {
+        "fp32": "boom fp32",
+        "int8": "boom int8",
+    }
+
+
+def test_a_search_that_time_cut_short_says_so(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.cut_short = True
+    record = run(lab, settings_of(lab, SERVER), tmp_path)
+    told = "for want of time the search for the highest rate ended early in 4 of 4 launches"
+    assert record.data["rows"]["int8"]["reason"] == told
 
 
 def test_no_rate_keeps_the_bound(lab: Lab, launches: _Launches, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ovlab.measure.memory import peak_rss_mb, rss_mb
 
@@ -19,6 +21,15 @@ def test_peak_memory_only_grows() -> None:
 
 def test_what_is_held_now_is_no_more_than_the_peak() -> None:
     assert 1 < rss_mb() <= peak_rss_mb()
+
+
+def test_a_kernel_that_does_not_tell_the_peak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "status").write_text("Name:\tpython\nVmRSS:\t100 kB\n", encoding="ascii")
+    told = peak_rss_mb()
+    monkeypatch.setattr("ovlab.measure.memory.STATUS", tmp_path / "status")
+    assert peak_rss_mb() >= 0.9 * told  # getrusage's, of the parent at least
+    (tmp_path / "status").write_text("VmHWM:\t 2000 kB\n", encoding="ascii")
+    assert peak_rss_mb() == pytest.approx(2.048)
 
 
 def test_the_peak_of_a_child_is_not_its_parents() -> None:

@@ -47,6 +47,23 @@ def test_every_inference_is_noted_once(compiled: ov.CompiledModel, count: int) -
         assert np.cumsum([step for _, step in events]).max() <= count
 
 
+def test_a_latency_that_cannot_be_is_replaced_by_what_was_seen(compiled: ov.CompiledModel) -> None:
+    pool = pool_of(compiled, 2)
+
+    class _Set:
+        """A request while the host's time of day is set: by turns back and forward by an hour."""
+
+        latency = -3.6e6
+
+    class _Forward:
+        latency = 3.6e6
+
+    pool._requests = [_Set(), _Forward()]  # type: ignore[list-item]
+    starts, ends = pool.run(0.02, least=20)
+    now = time.perf_counter_ns()
+    assert all(start < end <= now for start, end in zip(starts, ends, strict=True))
+
+
 def test_no_time_still_makes_the_fewest(compiled: ov.CompiledModel) -> None:
     starts, _ = pool_of(compiled, 2).run(0.0, least=7)
     assert 7 <= len(starts) <= 7 + 2

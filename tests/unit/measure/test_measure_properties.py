@@ -54,6 +54,10 @@ def scenario(**data: Any) -> ScenarioSpec:
 def test_available(host: Any) -> None:
     host("CPU", "GPU.0", "GPU.1")
     assert [available(name) for name in ("CPU", "GPU", "GPU.1", "GPU.2", "NPU")] == [True, True, True, False, False]
+    host("CPU", "GPU")  # how the only one of its kind is listed
+    assert [available(name) for name in ("GPU", "GPU.0", "GPU.1")] == [True, True, False]
+    host("CPU", "GPU.1")
+    assert [available(name) for name in ("GPU", "GPU.0", "GPU.1")] == [True, False, True]
 
 
 def test_members(host: Any) -> None:

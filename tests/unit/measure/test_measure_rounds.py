@@ -38,6 +38,23 @@ def contenders_of(**fps: list[float]) -> tuple[dict[str, Contender], dict[str, l
     return {name: Contender(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
 
 
+def test_samples_that_cannot_be_read_take_out_one_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contenders, _ = contenders_of(a=[], b=[])
+
+    def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
+        asked = read_json(request)
+        if asked["model"] == "a":
+            Path(asked["samples"]).write_bytes(b"half")
+        else:
+            np.save(asked["samples"], np.ones((2, 2)))
+        return {"throughput_fps": 100.0}
+
+    monkeypatch.setattr(rounds, "run_launch", answer)
+    run_rounds(contenders, "a", MeasurementSpec.model_validate({"launches": 2, "max_launches": 2}), 0, tmp_path)
+    assert contenders["a"].error.startswith("the launch left no readable samples: ")
+    assert (contenders["b"].error, len(contenders["b"].launches)) == ("", 2)
+
+
 @pytest.mark.parametrize(
     ("spread", "plan", "expected"),
     [

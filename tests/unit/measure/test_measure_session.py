@@ -262,6 +262,30 @@ def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: _Launc
     assert rows_of(record)["fp32"]["status"] == "ok"
 
 
+def test_a_reference_that_is_not_what_it_is_called_is_no_reference(
+    lab: Lab, launches: _Launches, tmp_path: Path
+) -> None:
+    launches.shares["fp32"] = {"bf16": 1.0}
+    rows = rows_of(run(lab, settings_of(lab), tmp_path))
+    assert {name: row["status"] for name, row in rows.items()} == {"fp32": "failed", "fp16": "ok", "int8": "ok"}
+    assert all("speedup" not in row["values"] for row in rows.values())
+
+
+def test_devices_that_share_the_work_may_each_run_their_own_precision(
+    lab: Lab, launches: _Launches, tmp_path: Path
+) -> None:
+    half = {"inference_precision": {"any": ["f16", "f32"]}, "description": "fp16"}
+    launches.shares |= {"fp16": {"f16": 0.7, "f32": 0.3}}
+    assert run(lab, settings_of(lab, precisions=PRECISIONS | {"fp16": half}), tmp_path).reason == ""
+
+
+def test_a_speedup_across_devices_says_so(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    launches.ran_on |= {"fp16": ["(CPU)"], "int8": ["GPU"]}
+    rows = rows_of(run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path))
+    assert rows["int8"]["reason"] == "the speed-up compares GPU with fp32 on CPU"
+    assert "compares" not in rows["fp16"]["reason"] + rows["fp32"]["reason"]
+
+
 def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     launches.ran_on["fp16"] = ["(CPU)"]
     record = run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path)

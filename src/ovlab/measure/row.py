@@ -1,0 +1,137 @@
+"""The outcome for each variant of a session: one cell of the results, with what disputes its label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ovlab.errors import OvlabError
+from ovlab.measure.inspection import precision_label
+from ovlab.measure.noise import complaint
+from ovlab.measure.placement import DIVISION, joined, where_it_ran
+from ovlab.measure.properties import members_of
+from ovlab.measure.rounds import Contender, paired
+from ovlab.measure.taking import Taken, load_note
+from ovlab.measure.values import session_values
+from ovlab.records import Quantity, Status
+from ovlab.specs import PrecisionSpec, SessionSettings
+
+ALSO = "; also: "  # between noise and another remark
+
+
+@dataclass
+class Row:
+    """The outcome for one variant: one cell of the results."""
+
+    status: Status
+    reason: str = ""
+    values: dict[str, Quantity] | None = None
+    effective: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What a variant's launches say was executed.
+
+    Attributes
+    ----------
+    precision : str
+        Its label; empty where the device tells nothing.
+    devices : list of str
+        In the first launch.
+    complaint : str
+        Why the row is not what it is called; empty if it is.
+    remark : str
+        What is odd about where it ran.
+    """
+
+    precision: str
+    devices: Sequence[str]
+    complaint: str
+    remark: str
+
+
+def rows_of(settings: SessionSettings, taken: Taken) -> dict[str, Row]:
+    """Judge the variants that were launched.
+
+    A reference that is not what it is called is no reference: the others then have no speed-up.
+
+    Parameters
+    ----------
+    settings : SessionSettings
+        The session's.
+    taken : Taken
+        What was measured.
+    """
+    executed = {name: _executed(settings, name, one) for name, one in taken.contenders.items() if not one.error}
+    rows: dict[str, Row] = {}
+    for name, contender in taken.contenders.items():
+        if contender.error:
+            rows[name] = Row("failed", contender.error)
+            continue
+        try:
+            rows[name] = _row(settings, name, taken, executed)
+        except OvlabError as error:  # numbers that give no interval; the other rows have theirs
+            rows[name] = Row("failed", str(error))
+    return rows
+
+
+def _executed(settings: SessionSettings, name: str, contender: Contender) -> Executed:
+    first = contender.launches[0].result
+    label = precision_label(first["shares"])
+    where = where_it_ran(settings.device, [launch.result for launch in contender.launches])
+    wrong = where.complaint or _label_complaint(settings.precisions[name], label, settings, first["shares"])
+    devices = [device.strip("()") for device in first["settings"].get("EXECUTION_DEVICES", [])]
+    return Executed(label, devices, wrong, where.remark)
+
+
+def _row(settings: SessionSettings, name: str, taken: Taken, executed: Mapping[str, Executed]) -> Row:
+    from ovlab.stats.launches import ratio_interval  # half a second that an absent device does not need
+
+    contender, own, reference = taken.contenders[name], executed[name], executed.get(settings.reference)
+    first = contender.launches[0].result
+    effective = first["settings"] | {
+        "executed_shares": first["shares"],
+        "executed_layers": first["layers"],
+        "executed_precision": own.precision,
+        **{key: first[key] for key in DIVISION if key in first},
+    }
+    values = session_values(contender, taken.cached.get(name, []))
+    if reference is not None and not reference.complaint:
+        ratio = ratio_interval(*paired(contender, taken.contenders[settings.reference]))
+        values["speedup"] = Quantity.of(ratio, "ratio")
+    if own.complaint:
+        return Row("failed", own.complaint, values, effective)
+    noise = settings.measurement.noise
+    noisy = complaint(noise, contender.launches)
+    elsewhere = _elsewhere(settings.reference, reference, own)
+    remarks = (noisy, own.remark, elsewhere, load_note(settings, contender, values))
+    reason = ALSO.join(one for one in remarks if one)
+    return Row("failed" if noisy and noise.then == "fail" else "ok", reason, values, effective)
+
+
+def _label_complaint(
+    precision: PrecisionSpec, label: str, settings: SessionSettings, shares: Mapping[str, float]
+) -> str:
+    """Refuse a row whose label is not what was executed (OpenVINO may choose another precision silently)."""
+    if not label:
+        return ""  # the device tells nothing about its execution
+    accepted = {kind for member in members_of(settings.device) for kind in precision.precisions_for(member)}
+    # Several precisions where several devices share the work, each in its own.
+    allowed = set(label.split("+")) <= accepted
+    if precision.quantization is not None:
+        wanted, name = ("f8", "FP8") if precision.quantization.mode else ("i8", "INT8")
+        # Accuracy control may have given up every layer; the variant's ledger says so.
+        given_up = precision.quantization.accuracy_control is not None and allowed
+        return "" if wanted in shares or given_up else f"asked for {name}, but {label} was executed"
+    return "" if allowed else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
+
+
+def _elsewhere(name: str, reference: Executed | None, own: Executed) -> str:
+    """Say so if a speed-up compares devices: ``AUTO`` chooses for each variant by itself."""
+    if reference is None or reference.complaint or not own.devices or not reference.devices:
+        return ""
+    if set(own.devices) == set(reference.devices):
+        return ""
+    return f"the speed-up compares {joined(list(own.devices))} with {name} on {joined(list(reference.devices))}"
