@@ -7,8 +7,8 @@ The IRs are those that a run has left (`--variants`), or one named with `--ir`. 
 is, random pixels, batch 1, one inference before the clock starts and no other warm-up. In each round the two run in
 an order drawn anew. benchmark_app's numbers are taken as its timing loop returns them, since it prints only two
 decimals. Its latency is the runtime's own (from the start of a request to its end inside the runtime); ours in
-single_stream is what the application sees, with several requests in flight the runtime's own too. Printed: ratio ovlab / benchmark_app of throughputs and of median latencies, with 95 % intervals
-paired by round.
+single_stream is what the application sees, with several requests in flight the runtime's own too. Printed: ratio
+ovlab / benchmark_app of throughputs and of median latencies, with 95 % intervals paired by round.
 """
 
 from __future__ import annotations

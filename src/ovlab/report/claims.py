@@ -54,10 +54,13 @@ def claims_table(settings: ReportSettings, records: Records, frame: pd.DataFrame
         ("INT8 on the GPU is no faster than FP16", _int8_on_gpu),
         ("MULTI is no faster than its members together", _multi),
     ]
+    cells: dict[str, list[dict[str, Any]]] = {model: [] for model in settings.experiment.models}
+    for row in frame.to_dict("records"):
+        cells[row["model"]].append({str(column): value for column, value in row.items()})
     rows: list[list[Entry]] = []
     for claim, test in tests:
         for model in settings.experiment.models:
-            view = _View(settings, records, frame[frame["model"] == model], model)
+            view = _View(settings, records, cells[model], model)
             cases = test(view)
             measured = "" if isinstance(cases, str) else "; ".join(case.measured for case in cases)
             rows.append([claim, model, measured or "–", _verdict(cases)])
@@ -76,7 +79,7 @@ class _View:
 
     settings: ReportSettings
     records: Records
-    frame: pd.DataFrame
+    cells: list[dict[str, Any]]
     model: str
 
     def precisions(self, *, quantised: bool) -> list[str]:
@@ -97,16 +100,17 @@ class _View:
 
     def rows(self, devices: Iterable[str], precisions: Iterable[str]) -> list[dict[str, Any]]:
         """Return the measured cells on these devices in these precisions."""
-        chosen = self.frame["device"].isin(list(devices)) & self.frame["precision"].isin(list(precisions))
-        rows = self.frame[chosen & (self.frame["status"] == "ok")].to_dict("records")
-        return [{str(column): value for column, value in row.items()} for row in rows]
+        on, of = set(devices), set(precisions)
+        return [
+            cell for cell in self.cells if cell["device"] in on and cell["precision"] in of and cell["status"] == "ok"
+        ]
 
     def why_not(self, kind: str) -> str:
         """Say why there are no cells of a kind of device."""
         names = self.devices(kind)
         if not names:
             return f"could not be tested here: no {kind} in this experiment"
-        reasons = self.frame.loc[self.frame["device"].isin(names) & (self.frame["status"] != "ok"), "reason"]
+        reasons = [cell["reason"] for cell in self.cells if cell["device"] in names and cell["status"] != "ok"]
         return f"could not be tested here: {joined(list(dict.fromkeys(reasons))) or 'no comparable precisions'}"
 
     def session(self, device: object, scenario: object) -> Record:

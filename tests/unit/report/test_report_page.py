@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, make_records, make_settings
 
 from ovlab.errors import OvlabError
 from ovlab.report import report
@@ -51,9 +51,18 @@ def write(make: Maker, recipe: Recipe, folder: Path) -> str:
     return (folder / "index.html").read_text()
 
 
-def test_all_files_are_there(make: Maker, tmp_path: Path) -> None:
-    write(make, Recipe(), tmp_path / "report")
-    found = {str(path.relative_to(tmp_path / "report")) for path in (tmp_path / "report").rglob("*.*")}
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report with nothing special in it. Read-only."""
+    folder = tmp_path_factory.mktemp("plain")
+    write(
+        lambda recipe: (make_settings(recipe), make_records(recipe, folder / "sessions")), Recipe(), folder / "report"
+    )
+    return folder / "report"
+
+
+def test_all_files_are_there(plain: Path) -> None:
+    found = {str(path.relative_to(plain)) for path in plain.rglob("*.*")}
     figures = {
         f"figures/{n}.{s}" for n in ("speedup", "accuracy_latency", "latency_net") for s in ("svg", "pdf", "png")
     }
@@ -61,8 +70,8 @@ def test_all_files_are_there(make: Maker, tmp_path: Path) -> None:
     assert found == {"index.html", "tables/results.csv"} | figures | tables
 
 
-def test_the_page_needs_no_other_file(make: Maker, tmp_path: Path) -> None:
-    text = write(make, Recipe(), tmp_path)
+def test_the_page_needs_no_other_file(plain: Path) -> None:
+    text = (plain / "index.html").read_text()
     page = Page(text)
     assert not [address for address in page.loaded if not address.startswith("#")]
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
@@ -140,14 +149,13 @@ def test_broken_samples_are_named(make: Maker, tmp_path: Path) -> None:
         report(settings, records, tmp_path / "index.html")
 
 
-def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path) -> None:
-    settings, records = make(Recipe())
-    for name in ("first", "second"):
-        report(settings, records, tmp_path / name / "index.html")
+def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path, plain: Path) -> None:
+    write(make, Recipe(), tmp_path / "report")
     first, second = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.*") if path.is_file()}
-        for name in ("first", "second")
+        {path.name: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+        for folder in (plain, tmp_path / "report")
     )
+    assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
 

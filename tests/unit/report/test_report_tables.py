@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, make_records, make_settings
 
 from ovlab.report import make_tables, results_frame
 from ovlab.report.page import shown_table
@@ -26,9 +26,16 @@ def tables(make: Maker, recipe: Recipe) -> dict[str, Table]:
     return make_tables(settings, records, results_frame(settings, records))
 
 
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
+    """Tables full of signs that mean something to LaTeX and Markdown. Read-only."""
+    folder = tmp_path_factory.mktemp("sessions")
+    return tables(lambda recipe: (make_settings(recipe), make_records(recipe, folder)), HOSTILE)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_latex_is_balanced_and_has_as_many_entries_as_columns(make: Maker, name: str) -> None:
-    text = to_latex(tables(make, HOSTILE)[name])
+def test_latex_is_balanced_and_has_as_many_entries_as_columns(hostile: dict[str, Table], name: str) -> None:
+    text = to_latex(hostile[name])
     plain = re.sub(r"\\[\\%&$#_{}]", lambda match: r"\\" if match.group() == r"\\" else "", text)
     assert plain.count("{") == plain.count("}")
     assert plain.count("$") % 2 == 0
@@ -44,8 +51,8 @@ def test_latex_is_balanced_and_has_as_many_entries_as_columns(make: Maker, name:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_latex_has_caption_and_label_and_needs_booktabs_alone(make: Maker, name: str) -> None:
-    text = to_latex(tables(make, HOSTILE)[name])
+def test_latex_has_caption_and_label_and_needs_booktabs_alone(hostile: dict[str, Table], name: str) -> None:
+    text = to_latex(hostile[name])
     assert rf"\label{{tab:{name}}}" in text
     assert r"\caption{" in text
     known = {"begin", "end", "centering", "caption", "label", "scriptsize", "tiny", "setlength", "tabcolsep", "times"}
@@ -55,8 +62,8 @@ def test_latex_has_caption_and_label_and_needs_booktabs_alone(make: Maker, name:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_markdown_rows_have_as_many_cells_as_columns(make: Maker, name: str) -> None:
-    table = tables(make, HOSTILE)[name]
+def test_markdown_rows_have_as_many_cells_as_columns(hostile: dict[str, Table], name: str) -> None:
+    table = hostile[name]
     lines = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
     assert len(lines) == len(table.rows) + 2
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(table.columns) + 1}
