@@ -26,10 +26,14 @@ def main(argv: list[str] | None = None) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    print(
-        f"\n{grid.experiment}: {len(cells)} cells, {len(grid.reported_variants())} variants, "
-        f"{len(grid.sessions)} sessions of at least {grid.report.measurement.launches} rounds"
-    )
+    counts = {
+        "cell": len(cells),
+        "variant": len(grid.reported_variants()),
+        "session": len(grid.sessions),
+        "round": grid.report.measurement.launches,
+    }
+    told = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts.items()]
+    print(f"\n{grid.experiment}: {', '.join(told[:3])} of at least {told[3]}")
     return 0
 
 

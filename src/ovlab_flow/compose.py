@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
@@ -19,6 +20,7 @@ from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import Field
 from yaml import YAMLError
 
 from ovlab.errors import OvlabError, nearest
@@ -53,8 +55,8 @@ class RunSpec(Spec):
         The precision that accuracy and speed are compared with, and that INT8 variants are made from.
     """
 
-    results: str
-    seed: int
+    results: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
     measurement: MeasurementSpec
     validation: ValidationSpec
@@ -133,7 +135,7 @@ class Composer:
         """Compose what belongs to the experiment as a whole."""
         composed = self._compose({})
         data = {key: value for key, value in composed.items() if key not in GROUPS}
-        return parse_spec(RunSpec, data, self.where("experiment", self._experiment))
+        return self._parsed(RunSpec, data, self.where("experiment", self._experiment), "")
 
     def select(
         self, variants: Sequence[tuple[str, str]], devices: Sequence[str], scenarios: Sequence[str]
@@ -168,7 +170,19 @@ class Composer:
         return selection
 
     def _spec(self, spec: type[SpecT], group: str, name: str, composed: dict[str, Any]) -> SpecT:
-        return parse_spec(spec, composed[group] or {}, self.where(group, name))
+        return self._parsed(spec, composed[group] or {}, self.where(group, name), f"{group}.")
+
+    def _parsed(self, spec: type[SpecT], data: dict[str, Any], where: str, prefix: str) -> SpecT:
+        """Parse, and blame the override rather than the file where it is the override's key that is wrong."""
+        try:
+            return parse_spec(spec, data, where)
+        except OvlabError as error:
+            text = str(error).removeprefix(f"{where}: ")
+            for override in self._overrides:
+                key = override.key_or_group
+                if key.startswith(prefix) and text.startswith(f"{key.removeprefix(prefix)}:"):
+                    raise OvlabError(f"override {override.input_line!r}: {text}") from None
+            raise
 
     def _with_dataset(self, choices: dict[str, str]) -> dict[str, Any]:
         """Compose, with the data set that the model names."""
@@ -178,7 +192,7 @@ class Composer:
         model = choices["model"]
         guess = self._datasets.get(model)
         composed = self._compose(choices if guess is None else choices | {"dataset": guess})
-        named = parse_spec(ModelSpec, composed["model"] or {}, self.where("model", model)).dataset
+        named = self._spec(ModelSpec, "model", model, composed).dataset
         if named != guess:
             self.check_name("dataset", named, f"{self.where('model', model)}: dataset")
             composed = self._compose(choices | {"dataset": named})
@@ -243,8 +257,13 @@ def composer(
     try:
         with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
             yield Composer(folders, experiment, overrides)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise OvlabError(f"configuration: {_one_line(error)}") from None
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
+        # Hydra merges without a look at what kind of thing a file holds, and fails in many ways.
+        for path in _not_mappings(folders):
+            raise OvlabError(f"{_relative(path)}: expected keys and values (KEY: VALUE)") from None
+        if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
+            raise OvlabError(f"configuration: {_one_line(error)}") from None
+        raise
 
 
 def _hydra(overrides: list[str]) -> DictConfig:
@@ -255,12 +274,24 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
     try:
         parsed = OverridesParser.create().parse_overrides([str(line) for line in overrides])
     except HydraException as error:
-        raise OvlabError(f"overrides: {_one_line(error)}") from None
+        # The lexer's own words are about its tokens.
+        broken = next((one for one in overrides if not _parses(one)), "")
+        raise OvlabError(
+            f"overrides: cannot read {str(broken)!r}, expected KEY=VALUE in Hydra's grammar ({_one_line(error)})"
+        ) from None
     for override in parsed:
         if override.key_or_group in {*GROUPS, "experiment"}:
             axis = "--config experiment=NAME" if override.key_or_group == "experiment" else "experiment.{}s=[...]"
             raise OvlabError(f"override {override.input_line!r}: choose with {axis.format(override.key_or_group)}")
     return list(parsed)
+
+
+def _parses(line: object) -> bool:
+    try:
+        OverridesParser.create().parse_overrides([str(line)])
+    except HydraException:
+        return False
+    return True
 
 
 def _line(override: Override) -> str:
@@ -278,6 +309,18 @@ def _head(override: Override) -> str:
 
 def _has_section(composed: DictConfig, override: Override) -> bool:
     return isinstance(OmegaConf.select(composed, override.key_or_group.rpartition(".")[0]), DictConfig)
+
+
+def _not_mappings(folders: Iterable[Path]) -> Iterator[Path]:
+    """Find the files that hold a list or a single value."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*.yaml")):
+            try:
+                content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except YAMLError:
+                continue  # Hydra's message says where
+            if content is not None and not isinstance(content, dict):
+                yield path
 
 
 def _relative(path: Path) -> str:

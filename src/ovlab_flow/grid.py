@@ -7,17 +7,19 @@ earlier settings finds the earlier files.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, nearest
 from ovlab.files import digest_of
 from ovlab.specs import (
     CalibrateSettings,
     Cell,
     ConvertSettings,
+    ExclusionSpec,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -153,6 +155,8 @@ def build_grid(composer: Composer, name: str) -> Grid:
     for axis in ("model", "precision", "device", "scenario"):
         for one in getattr(experiment, f"{axis}s"):
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
+    for exclusion in experiment.exclude:
+        _check_exclusion(composer, exclusion, f"{where}: experiment.exclude")
     cells = experiment.cells()
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
@@ -169,6 +173,17 @@ def build_grid(composer: Composer, name: str) -> Grid:
         variants = tuple(_find(grid, model, precision) for precision in members)
         grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
     return grid
+
+
+def _check_exclusion(composer: Composer, exclusion: ExclusionSpec, where: str) -> None:
+    """Refuse an exclusion of what no file is called: it would exclude nothing without a word.
+
+    One of what is just not selected is in order: overrides select less than the file that excludes.
+    """
+    for axis in Cell._fields:
+        name, names = getattr(exclusion, axis), composer.names(axis)
+        if not fnmatch.filter(names, name):
+            raise OvlabError(f"{where}: unknown {axis} {name!r}{nearest(name, names)}")
 
 
 def _distinct(cells: Iterable[Cell], axis: str) -> list[str]:

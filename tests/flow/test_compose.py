@@ -82,9 +82,19 @@ def test_embedded_files_are_the_declared_ones() -> None:
             ["model.dataset=digit"],
             "conf/model/digits_cnn.yaml: dataset: unknown dataset 'digit'; did you mean 'digits'?",
         ),
-        (["+model.preproces=1"], "conf/model/digits_cnn.yaml: preproces: unknown key; did you mean 'preprocess'?"),
+        (["+model.preproces=1"], "override '+model.preproces=1': preproces: unknown key; did you mean 'preprocess'?"),
         (["model.output.classes=ten"], "output.classes: input should be a valid integer"),
-        (["measurement.launches=0"], "measurement.launches: input should be greater than 0 (got 0)"),
+        (
+            ["measurement.launches=0"],
+            "override 'measurement.launches=0': measurement.launches: input should be greater than 0 (got 0)",
+        ),
+        (["scenario.batch=0"], "override 'scenario.batch=0': batch: input should be greater than 0 (got 0)"),
+        (["seed=-1"], "override 'seed=-1': seed: input should be greater than or equal to 0 (got -1)"),
+        (["results="], "override 'results=': results: string should have at least 1 character"),
+        (
+            ["experiment.exclude=[{device: gpuu}]"],
+            "conf/experiment/quickstart.yaml: experiment.exclude: unknown device 'gpuu'; did you mean 'gpu'?",
+        ),
         (["scenario.mode=parallel"], "mode: 'parallel' is not valid"),
         (["precision.quantization.subset=200%"], "'200%' is neither a number of images nor a percentage"),
         (["experiment.exclude=[{model: '*'}]"], "experiment.exclude leaves no cell"),
@@ -96,7 +106,7 @@ def test_embedded_files_are_the_declared_ones() -> None:
         (["precision.quantization.subse=3"], "quantization.subse: unknown key; did you mean 'subset'?"),
         (["precision.quantisation.subset=3"], "nothing that this experiment selects has such a section"),
         (["model=digits_cnn"], "choose with experiment.models=[...]"),
-        (["seed=["], "overrides:"),
+        (["seed=["], "overrides: cannot read 'seed=[', expected KEY=VALUE in Hydra's grammar ("),
     ],
 )
 def test_a_mistake_is_one_clear_line(overrides: list[str], message: str) -> None:
@@ -119,6 +129,15 @@ def test_broken_yaml_is_named(tmp_path: Path) -> None:
     with pytest.raises(OvlabError, match=r"broken\.yaml") as caught:
         grid("quickstart", tmp_path, "experiment.models=[broken]")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("group", ["device", "scenario", "experiment"])
+def test_a_file_without_keys_is_named(tmp_path: Path, group: str) -> None:
+    write_conf(tmp_path, group, "mine", "- CPU\n")
+    chosen = ("mine", ()) if group == "experiment" else ("quickstart", (ONE_MODEL, f"experiment.{group}s=[mine]"))
+    with pytest.raises(OvlabError) as caught:
+        grid(chosen[0], tmp_path, *chosen[1])
+    assert str(caught.value) == f"{tmp_path}/{group}/mine.yaml: expected keys and values (KEY: VALUE)"
 
 
 def test_extra_conf_comes_first_and_is_named_in_errors(tmp_path: Path) -> None:

@@ -8,16 +8,20 @@ from typing import Any
 import openvino as ov
 
 from ovlab.errors import OvlabError, nearest, one_line
-from ovlab.measure.properties import members_of
+from ovlab.measure.properties import KNOWN, members_of
 from ovlab.specs import DeviceSpec, ScenarioSpec
-from ovlab.specs.device import Property
+from ovlab.specs.device import VIRTUAL, Property
 
 # Of OpenVINO itself: taken on compiling for any device, announced by none.
 ANYWHERE = {"ALLOW_AUTO_BATCHING", "AUTO_BATCH_TIMEOUT"}
 # A device cuts 1.5 threads to 1 without a word.
 WHOLE_NUMBERS = {"AUTO_BATCH_TIMEOUT", "INFERENCE_NUM_THREADS", "PERFORMANCE_HINT_NUM_REQUESTS"}
+STREAMS = "NUM_STREAMS"
 # What ovlab sets by itself, and why nobody else may.
-OURS = {"CACHE_DIR": "compiling is timed without a cache, and from one apart (measurement.cached_launches)"}
+OURS = {
+    "CACHE_DIR": "compiling is timed without a cache, and from one apart (measurement.cached_launches)",
+    "INFERENCE_PRECISION_HINT": "it is the precision's (inference_precision in conf/precision)",
+}
 CHOICES: dict[str, Any] = {
     "CACHE_MODE": ov.properties.CacheMode,
     "EXECUTION_MODE_HINT": ov.properties.hint.ExecutionMode,
@@ -46,6 +50,10 @@ def check_properties(device: DeviceSpec, scenario: ScenarioSpec) -> None:
     _check(owners, scenario.properties, "scenario: properties")
     for where, spec in (("device", device), ("scenario", scenario)):
         for name, properties in spec.member_properties.items():
+            kind = name.split(".", maxsplit=1)[0]
+            if kind not in KNOWN and name not in members:
+                valid = {*KNOWN, *members} - set(VIRTUAL)
+                raise OvlabError(f"{where}: member_properties.{name}: no such device{nearest(name, valid)}")
             if name in members:  # for a bare AUTO, one that is not on this host does no harm
                 _check([name], properties, f"{where}: member_properties.{name}")
 
@@ -59,6 +67,8 @@ def _check(owners: Sequence[str], properties: Mapping[str, Property], where: str
     for name, value in properties.items():
         if value and name in OURS:  # an empty one is none
             raise OvlabError(f"{where}.{name}: not to be set: {OURS[name]}")
+        if name == STREAMS and isinstance(value, float):
+            raise OvlabError(f"{where}.{name}: {value!r} is not valid, expected a whole number or AUTO")
         if name in WHOLE_NUMBERS and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise OvlabError(f"{where}.{name}: {value!r} is not valid, expected a whole number that is not negative")
         if name not in ANYWHERE:

@@ -59,7 +59,10 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     model = read_ir(Path(request.model))
     set_batch(model, request.batch)
     started = time.perf_counter()
-    compiled = core().compile_model(model, request.device, dict(request.properties))
+    try:
+        compiled = core().compile_model(model, request.device, dict(request.properties))
+    except RuntimeError as error:
+        raise OvlabError(f"device {request.device!r} cannot compile the model: {one_line(error)}") from None
     compile_ms = (time.perf_counter() - started) * 1e3
     _ALIVE.append(compiled)
     requests = _bound_requests(compiled, request)

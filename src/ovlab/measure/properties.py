@@ -39,11 +39,10 @@ def require_device(device: DeviceSpec) -> None:
     OvlabError
         If OpenVINO knows no such device at all.
     """
-    if device.requires:
-        for name in device.requires:
-            _require(name, "requires")
-    elif not device.is_virtual:
+    if not device.is_virtual:
         _require(device.device, "device")
+    for name in device.requires:
+        _require(name, "requires")
 
 
 def require_named_device(device: str, key: str) -> None:
@@ -87,6 +86,9 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
     Physical devices take everything directly. Virtual ones take hints and pass the rest on to their members; ``BATCH``,
     which has one member, takes all of its properties for its own and knows no ``DEVICE_PROPERTIES``.
 
+    Where device and scenario say the same thing the scenario's word counts, in `properties` over its own keys. Only the
+    cumulative hint stays a device's: it is what makes ``AUTO`` run on several at once.
+
     Returns
     -------
     dict
@@ -97,24 +99,32 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
     UnavailableError
         If a member does not execute the precision.
     """
-    own: dict[str, Any] = {}
-    if scenario.performance_hint:
-        own["PERFORMANCE_HINT"] = scenario.performance_hint
-    inner: dict[str, Any] = {}
-    if scenario.streams is not None:
-        inner["NUM_STREAMS"] = "AUTO" if scenario.streams == "auto" else scenario.streams
-    members = {
-        name: inner | device.member_properties.get(name, {}) | scenario.member_properties.get(name, {})
+    hint: dict[str, Any] = {}
+    if scenario.performance_hint and not (device.is_virtual and device.runs_on_all and device.kind == "AUTO"):
+        hint["PERFORMANCE_HINT"] = scenario.performance_hint
+    named = {
+        name: {"INFERENCE_PRECISION_HINT": choose_precision(precision, name)} | _named(scenario, name)
         for name in members_of(device)
     }
-    for name, properties in members.items():
-        properties["INFERENCE_PRECISION_HINT"] = choose_precision(precision, name)
-        if scenario.threads is not None and name == "CPU":
-            properties["INFERENCE_NUM_THREADS"] = scenario.threads
-        if scenario.pinning is not None and name == "CPU":
-            properties["ENABLE_CPU_PINNING"] = scenario.pinning
-    own |= dict(device.properties) | dict(scenario.properties)
     if device.is_virtual and device.kind != "BATCH":
-        return own | {"DEVICE_PROPERTIES": members}
-    (member,) = members.values()
-    return member | own
+        members = {
+            name: device.member_properties.get(name, {}) | own | scenario.member_properties.get(name, {})
+            for name, own in named.items()
+        }
+        return device.properties | hint | scenario.properties | {"DEVICE_PROPERTIES": members}
+    ((name, own),) = named.items()
+    of_device = device.member_properties.get(name, {}) | device.properties
+    of_scenario = scenario.member_properties.get(name, {}) | scenario.properties
+    return of_device | hint | own | of_scenario
+
+
+def _named(scenario: ScenarioSpec, device: str) -> dict[str, Any]:
+    """Return what a scenario's own keys say to a physical device."""
+    properties: dict[str, Any] = {}
+    if scenario.streams is not None:
+        properties["NUM_STREAMS"] = "AUTO" if scenario.streams == "auto" else scenario.streams
+    if scenario.threads is not None and device == "CPU":
+        properties["INFERENCE_NUM_THREADS"] = scenario.threads
+    if scenario.pinning is not None and device == "CPU":
+        properties["ENABLE_CPU_PINNING"] = scenario.pinning
+    return properties

@@ -15,7 +15,7 @@ from ovlab.measure.rounds import Contender, paired
 from ovlab.measure.taking import Taken, load_note
 from ovlab.measure.values import session_values
 from ovlab.records import Quantity, Status
-from ovlab.specs import PrecisionSpec, SessionSettings
+from ovlab.specs import PrecisionSpec, ScenarioSpec, SessionSettings
 
 ALSO = "; also: "  # between noise and another remark
 
@@ -106,7 +106,8 @@ def _row(settings: SessionSettings, name: str, taken: Taken, executed: Mapping[s
     noise = settings.measurement.noise
     noisy = complaint(noise, contender.launches)
     elsewhere = _elsewhere(settings.reference, reference, own)
-    remarks = (noisy, own.remark, elsewhere, load_note(settings, contender, values))
+    less = not_in_effect(settings.scenario, first["settings"])
+    remarks = (noisy, own.remark, elsewhere, less, load_note(settings, contender, values))
     reason = ALSO.join(one for one in remarks if one)
     return Row("failed" if noisy and noise.then == "fail" else "ok", reason, values, effective)
 
@@ -126,6 +127,27 @@ def _label_complaint(
         given_up = precision.quantization.accuracy_control is not None and allowed
         return "" if wanted in shares or given_up else f"asked for {name}, but {label} was executed"
     return "" if allowed else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
+
+
+def not_in_effect(scenario: ScenarioSpec, settings: Mapping[str, Any]) -> str:
+    """Say so if a device took another number of streams or threads than the scenario declares: it does so silently.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        What was asked for.
+    settings : mapping
+        What a launch read back.
+    """
+    asked = {"NUM_STREAMS": scenario.streams, "INFERENCE_NUM_THREADS": scenario.threads}
+    odd = []
+    for name, wanted in asked.items():
+        found = settings.get(
+            name, next((one[name] for one in settings.get("members", {}).values() if name in one), None)
+        )
+        if isinstance(wanted, int) and found is not None and str(found) != str(wanted):
+            odd.append(f"{name} is {found} in effect, {wanted} was asked for")
+    return "; ".join(odd)
 
 
 def _elsewhere(name: str, reference: Executed | None, own: Executed) -> str:

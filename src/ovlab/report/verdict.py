@@ -18,7 +18,7 @@ def summarise(results: pd.DataFrame) -> str:
     """Count the cells by status in one line."""
     counts = results["status"].value_counts()
     parts = [f"{counts.get(status, 0)} {status}" for status in ("ok", "unavailable", "failed")]
-    return f"{len(results)} cells: {', '.join(parts)}"
+    return f"{len(results)} {'cell' if len(results) == 1 else 'cells'}: {', '.join(parts)}"
 
 
 def conclude(results: Path, records: Iterable[Path], verdict: Path) -> None:

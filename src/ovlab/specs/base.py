@@ -12,6 +12,9 @@ from ovlab.errors import OvlabError, nearest
 
 SpecT = TypeVar("SpecT", bound="Spec")
 UNION_LABELS = ("function-", "list[", "dict[", "tuple[", "literal[")
+# What pydantic calls the kinds of things that YAML has.
+LIST, MAPPING = "should be a list", "should be keys and values"
+YAML_WORDS = {"tuple_type": LIST, "list_type": LIST, "dict_type": MAPPING, "model_type": MAPPING}
 SCALAR_LABELS = frozenset({"str", "int", "float", "bool", "constrained-int", "constrained-float", "constrained-str"})
 
 
@@ -104,6 +107,7 @@ def _line(key: str, details: list[ErrorDetails]) -> str:
     if kind == "literal_error":
         expected = [name.strip(" '") for name in str(detail["ctx"]["expected"]).replace(" or ", ",").split(",")]
         return f"{prefix}{value!r} is not valid{nearest(str(value), expected)}"
+    message = f"Input {YAML_WORDS[kind]}" if kind in YAML_WORDS else message
     others = "".join(f", or {other['msg'].removeprefix('Input should be ')}" for other in details[1:])
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
     return f"{prefix}{message[0].lower()}{message[1:]}{others}{shown}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -55,12 +56,27 @@ class DeviceSpec(Spec):
         )
 
     @model_validator(mode="after")
+    def _string_names_devices(self) -> DeviceSpec:
+        listed = self.device.partition(":")[2]
+        if self.kind in {"MULTI", "HETERO"} and not listed:
+            raise ValueError(f"device: {self.device!r} names no devices, expected for example '{self.kind}:CPU,GPU'")
+        if self.kind == "BATCH" and not re.fullmatch(r"[A-Za-z]\w*(\.\w+)?(\([1-9]\d*\))?", listed):
+            raise ValueError(f"device: {self.device!r}, expected BATCH and one device, such as 'BATCH:CPU(4)'")
+        return self
+
+    @model_validator(mode="after")
     def _members_are_declared(self) -> DeviceSpec:
         if self.is_virtual and self.device != "AUTO" and not self.requires:
             raise ValueError(
                 f"requires: missing, but needed by {self.device}: the devices that it names, "
                 "since OpenVINO leaves out absent ones without a word"
             )
+        if self.kind in {"MULTI", "HETERO"}:
+            # Not to run on, which is OpenVINO's business: only so that none is left out of what is checked.
+            named = re.findall(r"[A-Za-z]\w*(?:\.\w+)?", self.device.partition(":")[2])
+            unlisted = [name for name in named if name not in self.requires]
+            if unlisted:
+                raise ValueError(f"requires: {unlisted[0]} is in {self.device}, but not listed")
         if self.kind == "BATCH" and len(self.requires) != 1:
             raise ValueError(f"requires: {list(self.requires)}, expected the one device that {self.device} batches for")
         return self

@@ -12,7 +12,10 @@ from ovlab.specs.device import Property
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
-Streams = PositiveInt | Literal["auto"] | None
+# Beyond these nothing is meant: a typing error would keep a launch busy until its timeout.
+Batch = Annotated[int, Field(gt=0, le=2**24)]
+Requests = Annotated[int, Field(gt=0, le=2**12)]
+Streams = Annotated[int, Field(gt=0, le=2**12)] | Literal["auto"] | None
 FEWEST_QUERIES = 100  # a 99th percentile needs as many
 
 
@@ -81,8 +84,8 @@ class SweepSpec(Spec):
         So many of the best points are launched so often again; the fastest of them is the one that is measured.
     """
 
-    batch: tuple[PositiveInt, ...] = (1,)
-    infer_requests: tuple[PositiveInt | None, ...] = (None,)
+    batch: tuple[Batch, ...] = (1,)
+    infer_requests: tuple[Requests | None, ...] = (None,)
     streams: tuple[Streams, ...] = (None,)
     latency_limit_ms: PositiveFloat | None = None
     limit_percentile: Literal[50, 90, 95, 99] = 99
@@ -139,8 +142,8 @@ class ScenarioSpec(Spec):
 
     description: str = ""
     mode: Literal["synchronous", "asynchronous", "server", "sweep"]
-    batch: PositiveInt = 1
-    infer_requests: PositiveInt | None = None
+    batch: Batch = 1
+    infer_requests: Requests | None = None
     performance_hint: Literal["LATENCY", "THROUGHPUT"] | None = None
     streams: Streams = None
     threads: PositiveInt | None = None

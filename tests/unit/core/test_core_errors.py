@@ -14,6 +14,8 @@ from ovlab.errors import nearest, one_line
     ("name", "valid", "expected"),
     [
         ("squeezenet", ["squeezenet1_1", "resnet"], "; did you mean 'squeezenet1_1'?"),
+        ("cpu", ["CPU", "GPU"], "; did you mean 'CPU'?"),
+        ("num_stream", ["NUM_STREAMS", "PERF_COUNT"], "; did you mean 'NUM_STREAMS'?"),
         ("x", ["b", "a", "b"], "; valid: a, b"),
         ("x", [], "; there are none"),
     ],

@@ -64,7 +64,8 @@ def test_an_unknown_property_is_refused_on_every_kind_of_device(device: dict[str
     ("name", "value", "expected"),
     [
         ("NUM_STREAMS", "many", "'many' is not valid for CPU (Could not read number of streams"),
-        ("INFERENCE_PRECISION_HINT", "f33", "'f33' is not valid for CPU (Wrong value f33"),
+        ("NUM_STREAMS", 1.5, "1.5 is not valid, expected a whole number or AUTO"),
+        ("INFERENCE_PRECISION_HINT", "bf16", "not to be set: it is the precision's"),
         ("PERFORMANCE_HINT", "LATENCE", "'LATENCE' is not valid for {first}; did you mean 'LATENCY'?"),
         ("SCHEDULING_CORE_TYPE", "BIG", "'BIG' is not valid for CPU; valid: ANY_CORE, ECORE_ONLY, PCORE_ONLY"),
         ("INFERENCE_NUM_THREADS", 1.5, "1.5 is not valid, expected a whole number that is not negative"),
@@ -90,7 +91,9 @@ def test_a_property_that_can_only_be_read() -> None:
 def test_properties_of_a_member() -> None:
     with pytest.raises(OvlabError, match=r"^device: member_properties.CPU.NUM_STREAM: no property of CPU; did you me"):
         check(MULTI | {"member_properties": {"CPU": {"NUM_STREAM": 2}}})
-    check({"device": "AUTO", "member_properties": {"XPU": {"ANYTHING": 1}}})  # not on this host: nobody to ask
+    check({"device": "AUTO", "member_properties": {"NPU": {"ANYTHING": 1}}})  # not on this host: nobody to ask
+    with pytest.raises(OvlabError, match=r"^device: member_properties.CPUU: no such device; did you mean 'CPU'\?$"):
+        check({"device": "AUTO", "member_properties": {"CPUU": {"NUM_STREAMS": 1}}})
 
 
 def test_what_is_tried_does_not_stay() -> None:

@@ -77,6 +77,8 @@ def test_devices_of_this_host(data: dict[str, Any]) -> None:
     [
         (device("GPPU"), "device: OpenVINO knows no device 'GPPU'; did you mean 'GPU'?"),
         (device("MLUTI:CPU,GPU"), "device: OpenVINO knows no device 'MLUTI'; did you mean 'MULTI'?"),
+        (device("MLUTI:CPU", requires=["CPU"]), "device: OpenVINO knows no device 'MLUTI'; did you mean 'MULTI'?"),
+        (device("cpu"), "device: OpenVINO knows no device 'cpu'; did you mean 'CPU'?"),
         (device("QQ"), "device: OpenVINO knows no device 'QQ'; valid: AUTO, BATCH, CPU, GPU, HETERO, MULTI, NPU"),
         (
             device("MULTI:CPU,NPPU", requires=["CPU", "NPPU"]),
@@ -140,9 +142,28 @@ def test_virtual_device_passes_on_to_its_members(host: Any) -> None:
         "PERFORMANCE_HINT": "THROUGHPUT",
         "DEVICE_PROPERTIES": {
             "CPU": {"NUM_STREAMS": "AUTO", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3},
-            "GPU": {"NUM_STREAMS": 4, "INFERENCE_PRECISION_HINT": "f16"},
+            "GPU": {"NUM_STREAMS": "AUTO", "INFERENCE_PRECISION_HINT": "f16"},
         },
     }
+
+
+def test_what_a_scenario_says_counts_on_every_kind_of_device(host: Any) -> None:
+    host("CPU", "GPU")
+    load = scenario(performance_hint="LATENCY", streams=1)
+    of_file = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": 2}
+    for spec in (
+        device("CPU", properties=of_file),
+        device("BATCH:CPU(4)", requires=["CPU"], properties=of_file),
+        device("CPU", member_properties={"CPU": of_file}),
+    ):
+        found = compile_properties(spec, load, F32)
+        assert (found["PERFORMANCE_HINT"], found["NUM_STREAMS"]) == ("LATENCY", 1)
+        assert compile_properties(spec, scenario(), F32)["NUM_STREAMS"] == 2
+    members = {"CPU": {"NUM_STREAMS": "AUTO"}}
+    found = compile_properties(device("MULTI:CPU", requires=["CPU"], member_properties=members), load, F32)
+    assert found["DEVICE_PROPERTIES"]["CPU"]["NUM_STREAMS"] == 1
+    several = device("AUTO", properties={"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"})
+    assert compile_properties(several, load, F32)["PERFORMANCE_HINT"] == "CUMULATIVE_THROUGHPUT"
 
 
 def test_a_member_that_lacks_the_precision(host: Any) -> None:

@@ -40,7 +40,7 @@ class _Launches:
         self.errors = errors
         self.fps = {"fp32": 100.0, "fp16": 100.0, "int8": 300.0}
         self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
-        self.others: dict[str, dict[str, float]] = {}
+        self.others: dict[str, dict[str, Any]] = {}
         self.ran_on: dict[str, list[str]] = {}
         self._noise = np.random.default_rng(0)
 
@@ -279,6 +279,17 @@ def test_devices_that_share_the_work_may_each_run_their_own_precision(
     assert run(lab, settings_of(lab, precisions=PRECISIONS | {"fp16": half}), tmp_path).reason == ""
 
 
+def test_what_is_not_in_effect_is_said(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    settings = settings_of(lab, scenario={"mode": "synchronous", "threads": 100_000, "streams": 1})
+    launches.others = {
+        "fp32": {"settings": {"EXECUTION_DEVICES": ["CPU"], "INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": "1"}},
+        "int8": {"settings": {"EXECUTION_DEVICES": ["CPU"], "members": {"CPU": {"INFERENCE_NUM_THREADS": 100_000}}}},
+    }
+    rows = rows_of(run(lab, settings, tmp_path))
+    assert rows["fp32"]["reason"] == "INFERENCE_NUM_THREADS is 2 in effect, 100000 was asked for"
+    assert rows["int8"]["reason"] == rows["fp16"]["reason"] == ""
+
+
 def test_a_speedup_across_devices_says_so(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     launches.ran_on |= {"fp16": ["(CPU)"], "int8": ["GPU"]}
     rows = rows_of(run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path))
@@ -298,10 +309,10 @@ def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: _Launches, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"device": {"device": "CPPU"}}, "device: OpenVINO knows no device 'CPPU'; did you mean 'CPU'?"),
+        ({"device": {"device": "CPPU"}}, "device/cpu.yaml: OpenVINO knows no device 'CPPU'; did you mean 'CPU'?"),
         (
             {"device": {"device": "AUTO", "properties": {"PERFORMANCE_HNT": "LATENCY"}}},
-            "device: properties.PERFORMANCE_HNT: no property of AUTO or CPU; did you mean 'PERFORMANCE_HINT'?",
+            "device/cpu.yaml: properties.PERFORMANCE_HNT: no property of AUTO or CPU; did you mean 'PERFORMANCE_HINT'?",
         ),
     ],
 )

@@ -65,7 +65,7 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         # Wrong types.
         (ModelSpec, MODEL | {"licence": 5}, "licence: input should be a valid string (got 5)"),
         (ModelSpec, MODEL | {"tolerance": "small"}, "tolerance: input should be a valid number"),
-        (DatasetSpec, DATASET | {"splits": 5}, "splits: input should be a valid dictionary (got 5)"),
+        (DatasetSpec, DATASET | {"splits": 5}, "splits: input should be keys and values (got 5)"),
         (ModelSpec, MODEL | {"input": {"shape": [1, 3, 224]}}, "input.shape.3: missing, but needed"),
         # A key with alternatives is named as the user wrote it, and every alternative is told.
         (
@@ -74,7 +74,7 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
             "streams: input should be a valid integer, unable to parse string as an integer, or 'auto' (got 'many')",
         ),
         (ScenarioSpec, SYNC | {"streams": 0}, "streams: input should be greater than 0, or 'auto' (got 0)"),
-        (DatasetSpec, DATASET | {"class_names": 5}, "class_names: input should be a valid tuple, or a valid string"),
+        (DatasetSpec, DATASET | {"class_names": 5}, "class_names: input should be a list, or a valid string"),
         (DeviceSpec, {"device": "CPU", "properties": {"A": [1]}}, "properties.A: input should be a valid string, or"),
         (QuantizationSpec, {"subset": 0}, "subset: input should be greater than 0, or a valid string (got 0)"),
         (
@@ -206,6 +206,16 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
             {"timeout_s": 2},
             "timeout_s: 2 is not more than warm_up_s + duration_s = 2.5, so every launch",
         ),
+        (
+            DeviceSpec,
+            {"device": "MULTI:CPU,GPU", "requires": ["CPU"]},
+            "requires: GPU is in MULTI:CPU,GPU, but not listed",
+        ),
+        (DeviceSpec, {"device": "HETERO"}, "device: 'HETERO' names no devices, expected for example 'HETERO:CPU,GPU'"),
+        (DeviceSpec, {"device": "BATCH:CPU(x)", "requires": ["CPU"]}, "device: 'BATCH:CPU(x)', expected BATCH and one"),
+        (DeviceSpec, {"device": "BATCH:CPU(0)", "requires": ["CPU"]}, "device: 'BATCH:CPU(0)', expected BATCH and one"),
+        (ScenarioSpec, SYNC | {"batch": 10**20}, "batch: input should be less than or equal to 16777216"),
+        (ScenarioSpec, {"mode": "asynchronous", "infer_requests": 10**7}, "infer_requests: input should be less than"),
         (DeviceSpec, {"device": ""}, "device: string should have at least 1 character"),
         (ExperimentSpec, EXPERIMENT | {"models": []}, "models: empty, expected at least one name"),
         (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: ['cpu', 'cpu'] names something twice"),

@@ -150,7 +150,7 @@ def test_cells_are_crossed_in_order_minus_exclusions() -> None:
     ],
 )
 def test_kinds_of_devices(device: str, kind: str, virtual: bool) -> None:
-    spec = DeviceSpec(device=device, requires=("CPU",))
+    spec = DeviceSpec(device=device, requires=("GPU.1", "CPU") if "GPU.1" in device else ("CPU",))
     assert (spec.kind, spec.is_virtual) == (kind, virtual)
     assert spec.runs_on_all == (kind == "MULTI")
     cumulative = spec.model_copy(update={"properties": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}})
