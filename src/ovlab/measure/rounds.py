@@ -152,7 +152,9 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise OvlabError(f"the launch hung: not done after {timeout:g} s (measurement.timeout_s)") from None
+        raise OvlabError(
+            f"the launch was not done after {timeout:g} s (measurement.timeout_s): it hung, or takes longer"
+        ) from None
     finally:
         if process.poll() is None:
             process.kill()

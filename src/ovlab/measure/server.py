@@ -20,6 +20,7 @@ from ovlab.stats.launches import launch_interval
 log = logging.getLogger("ovlab.measure")
 PROBES = 3
 DIGITS = 3
+FEWEST_ARRIVALS = 2
 
 
 @dataclass
@@ -85,6 +86,13 @@ def _capacity(
         if not probe.error
     ]
     return min(speeds, default=None)
+
+
+def too_few_arrivals(rate: float, seconds: float) -> str:
+    """Say that a launch would wait for arrivals rather than measure; empty if it would not, or if there is no rate."""
+    if not 0 < rate * seconds < FEWEST_ARRIVALS:
+        return ""
+    return f"server.rate: {rate:g} arrivals/s are fewer than {FEWEST_ARRIVALS} in measurement.duration_s: {seconds:g} s"
 
 
 def server_values(contender: Contender) -> dict[str, Quantity]:

@@ -93,10 +93,14 @@ def _sweep(
 
 
 def _server(settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path, taken: Taken) -> None:
-    from ovlab.measure.server import offered_rate
+    from ovlab.measure.server import offered_rate, too_few_arrivals
 
     offered = offered_rate(settings, makers, scratch)
     taken.waited_s, taken.errors = offered.waited_s, offered.errors
+    few = too_few_arrivals(offered.rate, settings.measurement.duration_s)
+    if few:
+        taken.errors = dict.fromkeys(makers, few) | offered.errors
+        return
     taken.contenders = {
         name: maker.contender(settings.scenario, rate=offered.rate)
         for name, maker in makers.items()

@@ -161,6 +161,14 @@ def test_a_rate_without_a_reference(lab: Lab, launches: _Launches, tmp_path: Pat
     assert values_of(record, "int8")["offered_rate"] == pytest.approx(40, rel=0.01)  # of the slowest
 
 
+def test_a_rate_at_which_nothing_would_arrive(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+    scenario = SERVER | {"server": SERVER["server"] | {"rate": 0.001}}  # type: ignore[operator]
+    record = run(lab, settings_of(lab, scenario), tmp_path)
+    text = "server.rate: 0.001 arrivals/s are fewer than 2 in measurement.duration_s: 0.75 s"
+    assert {row["reason"] for row in record.data["rows"].values()} == {text}
+    assert launches.asked == []
+
+
 def test_a_reference_that_fails_takes_nobody_along(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
     launches.error = lambda name, _one: "boom" if name == "fp32" else ""
     record = run(lab, settings_of(lab, SERVER), tmp_path)
