@@ -11,9 +11,12 @@ pytestmark = [pytest.mark.real, needs_real_data]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    # To save time, AUTO under one scenario alone.
-    shorter = "experiment.exclude=[{device: auto, scenario: multi_stream}, {device: auto, scenario: offline}]"
-    return run_real("real_classification", tmp_path_factory.mktemp("real"), (shorter,))
+    # To save time, AUTO under one scenario alone, and FP16 of one model.
+    shorter = (
+        "experiment.scenarios=[single_stream,offline]",
+        "experiment.exclude=[{device: auto, scenario: offline}, {model: resnet20_cifar10, precision: fp16}]",
+    )
+    return run_real("real_classification", tmp_path_factory.mktemp("real"), shorter)
 
 
 def accuracies(results: pd.DataFrame, precision: str, column: str = "accuracy") -> dict[str, float]:

@@ -17,9 +17,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("real")
 
 
+# To save time; FP16 is looked at in classification, loads in the quickstart.
+FEWER = ("experiment.precisions=[fp32,int8]", "experiment.scenarios=[single_stream]")
+
+
 @pytest.fixture(scope="module")
 def results(folder: Path) -> pd.DataFrame:
-    return run_real("real_detection", folder, ("experiment.scenarios=[single_stream]",))
+    return run_real("real_detection", folder, FEWER)
 
 
 def test_accuracy_is_that_of_an_independent_post_processing(results: pd.DataFrame) -> None:
@@ -47,14 +51,14 @@ def test_int8_loses_little(results: pd.DataFrame) -> None:
 
 def test_speed_only_leaves_accuracy_empty(results: pd.DataFrame) -> None:
     found = results[results["model"].isin(["mobilenet_ssd_synthetic", "face_detector"])]
-    assert len(found) == 6
+    assert len(found) == 4
     assert found[["metric", "accuracy", "accuracy_low", "accuracy_delta"]].isna().all(axis=None)
     assert (found["throughput_fps"] > 0).all()
     assert (found.loc[found["precision"] == "int8", "executed_precision"] == "i8").all()
 
 
 def test_detections_are_kept_in_pixels_of_the_image(folder: Path, results: pd.DataFrame) -> None:
-    assert len(results) == 12
+    assert len(results) == 8
     (path,) = folder.glob("results/accuracy/fastestdet_coco/fp32/*/predictions.parquet")
     boxes = pd.read_parquet(path)
     assert boxes["image"].nunique() == 128
@@ -68,6 +72,7 @@ def test_detections_are_kept_in_pixels_of_the_image(folder: Path, results: pd.Da
 def test_the_articles_experiment_runs_but_for_its_weights(tmp_path: Path) -> None:
     overrides = (
         "experiment.models=[mobilenet_ssd_synthetic_voc]",
+        "experiment.precisions=[fp32,int8]",
         "experiment.devices=[cpu,gpu,multi]",
         "experiment.scenarios=[nireq_1,nireq_4,nireq_8]",
     )
