@@ -13,7 +13,7 @@ grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
 # Most tests run side by side; those that run whole experiments want the machine. Coverage is that of the library's and
-# the scripts' own tests: it would slow each of the hundreds of processes that an experiment starts.
+# the scripts' own tests: a dry run of Snakemake takes twice as long with it.
 test: lint
 	$(BIN)/coverage erase
 	$(MAKE) --jobs=2 test-library test-workflow test-incremental

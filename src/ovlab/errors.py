@@ -39,14 +39,11 @@ def nearest(name: str, valid: Iterable[str]) -> str:
         ``"; did you mean 'X'?"``, or the list of valid names when none is near.
     """
     names = sorted(set(valid))
-    # Whether small or capital letters are meant is the likeliest mistake of all.
-    folded = {one.casefold(): one for one in reversed(names)}
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if name.casefold() in folded:
-        close = [folded[name.casefold()]]
-    close = close or [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)]
+    # Small letters for capitals are no distance: cpu is CPU, not GPU.
+    folded = {one.casefold(): one for one in names}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean '{close[0]}'?"
+        return f"; did you mean '{folded[close[0]]}'?"
     shown = [*names[:LISTED], "..."] if len(names) > LISTED else names
     return f"; valid: {', '.join(shown)}" if names else "; there are none"
 

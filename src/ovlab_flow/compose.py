@@ -259,7 +259,8 @@ def composer(
             yield Composer(folders, experiment, overrides)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
         # Hydra merges without a look at what kind of thing a file holds, and fails in many ways.
-        for path in _not_mappings(folders):
+        path = _without_keys(folders)
+        if path is not None:
             raise OvlabError(f"{_relative(path)}: expected keys and values (KEY: VALUE)") from None
         if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
             raise OvlabError(f"configuration: {_one_line(error)}") from None
@@ -271,27 +272,19 @@ def _hydra(overrides: list[str]) -> DictConfig:
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
-    try:
-        parsed = OverridesParser.create().parse_overrides([str(line) for line in overrides])
-    except HydraException as error:
-        # The lexer's own words are about its tokens.
-        broken = next((one for one in overrides if not _parses(one)), "")
-        raise OvlabError(
-            f"overrides: cannot read {str(broken)!r}, expected KEY=VALUE in Hydra's grammar ({_one_line(error)})"
-        ) from None
+    parser, parsed = OverridesParser.create(), []
+    for line in overrides:  # one by one: the lexer's own words do not say which
+        try:
+            parsed += parser.parse_overrides([str(line)])
+        except HydraException as error:
+            raise OvlabError(
+                f"overrides: cannot read {str(line)!r}, expected KEY=VALUE in Hydra's grammar ({_one_line(error)})"
+            ) from None
     for override in parsed:
         if override.key_or_group in {*GROUPS, "experiment"}:
             axis = "--config experiment=NAME" if override.key_or_group == "experiment" else "experiment.{}s=[...]"
             raise OvlabError(f"override {override.input_line!r}: choose with {axis.format(override.key_or_group)}")
-    return list(parsed)
-
-
-def _parses(line: object) -> bool:
-    try:
-        OverridesParser.create().parse_overrides([str(line)])
-    except HydraException:
-        return False
-    return True
+    return parsed
 
 
 def _line(override: Override) -> str:
@@ -311,8 +304,8 @@ def _has_section(composed: DictConfig, override: Override) -> bool:
     return isinstance(OmegaConf.select(composed, override.key_or_group.rpartition(".")[0]), DictConfig)
 
 
-def _not_mappings(folders: Iterable[Path]) -> Iterator[Path]:
-    """Find the files that hold a list or a single value."""
+def _without_keys(folders: Iterable[Path]) -> Path | None:
+    """Find the first file that holds a list or a single value."""
     for folder in folders:
         for path in sorted(folder.rglob("*.yaml")):
             try:
@@ -320,7 +313,8 @@ def _not_mappings(folders: Iterable[Path]) -> Iterator[Path]:
             except YAMLError:
                 continue  # Hydra's message says where
             if content is not None and not isinstance(content, dict):
-                yield path
+                return path
+    return None
 
 
 def _relative(path: Path) -> str:

@@ -33,11 +33,20 @@ CHOICES: dict[str, Any] = {
 }
 
 
-def check_properties(device: DeviceSpec, scenario: ScenarioSpec) -> None:
+def check_properties(
+    device: DeviceSpec, scenario: ScenarioSpec, files: tuple[str, str] = ("device", "scenario")
+) -> None:
     """Check the names and values of the properties that a device and a scenario declare.
 
     ``AUTO``, ``MULTI`` and ``HETERO`` compile with a misspelt property as if it were not there, so each one is shown
     to the device or to its members, without a model.
+
+    Parameters
+    ----------
+    device, scenario : DeviceSpec, ScenarioSpec
+        What was declared.
+    files : tuple of str
+        The files that the two come from; an error begins with the one that it is about.
 
     Raises
     ------
@@ -46,9 +55,9 @@ def check_properties(device: DeviceSpec, scenario: ScenarioSpec) -> None:
     """
     members = members_of(device)
     owners = [device.kind, *members] if device.is_virtual else members
-    _check(owners, device.properties, "device: properties")
-    _check(owners, scenario.properties, "scenario: properties")
-    for where, spec in (("device", device), ("scenario", scenario)):
+    pairs: tuple[tuple[str, DeviceSpec | ScenarioSpec], ...] = ((files[0], device), (files[1], scenario))
+    for where, spec in pairs:
+        _check(owners, spec.properties, f"{where}: properties")
         for name, properties in spec.member_properties.items():
             kind = name.split(".", maxsplit=1)[0]
             if kind not in KNOWN and name not in members:

@@ -54,7 +54,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     Raises
     ------
     OvlabError
-        If the model cannot take the batch, or the timed part is shorter than one inference.
+        If the model cannot take the batch, the device not the model, or if no request is timed a second time.
     """
     model = read_ir(Path(request.model))
     set_batch(model, request.batch)

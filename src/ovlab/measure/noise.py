@@ -74,6 +74,11 @@ class NoiseGate:
     waits: list[dict[str, Any]] = field(default_factory=list)
     _noisy: bool = True  # what was last seen; nothing was yet, so the first round looks
 
+    @classmethod
+    def after(cls, spec: NoiseSpec, waited_s: float) -> NoiseGate:
+        """Make the gate of a later part of a session that has waited for so many seconds already."""
+        return cls(spec.model_copy(update={"wait_s": max(0.0, spec.wait_s - waited_s)}))
+
     @property
     def waited_s(self) -> float:
         """Seconds waited so far."""

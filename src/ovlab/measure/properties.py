@@ -29,8 +29,15 @@ def members_of(device: DeviceSpec) -> list[str]:
     return list(device.requires or core().available_devices)
 
 
-def require_device(device: DeviceSpec) -> None:
+def require_device(device: DeviceSpec, where: str = "device") -> None:
     """Check that what a device needs is on this host.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        What was declared.
+    where : str
+        The file that it comes from; an error begins with it.
 
     Raises
     ------
@@ -40,9 +47,9 @@ def require_device(device: DeviceSpec) -> None:
         If OpenVINO knows no such device at all.
     """
     if not device.is_virtual:
-        _require(device.device, "device")
+        _require(device.device, where)
     for name in device.requires:
-        _require(name, "requires")
+        _require(name, f"{where}: requires")
 
 
 def require_named_device(device: str, key: str) -> None:
@@ -100,7 +107,7 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
         If a member does not execute the precision.
     """
     hint: dict[str, Any] = {}
-    if scenario.performance_hint and not (device.is_virtual and device.runs_on_all and device.kind == "AUTO"):
+    if scenario.performance_hint and not (device.kind == "AUTO" and device.runs_on_all):
         hint["PERFORMANCE_HINT"] = scenario.performance_hint
     named = {
         name: {"INFERENCE_PRECISION_HINT": choose_precision(precision, name)} | _named(scenario, name)

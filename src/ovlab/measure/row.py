@@ -140,11 +140,10 @@ def not_in_effect(scenario: ScenarioSpec, settings: Mapping[str, Any]) -> str:
         What a launch read back.
     """
     asked = {"NUM_STREAMS": scenario.streams, "INFERENCE_NUM_THREADS": scenario.threads}
+    told = [settings, *settings.get("members", {}).values()]  # of a virtual device, the first one behind it that tells
     odd = []
     for name, wanted in asked.items():
-        found = settings.get(
-            name, next((one[name] for one in settings.get("members", {}).values() if name in one), None)
-        )
+        found = next((one[name] for one in told if name in one), None)
         if isinstance(wanted, int) and found is not None and str(found) != str(wanted):
             odd.append(f"{name} is {found} in effect, {wanted} was asked for")
     return "; ".join(odd)
@@ -156,4 +155,4 @@ def _elsewhere(name: str, reference: Executed | None, own: Executed) -> str:
         return ""
     if set(own.devices) == set(reference.devices):
         return ""
-    return f"the speed-up compares {joined(list(own.devices))} with {name} on {joined(list(reference.devices))}"
+    return f"the speed-up compares {joined(own.devices)} with {name} on {joined(reference.devices)}"

@@ -52,12 +52,11 @@ def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], 
     assert server is not None  # noqa: S101
     if not isinstance(server.rate, str):
         return Offered(server.rate)
-    offered = Offered()
-    reference = [settings.reference] if settings.reference in makers else []
-    capacity = _capacity(settings, makers, reference, scratch, offered)
-    if capacity is None:
-        others = [name for name in makers if name not in reference]
-        capacity = _capacity(settings, makers, others, scratch, offered)
+    offered, capacity = Offered(), None
+    reference = [name for name in makers if name == settings.reference]
+    for names in (reference, [name for name in makers if name not in reference]):
+        if capacity is None and names:
+            capacity = _capacity(settings, makers, names, scratch, offered)
     if capacity is not None:
         offered.rate = float(f"{server.rate_at(capacity):.{DIGITS}g}")
         log.info("server: %g arrivals per second (%s of %.4g)", offered.rate, server.rate, capacity)
@@ -75,9 +74,8 @@ def _capacity(
     scenario = settings.scenario.model_copy(update={"mode": "asynchronous", "server": None})
     probes = {name: makers[name].contender(scenario, inspect=False) for name in names}
     plan = settings.measurement.model_copy(update={"launches": PROBES, "max_launches": PROBES})
-    gate = NoiseGate(plan.noise.model_copy(update={"wait_s": max(0.0, plan.noise.wait_s - offered.waited_s)}))
-    if probes:
-        run_rounds(probes, "", plan, settings.seed, scratch, gate)
+    gate = NoiseGate.after(plan.noise, offered.waited_s)
+    run_rounds(probes, "", plan, settings.seed, scratch, gate)
     offered.waited_s += gate.waited_s
     offered.errors |= {name: probe.error for name, probe in probes.items() if probe.error}
     speeds = [

@@ -60,17 +60,18 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     """
     rows: dict[str, Row] = {}
     able: list[str] = []
+    files = (f"device/{settings.device_name}.yaml", f"scenario/{settings.scenario_name}.yaml")
     for name, precision in settings.precisions.items():
         try:
             require_ok(variants[name].record, "variant")
-            require_device(settings.device)
-            check_properties(settings.device, settings.scenario)
+            require_device(settings.device, files[0])
+            check_properties(settings.device, settings.scenario, files)
             compile_properties(settings.device, settings.scenario, precision)
             able.append(name)
         except UnavailableError as error:
             rows[name] = Row("unavailable", str(error))
         except OvlabError as error:
-            rows[name] = Row("failed", _with_file(settings, str(error)))
+            rows[name] = Row("failed", str(error))
     taken = Taken()
     if able:
         with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
@@ -90,13 +91,6 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     rows |= rows_of(settings, taken)
     rows = {name: rows[name] for name in settings.precisions}
     return _record(settings, variants, rows, taken, folder)
-
-
-def _with_file(settings: SessionSettings, text: str) -> str:
-    """Name the file where a complaint names only the group that it is about."""
-    files = {"device": settings.device_name, "scenario": settings.scenario_name}
-    group, colon, rest = text.partition(": ")
-    return f"{group}/{files[group]}.yaml: {rest}" if colon and group in files else text
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:

@@ -128,7 +128,7 @@ class Sweep:
 
     def _launch(self, contenders: Mapping[str, Contender], launches: int) -> None:
         plan = self._settings.measurement.model_copy(update={"launches": launches, "max_launches": launches})
-        gate = NoiseGate(plan.noise.model_copy(update={"wait_s": max(0.0, plan.noise.wait_s - self.waited_s)}))
+        gate = NoiseGate.after(plan.noise, self.waited_s)
         run_rounds(contenders, "", plan, self._settings.seed, self._scratch, gate)
         self.waited_s += gate.waited_s
 

@@ -70,7 +70,7 @@ def measure(settings: SessionSettings, makers: Mapping[str, RequestMaker], scrat
     else:
         taken.contenders = {name: maker.contender(settings.scenario) for name, maker in makers.items()}
     plan = settings.measurement
-    gate = NoiseGate(plan.noise.model_copy(update={"wait_s": max(0.0, plan.noise.wait_s - taken.waited_s)}))
+    gate = NoiseGate.after(plan.noise, taken.waited_s)
     run_rounds(taken.contenders, settings.reference, plan, settings.seed, scratch, gate)
     taken.data["noise"] = gate.record()
     taken.cached = compile_cached(taken.contenders, plan.cached_launches, plan.timeout_s, settings.seed, scratch)

@@ -82,7 +82,7 @@ def test_devices_of_this_host(data: dict[str, Any]) -> None:
         (device("QQ"), "device: OpenVINO knows no device 'QQ'; valid: AUTO, BATCH, CPU, GPU, HETERO, MULTI, NPU"),
         (
             device("MULTI:CPU,NPPU", requires=["CPU", "NPPU"]),
-            "requires: OpenVINO knows no device 'NPPU'; did you mean 'NPU'?",
+            "device: requires: OpenVINO knows no device 'NPPU'; did you mean 'NPU'?",
         ),
     ],
 )
