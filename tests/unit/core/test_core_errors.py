@@ -15,6 +15,7 @@ from ovlab.errors import nearest, one_line
     [
         ("squeezenet", ["squeezenet1_1", "resnet"], "; did you mean 'squeezenet1_1'?"),
         ("cpu", ["CPU", "GPU"], "; did you mean 'CPU'?"),
+        ("DIGITS_CN", ["digits_cnn", "digits_ssd"], "; did you mean 'digits_cnn'?"),
         ("num_stream", ["NUM_STREAMS", "PERF_COUNT"], "; did you mean 'NUM_STREAMS'?"),
         ("x", ["b", "a", "b"], "; valid: a, b"),
         ("x", [], "; there are none"),

@@ -15,7 +15,7 @@ from toy import Lab
 
 from ovlab.errors import OvlabError
 from ovlab.files import read_json, sha256_of
-from ovlab.measure import exclusive, rounds
+from ovlab.measure import rounds
 from ovlab.measure.request import LaunchRequest
 from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record, write_record
@@ -81,7 +81,6 @@ class _Launches:
 
 @pytest.fixture
 def launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Launches:
-    monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
     fake = _Launches()
     monkeypatch.setattr(rounds, "run_launch", fake)
     real = benchmark.__globals__["compile_properties"]
@@ -382,7 +381,6 @@ def test_costs_of_an_inference(lab: Lab, launches: _Launches, tmp_path: Path) ->
 
 
 def test_a_real_sweep_and_a_real_server(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
     plan = {"launches": 2, "max_launches": 2, "warm_up_s": 0.0, "duration_s": 0.1, "images": 2, "cached_launches": 1}
     one = {"fp32": {"inference_precision": "f32"}}
     small = {"batch": [1, 2], "duration_s": 0.05, "finalists": 1, "finalist_launches": 1}

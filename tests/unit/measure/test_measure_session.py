@@ -2,113 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from fake_session import FLOAT, LAYERS, PLAN, PRECISIONS, FakeLaunches, rows_of, run, settings_of
 from toy import Lab
 
-from ovlab.errors import OvlabError, UnavailableError
+from ovlab.errors import UnavailableError
 from ovlab.files import read_json, sha256_of
-from ovlab.measure import exclusive, rounds
-from ovlab.measure.request import LaunchRequest
+from ovlab.measure import rounds
 from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record, read_record, write_record
-from ovlab.specs import SessionSettings
-
-
-@pytest.fixture(autouse=True)
-def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real measurement on this machine must not be disturbed, nor waited for."""
-    monkeypatch.setattr(exclusive, "lock_path", lambda: tmp_path / "lock")
-
-
-LAYERS = {"f32": {"Convolution": 2}}
-
-
-class _Launches:
-    """Stands for the processes: notes what was asked for and answers at once.
-
-    `fps` gives the throughput by device property ``NAME``; `errors` the error by name, from a round on.
-    """
-
-    def __init__(self, **errors: tuple[int, str]) -> None:
-        self.asked: list[LaunchRequest] = []
-        self.errors = errors
-        self.fps = {"fp32": 100.0, "fp16": 100.0, "int8": 300.0}
-        self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
-        self.others: dict[str, dict[str, Any]] = {}
-        self.ran_on: dict[str, list[str]] = {}
-        self._noise = np.random.default_rng(0)
-
-    def names(self) -> list[str]:
-        return [str(one.properties["NAME"]) for one in self.asked]
-
-    def __call__(self, request: Path, result: Path, timeout: float) -> dict[str, Any]:
-        one = LaunchRequest(**read_json(request))
-        self.asked.append(one)
-        name = str(one.properties["NAME"])
-        since, text = self.errors.get(name, (1000, ""))
-        if self.names().count(name) >= since:
-            raise OvlabError(text)
-        fps = self.fps[name] * (1 + 0.001 * self._noise.standard_normal())
-        np.save(one.samples, np.array([[0.0, 1 / fps, 2 / fps], [1e3 / fps] * 3]))
-        return {
-            "compile_ms": 10.0,
-            "first_inference_ms": 5.0,
-            "peak_rss_mb": 50.0,
-            "steady_rss_mb": 40.0,
-            "energy_j": {"package": 0.3},
-            "batch": one.batch,
-            "throughput_fps": fps,
-            "samples": 3,
-            "warm_up_samples": 1,
-            "cpu_s": 0.006,
-            "elapsed_s": 3 / fps,
-            "infer_requests": 1,
-            "settings": {"EXECUTION_DEVICES": self.ran_on.get(name, ["CPU"])},
-            **self.others.get(name, {}),
-            **({"shares": self.shares.get(name, {"f32": 1.0}), "layers": LAYERS} if one.inspect else {}),
-        }
-
-
-@pytest.fixture
-def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Launches]:
-    fake = _Launches()
-    monkeypatch.setattr(rounds, "run_launch", fake)
-    real = benchmark.__globals__["compile_properties"]
-
-    def named(device: Any, scenario: Any, precision: Any) -> dict[str, Any]:
-        return real(device, scenario, precision) | {"NAME": precision.description}
-
-    monkeypatch.setitem(benchmark.__globals__, "compile_properties", named)
-    yield fake
-
-
-FLOAT = {"inference_precision": "f32"}
-PRECISIONS = {
-    "fp32": FLOAT | {"description": "fp32"},
-    "fp16": FLOAT | {"description": "fp16"},
-    "int8": FLOAT | {"description": "int8", "quantization": {}},
-}
-PLAN = {"launches": 4, "max_launches": 4, "warm_up_s": 0.0, "duration_s": 0.02, "images": 3, "cached_launches": 0}
-
-
-def settings_of(lab: Lab, **changes: Any) -> SessionSettings:
-    return lab.session_settings(**({"precisions": PRECISIONS, "measurement": PLAN} | changes))
-
-
-def run(lab: Lab, settings: SessionSettings, folder: Path, **variants: Variant) -> Record:
-    every = dict.fromkeys(settings.precisions, Variant(lab.record, lab.folder)) | variants
-    return benchmark(settings, every, lab.source, folder)
-
-
-def rows_of(record: Record) -> dict[str, Any]:
-    rows: dict[str, Any] = record.data["rows"]
-    return rows
 
 
 def test_a_session_of_real_processes(lab: Lab, tmp_path: Path) -> None:
@@ -133,7 +40,7 @@ def test_a_session_of_real_processes(lab: Lab, tmp_path: Path) -> None:
     assert read_record(tmp_path / "session.json", "session").data["rows"] == record.data["rows"]
 
 
-def test_every_sample_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_every_sample_is_kept(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     record = run(lab, settings_of(lab), tmp_path)
     samples = pd.read_parquet(tmp_path / "samples.parquet")
     assert samples.groupby(["precision", "round"]).size().to_dict() == {
@@ -153,7 +60,7 @@ def test_every_sample_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> 
     assert row["effective"]["executed_layers"] == LAYERS
 
 
-def test_rounds_are_interleaved_in_an_order_drawn_anew(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_rounds_are_interleaved_in_an_order_drawn_anew(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     settings = settings_of(lab, measurement=PLAN | {"launches": 8, "max_launches": 8})
     record = run(lab, settings, tmp_path)
     names = launches.names()
@@ -171,14 +78,14 @@ def test_rounds_are_interleaved_in_an_order_drawn_anew(lab: Lab, launches: _Laun
     assert launches.names() != first
 
 
-def test_only_the_first_launch_looks_inside(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_only_the_first_launch_looks_inside(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     run(lab, settings_of(lab), tmp_path)
     looked = [(name, one.inspect) for name, one in zip(launches.names(), launches.asked, strict=True)]
     for name in PRECISIONS:
         assert [inside for own, inside in looked if own == name] == [True, False, False, False]
 
 
-def test_a_crash_fails_that_row_alone(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_a_crash_fails_that_row_alone(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.errors["int8"] = (3, "the launch crashed with exit code -9: no message")
     record = run(lab, settings_of(lab), tmp_path)
     rows = rows_of(record)
@@ -196,7 +103,7 @@ def test_a_crash_fails_that_row_alone(lab: Lab, launches: _Launches, tmp_path: P
 
 
 def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
-    lab: Lab, launches: _Launches, tmp_path: Path
+    lab: Lab, launches: FakeLaunches, tmp_path: Path
 ) -> None:
     launches.errors["fp32"] = (1, "boom")
     rows = rows_of(run(lab, settings_of(lab), tmp_path))
@@ -205,105 +112,12 @@ def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
     assert "speedup" not in rows["int8"]["values"]
 
 
-def test_all_crash(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_all_crash(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.errors |= dict.fromkeys(PRECISIONS, (1, "boom"))
     record = run(lab, settings_of(lab), tmp_path)
     assert {row["status"] for row in rows_of(record).values()} == {"failed"}
     assert len(launches.asked) == 3
     assert not (tmp_path / "samples.parquet").exists()
-
-
-@pytest.mark.parametrize(
-    ("shares", "complaint"),
-    [
-        ({"fp32": {"bf16": 1.0}}, "fp32: asked for f32, but bf16 was executed"),
-        ({"fp32": {"f32": 0.9, "bf16": 0.1}}, "fp32: asked for f32, but f32+bf16 was executed"),
-        ({"int8": {"f32": 1.0}}, "int8: asked for INT8, but f32 was executed"),
-        ({"int8": {"f32": 0.6, "i8": 0.4}}, ""),
-        ({"fp32": {}}, ""),
-    ],
-)
-def test_a_row_whose_label_is_not_what_was_executed(
-    lab: Lab, launches: _Launches, tmp_path: Path, shares: dict[str, dict[str, float]], complaint: str
-) -> None:
-    launches.shares |= shares
-    record = run(lab, settings_of(lab), tmp_path)
-    assert record.reason == complaint
-    assert record.status == ("failed" if complaint else "ok")
-    (name,) = shares
-    assert rows_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
-
-
-@pytest.mark.parametrize(
-    ("precision", "executed", "complaint"),
-    [
-        ({"weight_compression": {}}, "f32", ""),
-        ({"weight_compression": {"mode": "int4_sym"}}, "bf16", "int8: asked for f32, but bf16 was executed"),
-        ({"quantization": {"accuracy_control": {}}}, "f32", ""),  # every layer given up: the ledger says so
-        ({"quantization": {"accuracy_control": {}}}, "bf16", "int8: asked for INT8, but bf16 was executed"),
-        ({"quantization": {"mode": "fp8_e4m3"}}, "f32", "int8: asked for FP8, but f32 was executed"),
-        ({"quantization": {"mode": "fp8_e4m3"}}, "f8", ""),
-    ],
-)
-def test_the_label_of_a_compressed_variant(
-    lab: Lab, launches: _Launches, tmp_path: Path, precision: dict[str, Any], executed: str, complaint: str
-) -> None:
-    launches.shares |= {"int8": {executed: 1.0}}
-    plain = settings_of(lab).plain()
-    plain["precisions"]["int8"] = {"inference_precision": "f32", "description": "int8"} | precision
-    record = run(lab, SessionSettings.model_validate(plain), tmp_path)
-    assert record.reason == complaint
-
-
-def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
-    launches.ran_on["int8"] = ["GPU"]
-    record = run(lab, settings_of(lab), tmp_path)
-    assert (record.status, record.reason) == ("failed", "int8: asked for CPU, but ran on GPU")
-    assert rows_of(record)["fp32"]["status"] == "ok"
-
-
-def test_a_reference_that_is_not_what_it_is_called_is_no_reference(
-    lab: Lab, launches: _Launches, tmp_path: Path
-) -> None:
-    launches.shares["fp32"] = {"bf16": 1.0}
-    rows = rows_of(run(lab, settings_of(lab), tmp_path))
-    assert {name: row["status"] for name, row in rows.items()} == {"fp32": "failed", "fp16": "ok", "int8": "ok"}
-    assert all("speedup" not in row["values"] for row in rows.values())
-
-
-def test_devices_that_share_the_work_may_each_run_their_own_precision(
-    lab: Lab, launches: _Launches, tmp_path: Path
-) -> None:
-    half = {"inference_precision": {"any": ["f16", "f32"]}, "description": "fp16"}
-    launches.shares |= {"fp16": {"f16": 0.7, "f32": 0.3}}
-    assert run(lab, settings_of(lab, precisions=PRECISIONS | {"fp16": half}), tmp_path).reason == ""
-
-
-def test_what_is_not_in_effect_is_said(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
-    settings = settings_of(lab, scenario={"mode": "synchronous", "threads": 100_000, "streams": 1})
-    launches.others = {
-        "fp32": {"settings": {"EXECUTION_DEVICES": ["CPU"], "INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": "1"}},
-        "int8": {"settings": {"EXECUTION_DEVICES": ["CPU"], "members": {"CPU": {"INFERENCE_NUM_THREADS": 100_000}}}},
-    }
-    rows = rows_of(run(lab, settings, tmp_path))
-    assert rows["fp32"]["reason"] == "INFERENCE_NUM_THREADS is 2 in effect, 100000 was asked for"
-    assert rows["int8"]["reason"] == rows["fp16"]["reason"] == ""
-
-
-def test_a_speedup_across_devices_says_so(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
-    launches.ran_on |= {"fp16": ["(CPU)"], "int8": ["GPU"]}
-    rows = rows_of(run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path))
-    assert rows["int8"]["reason"] == "the speed-up compares GPU with fp32 on CPU"
-    assert "compares" not in rows["fp16"]["reason"] + rows["fp32"]["reason"]
-
-
-def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
-    launches.ran_on["fp16"] = ["(CPU)"]
-    record = run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path)
-    row = rows_of(record)["fp16"]
-    assert (record.status, row["status"]) == ("ok", "ok")
-    assert row["reason"] == "AUTO still ran on CPU, which only helps out until another device is ready"
-    assert rows_of(record)["fp32"]["reason"] == ""
 
 
 @pytest.mark.parametrize(
@@ -317,7 +131,7 @@ def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: _Launches, tmp_pat
     ],
 )
 def test_a_wrong_device_or_property_fails_before_any_launch(
-    lab: Lab, launches: _Launches, tmp_path: Path, changes: dict[str, Any], reason: str
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     record = run(lab, settings_of(lab, **changes), tmp_path)
     assert record.status == "failed"
@@ -326,7 +140,7 @@ def test_a_wrong_device_or_property_fails_before_any_launch(
 
 
 def test_a_batch_that_does_not_fit_into_memory_fails_before_any_launch(
-    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ovlab.measure.footprint.available_memory", lambda: 10**9)
     record = run(lab, settings_of(lab, scenario={"mode": "synchronous", "batch": 100_000}), tmp_path)
@@ -361,7 +175,7 @@ def test_a_session_on_a_virtual_device(lab: Lab, tmp_path: Path, device: dict[st
     assert effective.get("gathered_requests", 2) == 2
 
 
-def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     device = {"device": "MULTI:CPU,GPU.9", "requires": ["CPU", "GPU.9"]}
     record = run(lab, settings_of(lab, device=device), tmp_path)
     assert record.status == "unavailable"
@@ -372,7 +186,7 @@ def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: _L
 
 
 def test_an_unavailable_precision_does_not_stop_the_others(
-    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = benchmark.__globals__["compile_properties"]
 
@@ -390,7 +204,7 @@ def test_an_unavailable_precision_does_not_stop_the_others(
     assert (rows["fp32"]["status"], rows["int8"]["status"], record.status) == ("ok", "ok", "ok")
 
 
-def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches: _Launches, tmp_path: Path) -> None:
+def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     failed = Record(kind="variant", settings={}, status="failed", reason="does not convert")
     record = run(lab, settings_of(lab), tmp_path, int8=Variant(failed, tmp_path / "nothing"))
     rows = rows_of(record)
@@ -399,7 +213,7 @@ def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches:
 
 
 @pytest.mark.parametrize(("then", "status"), [("mark", "ok"), ("fail", "failed")])
-def test_rows_measured_amid_noise(lab: Lab, launches: _Launches, tmp_path: Path, then: str, status: str) -> None:
+def test_rows_measured_amid_noise(lab: Lab, launches: FakeLaunches, tmp_path: Path, then: str, status: str) -> None:
     launches.others["int8"] = {"major_faults": 7, "clock_mhz": 3000.0}
     record = run(lab, settings_of(lab, measurement=PLAN | {"noise": {"major_faults": 5, "then": then}}), tmp_path)
     rows = rows_of(record)
@@ -416,7 +230,7 @@ def test_rows_measured_amid_noise(lab: Lab, launches: _Launches, tmp_path: Path,
 
 
 def test_inputs_are_real_images_of_the_validation_split(
-    lab: Lab, launches: _Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
 
