@@ -35,7 +35,7 @@ from validation_memory import prepare
 
 from ovlab.data import load_ahead, read_split
 from ovlab.records import read_record
-from ovlab.runtime import choose_precision, core, image_size, read_ir, set_batch
+from ovlab.runtime import choose_precision, core, image_size, precision_hint, read_ir, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.stats.launches import launch_interval
 from ovlab.tasks import make_task
@@ -60,7 +60,7 @@ class Lab:
         device = settings.validation.device
         hint = choose_precision(settings.precision, device)
         set_batch(model, 1)
-        options = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+        options = {"PERFORMANCE_HINT": "THROUGHPUT"} | precision_hint(hint)
         self.single = core().compile_model(model, device, options)
         self.several = compile_for_validation(model, settings, self.split, device, hint)
         self.batch = int(self.several.inputs[0].shape[0])

@@ -17,7 +17,8 @@ from ovlab.extension import load_extension_of
 if TYPE_CHECKING:
     from ovlab.specs import PrecisionSpec
 
-CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16", "default": None}
+"""What a device must be capable of to be asked for a type; ``default`` asks for none and lets the device decide."""
 
 
 @functools.cache
@@ -113,6 +114,11 @@ def choose_precision(precision: PrecisionSpec, device: str) -> str:
 
     Asking for one that it lacks would not fail: OpenVINO runs another one without saying so.
 
+    Returns
+    -------
+    str
+        ``f32``, ``f16``, ``bf16``, or ``default`` for none of them: see `precision_hint`.
+
     Raises
     ------
     UnavailableError
@@ -121,8 +127,13 @@ def choose_precision(precision: PrecisionSpec, device: str) -> str:
     wanted = precision.precisions_for(device)
     capabilities: Iterable[str] = core().get_property(device, "OPTIMIZATION_CAPABILITIES")
     for element_type in wanted:
-        if CAPABILITY[element_type] in capabilities:
+        if CAPABILITY[element_type] in {None, *capabilities}:
             return element_type
     raise UnavailableError(
         f"{device} does not execute {' or '.join(wanted)} (it has {', '.join(sorted(capabilities))})"
     )
+
+
+def precision_hint(element_type: str) -> dict[str, str]:
+    """Return the property that asks a device for a floating-point type; none where the device is to decide."""
+    return {} if CAPABILITY[element_type] is None else {"INFERENCE_PRECISION_HINT": element_type}

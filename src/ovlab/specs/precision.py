@@ -9,7 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from ovlab.specs.base import Spec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 
-ElementType = Literal["f32", "f16", "bf16"]
+DEFAULT = "default"
+"""Stands for what the device does by itself: nothing is asked for."""
+ElementType = Literal["f32", "f16", "bf16", "default"]
 ANY_DEVICE = "any"
 
 
@@ -23,7 +25,8 @@ class PrecisionSpec(Spec):
     inference_precision : list, or dict from device to list
         Floating-point types to run in, best first; the first that the device supports is asked for
         (``INFERENCE_PRECISION_HINT``). A dictionary's keys are device names without number (``CPU``, ``GPU``),
-        or ``any``. A device that supports none of them gives rows that are `unavailable`.
+        or ``any``. A device that supports none of them gives rows that are `unavailable`. ``default`` asks for nothing,
+        so that the device decides; it stands alone.
     quantization : QuantizationSpec, optional
         How the INT8 variant is made; none for floating-point variants.
     weight_compression : WeightCompressionSpec, optional
@@ -54,6 +57,15 @@ class PrecisionSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _default_stands_alone(self) -> PrecisionSpec:
+        for device, types in self.inference_precision.items():
+            if DEFAULT in types and len(types) > 1:
+                raise ValueError(
+                    f"inference_precision.{device}: {list(types)}: {DEFAULT} asks for nothing, so it stands alone"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _made_in_one_way(self) -> PrecisionSpec:
         if self.quantization is not None and self.weight_compression is not None:
             raise ValueError("weight_compression: cannot be combined with quantization")
@@ -71,6 +83,11 @@ class PrecisionSpec(Spec):
         """Whether a subset of the calibration split takes part in making the variant."""
         compression = self.weight_compression
         return self.quantization is not None or (compression is not None and compression.needs_images)
+
+    @property
+    def is_device_default(self) -> bool:
+        """Whether it is what a device makes of the model by itself: nothing compressed, nothing asked for."""
+        return not self.is_compressed and all(types == (DEFAULT,) for types in self.inference_precision.values())
 
     def precisions_for(self, device: str) -> tuple[ElementType, ...]:
         """Return the types to run in on a device such as ``CPU`` or ``GPU.1``, best first."""

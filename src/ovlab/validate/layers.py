@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ovlab.data.images import Image
 from ovlab.errors import one_line
-from ovlab.runtime import core, read_ir, set_batch
+from ovlab.runtime import core, precision_hint, read_ir, set_batch
 from ovlab.validate.distance import Distance
 from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, quantised_layers
 
@@ -43,7 +43,7 @@ class Side:
     ir : Path
         Its ``model.xml``.
     hint : str
-        Floating-point type to run in.
+        Floating-point type to run in (of `ovlab.runtime.choose_precision`).
     """
 
     ir: Path
@@ -100,7 +100,7 @@ class _Runner:
 
     def run(self, model: ov.Model, hint: str, fed: Sequence[list[NDArray[Any]]] | None = None) -> Iterator[list[Any]]:
         """Compile a model and yield its outputs for each image; `fed` replaces the images as inputs."""
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+        settings = {"PERFORMANCE_HINT": "LATENCY"} | precision_hint(hint)
         request = core().compile_model(model, self._device, settings).create_infer_request()
         for number, image in enumerate(self._images):
             inputs = [image] if fed is None else [image if not one else one[number] for one in fed]

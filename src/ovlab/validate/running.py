@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ovlab.data import AnySplit, Batch, load_ahead, skip_or_stop
 from ovlab.errors import OvlabError, one_line
 from ovlab.measure.inspection import multiply_accumulates
-from ovlab.runtime import bind_input, core, set_batch
+from ovlab.runtime import bind_input, core, precision_hint, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.tasks import Task
 
@@ -47,14 +47,14 @@ def compile_for_validation(
     split : Split or AnnotatedSplit
         The images that it will run on.
     device, hint : str
-        Where to run, and in which floating-point type.
+        Where to run, and in which floating-point type (of `ovlab.runtime.choose_precision`).
 
     Returns
     -------
     openvino.CompiledModel
         Its batch is the first dimension of its input.
     """
-    options = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+    options = {"PERFORMANCE_HINT": "THROUGHPUT"} | precision_hint(hint)
     set_batch(model, 1)
     batch = choose_batch(model, len(split.images))
     single = core().compile_model(model, device, options)

@@ -20,6 +20,7 @@ from ovlab.runtime import (
     core,
     image_input,
     image_size,
+    precision_hint,
     read_ir,
     set_batch,
     task_output,
@@ -105,6 +106,7 @@ class _Core:
         (["f16", "bf16", "f32"], ["FP32", "BF16"], "bf16"),
         (["f32"], ["FP32", "BF16"], "f32"),
         (["f16"], ["FP16", "FP32"], "f16"),
+        (["default"], ["FP32"], "default"),
     ],
 )
 def test_the_first_supported_precision_is_chosen(
@@ -112,6 +114,11 @@ def test_the_first_supported_precision_is_chosen(
 ) -> None:
     monkeypatch.setattr("ovlab.runtime.core", lambda: _Core(*capabilities))
     assert choose_precision(PrecisionSpec.model_validate({"inference_precision": wanted}), "CPU") == chosen
+
+
+def test_the_default_asks_for_nothing() -> None:
+    assert precision_hint("bf16") == {"INFERENCE_PRECISION_HINT": "bf16"}
+    assert precision_hint("default") == {}
 
 
 def test_a_precision_that_the_device_lacks_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

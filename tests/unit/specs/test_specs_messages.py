@@ -173,6 +173,11 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         (PrecisionSpec, {"inference_precision": "f33"}, "inference_precision.any.0: 'f33' is not valid; did you mean"),
         (PrecisionSpec, {"inference_precision": {"CPU": ["f32"]}}, "inference_precision.any: missing, but needed"),
         (PrecisionSpec, {"inference_precision": []}, "inference_precision.any: missing, but needed"),
+        (
+            PrecisionSpec,
+            {"inference_precision": {"any": ["f32"], "CPU": ["default", "f32"]}},
+            "inference_precision.CPU: ['default', 'f32']: default asks for nothing, so it stands alone",
+        ),
         (QuantizationSpec, {"subset": "many"}, "subset: 'many' is neither a number of images nor a percentage"),
         (QuantizationSpec, {"subset": "0%"}, "subset: '0%' is neither"),
         (QuantizationSpec, {"subset": "101%"}, "subset: '101%' is neither"),

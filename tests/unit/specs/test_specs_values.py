@@ -92,6 +92,21 @@ def test_precisions_for_a_device() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "left_to_the_device"),
+    [
+        ({"inference_precision": "default"}, True),
+        ({"inference_precision": {"any": ["default"], "CPU": ["default"]}}, True),
+        ({"inference_precision": {"any": ["default"], "CPU": ["f32"]}}, False),
+        ({"inference_precision": "f32"}, False),
+        ({"inference_precision": "default", "quantization": {}}, False),
+        ({"inference_precision": "default", "weight_compression": {"mode": "int8_asym"}}, False),
+    ],
+)
+def test_what_a_device_makes_of_the_model_by_itself(data: dict[str, Any], left_to_the_device: bool) -> None:
+    assert PrecisionSpec.model_validate(data).is_device_default == left_to_the_device
+
+
+@pytest.mark.parametrize(
     ("first", "second", "overlap"),
     [
         ({"images": "a"}, {"images": "a"}, True),
