@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from ovlab.records import Kind, Record, Status, write_record
 
 log = logging.getLogger("ovlab")
 FAILED = 1
+ENDED = "the process was ended by code that it ran, such as a decoder or an extension"
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -68,6 +70,8 @@ class Step:
         kills = oom_kills()
         # A signal that comes before both processes have their handlers waits until then, or the child would be left.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        # By its exit code alone, a child whose work called os._exit(0) would have succeeded.
+        read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             code = FAILED
@@ -85,10 +89,13 @@ class Step:
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
+                os.write(write_end, b".")
                 os._exit(code)
-        return self._wait(child, kills, mask)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb", buffering=0) as farewell:
+            return self._wait(child, kills, mask, farewell)
 
-    def _wait(self, child: int, kills: int | None, mask: set[signal.Signals | int]) -> int:
+    def _wait(self, child: int, kills: int | None, mask: set[signal.Signals | int], farewell: io.RawIOBase) -> int:
         def forward(number: int, _frame: FrameType | None) -> None:
             os.kill(child, number)
 
@@ -101,7 +108,8 @@ class Step:
                 signal.signal(number, handler)
         code = os.waitstatus_to_exitcode(status)
         if code >= 0:
-            return code
+            os.set_blocking(farewell.fileno(), False)  # a process that the work has left behind may hold the other end
+            return code if farewell.read(1) else self._fail("failed", f"{ENDED} (exit code {code})")
         if -code in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
             return 128 - code  # stopped from outside: no result, not a failure of the step
         name = signal.Signals(-code).name
@@ -116,6 +124,8 @@ class Step:
             return self._fail("unavailable", str(error))
         except OvlabError as error:
             return self._fail("failed", str(error))
+        except SystemExit as error:
+            return self._fail("failed", f"{ENDED} (sys.exit({'' if error.code is None else repr(error.code)}))")
         except Exception as error:
             log.debug("%s", traceback.format_exc())
             return self._fail("failed", one_line(error))

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +17,7 @@ import pytest
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.records import Record, read_record
-from ovlab.steps import Step, start_logging
+from ovlab.steps import ENDED, Step, start_logging
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="steps run in their caller's process here")
 
@@ -97,6 +98,36 @@ def test_a_recorded_failure_counts_as_done(
     assert run(step, raising(error), forked=forked) == 0
     record = read_record(step.record, "source")
     assert (record.status, record.reason, record.settings) == (status, reason, {"a": 1})
+
+
+@in_both_ways
+@pytest.mark.parametrize(("code", "told"), [(0, "0"), (3, "3"), (None, ""), ("enough", "'enough'")])
+def test_work_that_exits_is_a_failure(tmp_path: Path, code: int | str | None, told: str, forked: bool) -> None:
+    step = step_in(tmp_path, record_failure=True)
+    assert run(step, raising(SystemExit(code)), forked=forked) == 0
+    assert read_record(step.record, "source").reason == f"{ENDED} (sys.exit({told}))"
+
+
+@pytest.mark.parametrize("code", [0, 1, 143])
+def test_work_that_ends_the_process_leaves_a_failed_record(tmp_path: Path, code: int) -> None:
+    step = step_in(tmp_path, record_failure=True)
+    assert step.run(lambda: os._exit(code)) == 0
+    record = read_record(step.record, "source")
+    assert (record.status, record.reason) == ("failed", f"{ENDED} (exit code {code})")
+
+
+def test_a_process_that_outlives_the_step_does_not_hold_it(tmp_path: Path) -> None:
+    step = step_in(tmp_path, record_failure=True)
+
+    def work() -> NoReturn:
+        if os.fork() == 0:
+            time.sleep(3)
+            (tmp_path / "outlived").touch()
+        os._exit(0)
+
+    assert step.run(work) == 0
+    assert not (tmp_path / "outlived").exists()
+    assert "exit code 0" in read_record(step.record, "source").reason
 
 
 @in_both_ways
