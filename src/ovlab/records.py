@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ovlab.environment import describe_host
-from ovlab.errors import OvlabError
-from ovlab.files import read_json, write_json
+from ovlab.errors import OvlabError, one_line
+from ovlab.files import known_sha256, read_json, sha256_of_data, write_json
 from ovlab.stats.interval import Interval
 
 VERSION = 1
+MEND = "delete its folder to have it made anew"
 Status = Literal["ok", "unavailable", "failed"]
 Kind = Literal["source", "variant", "accuracy", "session"]
 
@@ -62,6 +63,8 @@ class Record:
         How it went; `reason` says why when it is not ``ok``.
     inputs : dict
         SHA-256 of each input file, by role.
+    files : dict
+        SHA-256 of each file that the step has left beside the record, by its name.
     values : dict of Quantity
         The results that are numbers.
     data : dict
@@ -73,6 +76,7 @@ class Record:
     status: Status = "ok"
     reason: str = ""
     inputs: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     values: dict[str, Quantity] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=describe_host)
@@ -91,8 +95,9 @@ class Record:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record, atomically."""
-    write_json(path, {"schema": f"ovlab/{record.kind}/{VERSION}", **asdict(record)})
+    """Write a record, atomically, with the SHA-256 of its own contents: one that was edited is none any more."""
+    data = {"schema": f"ovlab/{record.kind}/{VERSION}", **asdict(record)}
+    write_json(path, data | {"sha256": sha256_of_data(data)})
 
 
 def read_record(path: Path, kind: Kind) -> Record:
@@ -101,10 +106,12 @@ def read_record(path: Path, kind: Kind) -> Record:
     Raises
     ------
     OvlabError
-        If the file is missing, is no record, or is of another kind or version.
+        If the file is missing, is no record, is of another kind or version, or was changed after it was written.
     """
     try:
         data = read_json(path)
+        sha256 = data.pop("sha256", None)
+        is_changed = sha256 is not None and sha256 != sha256_of_data(data)
         schema = data.pop("schema")
         values = {name: Quantity(**quantity) for name, quantity in data.pop("values").items()}
         record = Record(**data, values=values)
@@ -114,7 +121,36 @@ def read_record(path: Path, kind: Kind) -> Record:
         raise OvlabError(f"{path}: not a record ({error})") from None
     if schema != f"ovlab/{kind}/{VERSION}":
         raise OvlabError(f"{path}: is {schema!r}, expected 'ovlab/{kind}/{VERSION}'")
+    if is_changed:
+        raise OvlabError(f"{path}: was changed after it was written; {MEND}")
     return record
+
+
+def require_intact(record: Record, folder: Path) -> None:
+    """Check that the files of a record are those that its step has left.
+
+    Parameters
+    ----------
+    record : Record
+        Its `files` are looked at.
+    folder : Path
+        Where the record lies, and its files beside it.
+
+    Raises
+    ------
+    OvlabError
+        Naming the first file that is missing or was changed.
+    """
+    for name, sha256 in record.files.items():
+        path = folder / name
+        try:
+            found = known_sha256(path)
+        except OSError as error:
+            raise OvlabError(f"{path}: cannot be read ({one_line(error)}); {MEND}") from None
+        if found != sha256:
+            raise OvlabError(
+                f"{path}: was changed after it was made (SHA-256 {found[:12]}..., recorded {sha256[:12]}...); {MEND}"
+            )
 
 
 def require_ok(record: Record, what: str) -> Record:

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ovlab.files import CHUNK, atomic_path, digest_of, read_json, sha256_of, write_atomically, write_json, write_text
+from ovlab.files import (
+    CHUNK,
+    HASHES,
+    atomic_path,
+    digest_of,
+    known_sha256,
+    read_json,
+    sha256_of,
+    write_atomically,
+    write_json,
+    write_text,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -94,6 +105,27 @@ def test_sha256_of_a_file_larger_than_one_read(tmp_path: Path) -> None:
     content = bytes(range(256)) * (CHUNK // 256) + b"rest"
     (tmp_path / "a").write_bytes(content)
     assert sha256_of(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_hash_is_computed_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, hashed = tmp_path / "a", []
+    monkeypatch.setattr("ovlab.files.sha256_of", lambda one: hashed.append(one) or sha256_of(one))
+    path.write_bytes(b"one")
+    first = known_sha256(path)
+    assert known_sha256(path) == first == sha256_of(path)
+    assert hashed == [path]
+    path.write_bytes(b"two")
+    assert known_sha256(path) == sha256_of(path) != first
+    os.utime(path, ns=(1, 1))  # as after a copy: another time, the same content
+    assert known_sha256(path) == sha256_of(path)
+    assert len(hashed) == 3
+
+
+@pytest.mark.parametrize("notes", ["", "[]", '{"a": 5}', '{"a": [3, 1, 7]}', '{"a": []}'])
+def test_notes_of_hashes_that_make_no_sense(tmp_path: Path, notes: str) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / HASHES).write_text(notes, encoding="utf-8")
+    assert known_sha256(tmp_path / "a") == sha256_of(tmp_path / "a")
 
 
 def test_digest_of_plain_data() -> None:

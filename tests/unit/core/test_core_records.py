@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ovlab.errors import OvlabError
-from ovlab.files import read_json, write_json
-from ovlab.records import Quantity, Record, read_record, require_ok, write_record
+from ovlab.files import HASHES, read_json, sha256_of, write_json
+from ovlab.records import Quantity, Record, read_record, require_intact, require_ok, write_record
 from ovlab.stats.interval import Interval
 
 
@@ -82,9 +82,60 @@ def test_not_a_record(tmp_path: Path, text: str) -> None:
 def test_a_record_of_another_version(tmp_path: Path, record: Record) -> None:
     path = tmp_path / "a.json"
     write_record(path, record)
-    write_json(path, read_json(path) | {"schema": "ovlab/source/2"})
+    other = {key: value for key, value in read_json(path).items() if key != "sha256"}
+    write_json(path, other | {"schema": "ovlab/source/2"})
     with pytest.raises(OvlabError, match="is 'ovlab/source/2', expected 'ovlab/source/1'"):
         read_record(path, "source")
+
+
+@pytest.mark.parametrize("key", ["status", "reason", "settings", "values", "data", "files", "run_id"])
+def test_an_edited_record(tmp_path: Path, record: Record, key: str) -> None:
+    path = tmp_path / "a.json"
+    write_record(path, record)
+    text = read_json(path)
+    changed = {"values": {"size": {"value": 2.5, "unit": "MB", "low": None, "high": None}}}.get(key, "failed")
+    write_json(path, text | {key: changed})
+    with pytest.raises(OvlabError, match=r"a\.json: (was changed after it was written|not a record)"):
+        read_record(path, "source")
+    write_json(path, dict(reversed(text.items())))  # in another order it says the same
+    assert read_record(path, "source") == record
+
+
+@pytest.fixture
+def files(tmp_path: Path, record: Record) -> Path:
+    """A folder with two files that the record knows."""
+    for name in ("model.xml", "model.bin"):
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+        record.files[name] = sha256_of(tmp_path / name)
+    return tmp_path
+
+
+def test_files_as_they_were_left(files: Path, record: Record) -> None:
+    require_intact(record, files)
+    assert set(read_json(files / HASHES)) == {"model.xml", "model.bin"}
+    require_intact(record, files)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_changed_file_is_named(files: Path, record: Record, is_known: bool) -> None:
+    if is_known:
+        require_intact(record, files)
+    content = (files / "model.bin").read_bytes()
+    (files / "model.bin").write_bytes(bytes(100) + content[100:])
+    with pytest.raises(
+        OvlabError, match=r"model\.bin: was changed after it was made \(SHA-256 .*recorded .*\); delete"
+    ):
+        require_intact(record, files)
+    (files / "model.bin").write_bytes(content)
+    require_intact(record, files)
+
+
+def test_a_missing_file_is_named(files: Path, record: Record) -> None:
+    (files / "model.xml").unlink()
+    with pytest.raises(
+        OvlabError, match=r"model\.xml: cannot be read \(.*no such file or directory\); delete its folder"
+    ):
+        require_intact(record, files)
 
 
 def test_a_record_that_is_not_text(tmp_path: Path) -> None:
