@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/aa.py [--sessions 20] [--load] [--sequential] [--seed 0]
 
-Every session is measured by `ovlab.measure.rounds`, as the benchmark step does: fresh processes, interleaved rounds
-in an order drawn anew, until the interval is narrow enough. At least 18 of 20 should contain 1.00. With `--load`
+Every session is measured by `ovlab.measure.parent.rounds`, as the benchmark step does: fresh processes, interleaved
+rounds in an order drawn anew, until the interval is narrow enough. At least 18 of 20 should contain 1.00. With `--load`
 another process keeps one core busy in bursts. `--sequential` measures the one variant's launches first and then the
 other's, and pairs them by number: what one gets without interleaving. A session takes about 10 s.
 """
@@ -16,9 +16,10 @@ import statistics
 import sys
 from pathlib import Path
 
-from contenders import alone, bursts_of_load, contender, embedded_ir, random_images
+from harness import alone, bursts_of_load, embedded_ir, random_images, under_test
 
-from ovlab.measure.rounds import paired, run_rounds
+from ovlab.measure.parent.launches import paired
+from ovlab.measure.parent.rounds import run_rounds
 from ovlab.specs import MeasurementSpec
 from ovlab.stats.interval import Interval
 from ovlab.stats.launches import ratio_interval
@@ -29,7 +30,7 @@ SEQUENTIAL_LAUNCHES = 6
 
 def session(ir: Path, images: Path, plan: MeasurementSpec, seed: int, scratch: Path, *, sequential: bool) -> Interval:
     """Measure the IR as variants a and b and return the speed-up of b against a."""
-    both = {name: contender(ir, images) for name in ("a", "b")}
+    both = {name: under_test(ir, images) for name in ("a", "b")}
     if sequential:
         count = {"launches": SEQUENTIAL_LAUNCHES, "max_launches": SEQUENTIAL_LAUNCHES}
         for name, one in both.items():

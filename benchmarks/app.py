@@ -22,7 +22,7 @@ loop = Benchmark.main_loop
 
 def told(self, requests, *rest):
     fps, median, *_ = found = loop(self, requests, *rest)
-    from ovlab.measure.inspection import effective_settings
+    from ovlab.measure.device.inspection import effective_settings
     settings = effective_settings(requests[0].get_compiled_model(), ["CPU"])
     with open(result, "w") as file:
         json.dump({"fps": fps, "latency_ms": median, "infer_requests": len(requests), "settings": settings}, file)

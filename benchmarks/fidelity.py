@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import F32, TIMEOUT_S, alone, alternate, contender, launch, random_images, static_ir, variant_ir
+from harness import F32, TIMEOUT_S, alone, alternate, launch, random_images, static_ir, under_test, variant_ir
 
 from ovlab.errors import OvlabError
 from ovlab.stats.launches import ratio_interval
@@ -61,7 +61,7 @@ DEFAULT = ("single_stream", "multi_stream", "offline")
 
 def compare(ir: Path, scenario: Scenario, args: argparse.Namespace, scratch: Path) -> tuple[list[str], float]:
     """Measure one IR under one scenario; return the lines to print and the seconds taken."""
-    asked = contender(
+    asked = under_test(
         ir,
         random_images(ir, scratch / "images.npy"),
         properties=scenario.properties,

@@ -4,10 +4,10 @@ Usage: python benchmarks/python_overhead.py [--seconds 10] [--rounds 20] [--vari
            [--ir PATH]
 
 First inside one process: blocks of half a second alternate between the product's own synchronous loop
-(`ovlab.measure.load`) and the same loop asking the request after each inference for the runtime's latency (outside
-the timed part). Printed, in microseconds and per inference: wall latency less the runtime's, of the same inference;
-the loop's period less the runtime's latency, which is what throughput pays; and the medians of both loops, which
-should agree.
+(`ovlab.measure.child.loops`) and the same loop asking the request after each inference for the runtime's latency
+(outside the timed part). Printed, in microseconds and per inference: wall latency less the runtime's, of the same
+inference; the loop's period less the runtime's latency, which is what throughput pays; and the medians of both loops,
+which should agree.
 
 Then in fresh processes, interleaved: the product's launch and `native_loop.cpp`, the same loop in C++ on the same IR
 with the same properties and images, with the same blocking call (infer) and with start_async and wait (wait). Printed:
@@ -30,22 +30,22 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import openvino.opset13
-from contenders import (
+from harness import (
     F32,
     TIMEOUT_S,
     alone,
     alternate,
-    contender,
     embedded_ir,
     launch,
     random_images,
     static_ir,
+    under_test,
     variant_ir,
 )
 from native import CALLS, build, raw_images, run_native
 
 from ovlab.errors import OvlabError
-from ovlab.measure import load
+from ovlab.measure.child import loops
 from ovlab.runtime import core, read_ir
 from ovlab.stats.launches import launch_interval, ratio_interval
 
@@ -57,8 +57,8 @@ ALIVE: list[object] = []  # a compiled model is not destroyed beside its running
 
 
 def loop_with_latency(requests: list[ov.InferRequest], seconds: float) -> tuple[list[int], list[int], list[float]]:
-    """Infer as `load.synchronous` does, and note the runtime's latency in ms after each inference."""
-    clock, infer = time.perf_counter_ns, load.Request.infer
+    """Infer as `loops.synchronous` does, and note the runtime's latency in ms after each inference."""
+    clock, infer = time.perf_counter_ns, loops.Request.infer
     starts: list[int] = []
     ends: list[int] = []
     own: list[float] = []
@@ -90,15 +90,15 @@ def compare(ir: Path, seconds: float, scratch: Path) -> list[str]:
     images = np.load(random_images(ir, scratch / "images.npy"))
     compiled = core().compile_model(read_ir(ir), "CPU", F32 | {"PERFORMANCE_HINT": "LATENCY"})
     ALIVE.append(compiled)
-    requests = [load.bound(compiled, pixels) for pixels in load.batches(images, 1)]
+    requests = [loops.bound(compiled, pixels) for pixels in loops.batches(images, 1)]
     ALIVE.extend(requests)
     wall: list[float] = []
     period: list[float] = []
     product: list[float] = []
     runtime: list[float] = []
-    load.synchronous(requests, WARM_UP_S)
+    loops.synchronous(requests, WARM_UP_S)
     for _ in range(max(1, round(seconds / BLOCK_S / 2))):
-        starts, ends = load.synchronous(requests, BLOCK_S)
+        starts, ends = loops.synchronous(requests, BLOCK_S)
         product.extend(np.subtract(ends, starts) / 1e3)
         period.extend(np.diff(starts) / 1e3)
         starts, ends, own = loop_with_latency(requests, BLOCK_S)
@@ -118,7 +118,7 @@ def against_native(program: Path, ir: Path, rounds: int, seed: int, scratch: Pat
     """Interleave launches and the loop in C++; return the lines to print."""
     images = random_images(ir, scratch / "images.npy")
     raw = raw_images(images, scratch / "images.raw")
-    asked = contender(ir, images, warm_up_s=LAUNCH_WARM_UP_S, duration_s=LAUNCH_S).request(scratch / "s.npy", False)
+    asked = under_test(ir, images, warm_up_s=LAUNCH_WARM_UP_S, duration_s=LAUNCH_S).request(scratch / "s.npy", False)
 
     def native(call: str) -> dict[str, float]:
         return run_native(program, ir, raw, LAUNCH_S, LAUNCH_WARM_UP_S, call, TIMEOUT_S)

@@ -17,9 +17,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from contenders import F32, alone, contender, embedded_ir, random_images
+from harness import F32, alone, embedded_ir, random_images, under_test
 
-from ovlab.measure.rounds import paired, run_rounds
+from ovlab.measure.parent.launches import paired
+from ovlab.measure.parent.rounds import run_rounds
 from ovlab.specs import MeasurementSpec
 from ovlab.stats.interval import Interval
 from ovlab.stats.launches import launch_interval, ratio_interval
@@ -30,7 +31,7 @@ THREADS = {"one": 1, "two": 2}
 def session(ir: Path, images: Path, plan: MeasurementSpec, seed: int, scratch: Path) -> dict[str, Interval]:
     """Measure both variants and return the estimates by name."""
     both = {
-        name: contender(ir, images, properties=F32 | {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads})
+        name: under_test(ir, images, properties=F32 | {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads})
         for name, threads in THREADS.items()
     }
     run_rounds(both, "one", plan, seed, scratch)

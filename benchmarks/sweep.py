@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 from app import run_app
-from contenders import ROOT, TIMEOUT_S, alone, alternate, embedded_ir, launch, random_images, static_ir, variant_ir
+from harness import ROOT, TIMEOUT_S, alone, alternate, embedded_ir, launch, random_images, static_ir, variant_ir
 
 from ovlab.errors import OvlabError
-from ovlab.measure.maker import RequestMaker
-from ovlab.measure.properties import compile_properties
-from ovlab.measure.sweep import Sweep
+from ovlab.measure.device.properties import compile_properties
+from ovlab.measure.parent.launch_plan import LaunchPlan
+from ovlab.measure.parent.sweep import Sweep
 from ovlab.specs import ScenarioSpec, SessionSettings
 from ovlab.stats.launches import ratio_interval
 from ovlab_flow import load_grid
@@ -48,16 +48,19 @@ def sweep_and_compare(ir: Path, args: argparse.Namespace, scratch: Path) -> list
     def properties(scenario: ScenarioSpec) -> dict[str, Any]:
         return compile_properties(settings.device, scenario, settings.precisions[NAME])
 
-    maker = RequestMaker(settings, ir, random_images(ir, scratch / "images.npy"), properties)
+    launch_plan = LaunchPlan(settings, ir, random_images(ir, scratch / "images.npy"), properties)
     started = time.perf_counter()
-    sweep = Sweep(settings, {NAME: maker}, scratch)
+    sweep = Sweep(settings, {NAME: launch_plan}, scratch)
     sweep.run()
     if NAME not in sweep.best:
         raise OvlabError(sweep.errors[NAME])
     seconds, best = time.perf_counter() - started, sweep.best[NAME]
-    contender, app_ir = maker.contender(settings.scenario.at(best), inspect=False), static_ir(ir, scratch / "ir")
+    under_test, app_ir = (
+        launch_plan.under_test(settings.scenario.at(best), inspect=False),
+        static_ir(ir, scratch / "ir"),
+    )
     arguments, result = ["-hint", "throughput"], scratch / "app.json"
-    asked = contender.request(scratch / "samples.npy", False)
+    asked = under_test.request(scratch / "samples.npy", False)
     sides = {
         "ovlab": lambda: launch(asked, scratch),
         "app": lambda: run_app(app_ir, arguments, args.seconds, result, TIMEOUT_S),

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--variants: {len(args.variants)} records for {len(settings.precisions)} precisions")
 
     def work():
-        from ovlab.measure.session import Variant, benchmark
+        from ovlab.measure.parent.session import Variant, benchmark
 
         variants = {
             name: Variant(read_record(path, "variant"), path.parent)

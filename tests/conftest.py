@@ -12,7 +12,7 @@ from toy import Lab, colour_onnx, convert_settings, folders_spec, model_spec, so
 from web_server import WebServer, handler
 
 from ovlab.convert import convert
-from ovlab.measure.sensors import Counters
+from ovlab.measure.host.sensors import Counters
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +74,7 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture(autouse=True)
 def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on what else this machine does: it seems quiet to the noise gate, and nothing is waited for."""
-    monkeypatch.setattr("ovlab.measure.noise.read_counters", Counters)
-    monkeypatch.setattr("ovlab.measure.noise.temperature_c", lambda: None)
-    monkeypatch.setattr("ovlab.measure.noise.kernel_ms", lambda: 7.0)
-    monkeypatch.setattr("ovlab.measure.noise.sleep", lambda seconds: None)
+    monkeypatch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
+    monkeypatch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
+    monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
+    monkeypatch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)

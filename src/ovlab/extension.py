@@ -93,12 +93,10 @@ def load_extension_of(core: ov.Core, folder: Path) -> None:
         load_extension(core, **read_json(beside))
 
 
-def extension_of(folder: Path) -> ExtensionFile | None:
-    """Return the extension that the IR in a folder needs."""
-    from ovlab.specs.extension import ExtensionFile  # a launch does without
-
+def extension_of(folder: Path) -> dict[str, str] | None:
+    """Return the extension that the IR in a folder needs: its path and hash, as `ExtensionFile` has them."""
     beside = folder / BESIDE_THE_IR
-    return ExtensionFile(**read_json(beside)) if beside.exists() else None
+    return dict(read_json(beside)) if beside.exists() else None
 
 
 def write_extension(folder: Path, extension: ExtensionFile | None) -> None:

@@ -16,7 +16,7 @@ from ovlab.errors import OvlabError
 from ovlab.extension import extension_of
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import read_ir
-from ovlab.specs import CalibrateSettings
+from ovlab.specs import CalibrateSettings, ExtensionFile
 
 __all__ = ["Drawn", "calibrate", "choose_subset", "quantize"]
 
@@ -61,7 +61,8 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     seconds = time.perf_counter() - started
     used = [image.id for image in drawn.calibration] if drawn is not None else []
     log.info("made with %d images in %.1f s", len(used), seconds)
-    values = save_ir(variant, folder, compress=False, extension=extension_of(base_folder))
+    noted = extension_of(base_folder)
+    values = save_ir(variant, folder, compress=False, extension=ExtensionFile(**noted) if noted else None)
     values["calibration_time"] = Quantity(seconds, "s")
     if drawn is not None:
         values["calibration_images"] = Quantity(len(used), "count")

@@ -53,8 +53,8 @@ class LaunchRequest:
         Properties to compile with.
     members : list of str
         Physical devices whose effective settings are read back where `device` is a virtual one.
-    mode : {"synchronous", "asynchronous", "server", "compile"}
-        How requests are made; with ``compile`` none is.
+    mode : {"synchronous", "asynchronous", "server", "compile", "inspect"}
+        How requests are made; with ``compile`` and ``inspect`` one is, and nothing is timed.
     batch : int
         Images in one inference.
     infer_requests : int, optional

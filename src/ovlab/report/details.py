@@ -281,6 +281,9 @@ def _properties(effective: dict[str, Any]) -> Iterable[tuple[str, str]]:
         elif name == "executed_shares":
             shares = [f"{precision} {significant(100 * share)} %" for precision, share in value.items()]
             yield "executed multiply-accumulates", joined(shares) or MISSING
+        elif name == "executed_kernels":
+            kernels = [f"{kernel} {significant(100 * share)} %" for kernel, share in value.items()]
+            yield "kernels of the multiply-accumulates", joined(kernels) or MISSING
         elif name == "executed_layers":
             for precision, types in value.items():
                 yield f"executed layers in {precision}", joined([f"{n} {kind}" for kind, n in types.items()]) or MISSING

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ovlab.measure.noise import KINDS, NOISY
+from ovlab.measure.host.noise_bounds import KINDS, NOISY
 from ovlab.records import Record
 from ovlab.report.format import Estimate, counted, joined
 from ovlab.report.results import Records

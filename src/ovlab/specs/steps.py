@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import model_validator
@@ -129,6 +130,16 @@ class SessionSettings(Spec):
     scenario: ScenarioSpec
     measurement: MeasurementSpec
     seed: int
+
+    @property
+    def default_precision(self) -> str | None:
+        """The precision that shows what the device does by itself; None where the session has none."""
+        return default_precision(self.precisions)
+
+
+def default_precision(precisions: Mapping[str, PrecisionSpec]) -> str | None:
+    """Return the first precision that leaves everything to the device, None if there is none."""
+    return next((name for name, one in precisions.items() if one.is_device_default), None)
 
 
 class ReportSettings(Spec):

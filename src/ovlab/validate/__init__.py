@@ -13,7 +13,7 @@ import pandas as pd
 from ovlab.data import AnySplit, load_some, read_split
 from ovlab.errors import UnavailableError
 from ovlab.files import digest_of, sha256_of, write_atomically
-from ovlab.measure.properties import require_named_device
+from ovlab.measure.device.properties import require_named_device
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings

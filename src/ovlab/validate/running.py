@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ovlab.data import AnySplit, Batch, load_ahead, skip_or_stop
 from ovlab.errors import OvlabError, one_line
-from ovlab.measure.inspection import multiply_accumulates
+from ovlab.measure.device.inspection import multiply_accumulates
 from ovlab.runtime import bind_input, core, precision_hint, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.tasks import Task

@@ -28,7 +28,7 @@ from ovlab.runtime import (
 from ovlab.specs import PrecisionSpec
 
 
-@pytest.mark.parametrize("package", ["calibrate", "caffe", "convert", "measure.launch", "validate"])
+@pytest.mark.parametrize("package", ["calibrate", "caffe", "convert", "measure.child.launch", "validate"])
 def test_telemetry_is_off_whatever_is_installed(tmp_path: Path, package: str) -> None:
     code = f"import ovlab.{package}, nncf, sys; print(sys.modules['openvino_telemetry'])"
     done = subprocess.run(

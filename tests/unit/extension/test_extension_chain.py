@@ -22,8 +22,8 @@ from toy import CLASSES, Lab, colour_image, convert_settings, model_spec, source
 from ovlab.calibrate import calibrate
 from ovlab.convert import convert
 from ovlab.files import read_json, sha256_of
+from ovlab.measure.parent.launcher import run_launch
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import run_launch
 from ovlab.records import Record
 from ovlab.runtime import core, read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile

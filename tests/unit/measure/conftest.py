@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from fake_session import FakeLaunches
 
-from ovlab.measure import exclusive, rounds
-from ovlab.measure.session import benchmark
+from ovlab.measure.host import exclusive
+from ovlab.measure.parent import launcher
+from ovlab.measure.parent.session import benchmark
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLaunches]:
     fake = FakeLaunches()
-    monkeypatch.setattr(rounds, "run_launch", fake)
+    monkeypatch.setattr(launcher, "run_launch", fake)
     real = benchmark.__globals__["compile_properties"]
 
     def named(device: Any, scenario: Any, precision: Any) -> dict[str, Any]:

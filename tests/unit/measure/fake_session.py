@@ -10,8 +10,8 @@ from toy import Lab
 
 from ovlab.errors import OvlabError
 from ovlab.files import read_json
+from ovlab.measure.parent.session import Variant, benchmark
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record
 from ovlab.specs import SessionSettings
 
@@ -21,7 +21,8 @@ LAYERS = {"f32": {"Convolution": 2}}
 class FakeLaunches:
     """Stands for the processes: notes what was asked for and answers at once.
 
-    `fps` gives the throughput by device property ``NAME``; `errors` the error by name, from a round on.
+    `fps` gives the throughput by device property ``NAME``; `errors` the error by name, from a round on; `graphs` the
+    digest of what is executed.
     """
 
     def __init__(self, **errors: tuple[int, str]) -> None:
@@ -31,6 +32,7 @@ class FakeLaunches:
         self.shares: dict[str, dict[str, float]] = {"int8": {"i8": 1.0}}
         self.others: dict[str, dict[str, Any]] = {}
         self.ran_on: dict[str, list[str]] = {}
+        self.graphs: dict[str, str] = {}
         self._noise = np.random.default_rng(0)
 
     def names(self) -> list[str]:
@@ -60,8 +62,14 @@ class FakeLaunches:
             "infer_requests": 1,
             "settings": {"EXECUTION_DEVICES": self.ran_on.get(name, ["CPU"])},
             **self.others.get(name, {}),
-            **({"shares": self.shares.get(name, {"f32": 1.0}), "layers": LAYERS} if one.inspect else {}),
+            **(self._inspected(name) if one.inspect else {}),
         }
+
+    def _inspected(self, name: str) -> dict[str, Any]:
+        shares = self.shares.get(name, {"f32": 1.0})
+        kernels = {f"jit_{kind}": share for kind, share in shares.items()}
+        graph = self.graphs.get(name, f"graph of {name}")
+        return {"shares": shares, "kernels": kernels, "layers": LAYERS, "graph": graph}
 
 
 FLOAT = {"inference_precision": "f32"}
@@ -82,6 +90,6 @@ def run(lab: Lab, settings: SessionSettings, folder: Path, **variants: Variant) 
     return benchmark(settings, every, lab.source, folder)
 
 
-def rows_of(record: Record) -> dict[str, Any]:
+def outcomes_of(record: Record) -> dict[str, Any]:
     rows: dict[str, Any] = record.data["rows"]
     return rows

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ovlab.measure import arrivals as module
-from ovlab.measure.arrivals import allowed_late, highest_rate, poisson_schedule, serve
-from ovlab.measure.load import next_idle
+from ovlab.measure.child import arrivals as module
+from ovlab.measure.child.arrivals import allowed_late, highest_rate, poisson_schedule, serve
+from ovlab.measure.child.loops import next_idle
 from ovlab.measure.request import Arrivals
 
 
@@ -171,6 +171,6 @@ class _Failed:
 
 
 def test_a_failed_inference_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ovlab.measure.load.STALLED_S", 0.01)
+    monkeypatch.setattr("ovlab.measure.child.loops.STALLED_S", 0.01)
     with pytest.raises(RuntimeError, match="boom"):
         next_idle(queue.SimpleQueue(), [_Failed()])  # type: ignore[list-item]

@@ -9,7 +9,7 @@ import openvino as ov
 import pytest
 
 from ovlab.errors import OvlabError
-from ovlab.measure.checks import check_properties
+from ovlab.measure.device.property_checks import check_properties
 from ovlab.runtime import core
 from ovlab.specs import DeviceSpec, ScenarioSpec
 

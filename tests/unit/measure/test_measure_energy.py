@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ovlab.measure.energy import EnergyMeter
+from ovlab.measure.child.energy import EnergyMeter
 
 RANGE = 262_143_328_850
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from ovlab.measure import exclusive
-from ovlab.measure.exclusive import exclusive_host, lock_path
+from ovlab.measure.host import exclusive
+from ovlab.measure.host.exclusive import exclusive_host, lock_path
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 HOLDER = """if True:
     import sys
     from pathlib import Path
-    from ovlab.measure import exclusive
+    from ovlab.measure.host import exclusive
     exclusive.lock_path = lambda: Path(sys.argv[1])
     with exclusive.exclusive_host():
         print("held", flush=True)
@@ -108,7 +108,7 @@ def test_all_measurements_share_one_lock() -> None:
 
 @pytest.mark.skipif(not Path("/tmp").is_dir(), reason="needs a folder that all share")  # noqa: S108
 def test_a_temporary_folder_of_ones_own_gives_no_lock_of_ones_own(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from ovlab.measure.exclusive import lock_path; print(lock_path())"]
+    command = [sys.executable, "-c", "from ovlab.measure.host.exclusive import lock_path; print(lock_path())"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == lock_path()

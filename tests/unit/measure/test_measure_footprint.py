@@ -11,8 +11,8 @@ from openvino import opset13 as ops
 from toy import Lab
 
 from ovlab.errors import OvlabError
-from ovlab.measure import footprint as module
-from ovlab.measure.footprint import Footprint, footprint, require_memory
+from ovlab.measure.host import footprint as module
+from ovlab.measure.host.footprint import Footprint, footprint, require_memory
 from ovlab.runtime import read_ir, set_batch
 
 

@@ -10,7 +10,7 @@ import pytest
 from openvino import opset13 as ops
 from toy import Lab
 
-from ovlab.measure.inspection import (
+from ovlab.measure.device.inspection import (
     effective_settings,
     executed_layers,
     executed_shares,

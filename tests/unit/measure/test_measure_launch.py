@@ -19,11 +19,11 @@ from toy import BIAS, CLASSES, Lab, colour_image, colour_onnx, convert_settings,
 
 from ovlab.convert import convert
 from ovlab.errors import OvlabError
-from ovlab.measure.arrivals import poisson_schedule
-from ovlab.measure.launch import launch, main
-from ovlab.measure.load import batches
+from ovlab.measure.child.arrivals import poisson_schedule
+from ovlab.measure.child.launch import launch, main
+from ovlab.measure.child.loops import batches
+from ovlab.measure.parent.launcher import run_launch
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import run_launch
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_requests_keep_what_they_read(lab: Lab, images: Path, monkeypatch: pytes
         given.extend(weakref.ref(one) for one in inputs)
         return inputs
 
-    monkeypatch.setattr("ovlab.measure.launch.batches", noted)
+    monkeypatch.setattr("ovlab.measure.child.launch.batches", noted)
     launch(request_of(lab, images, mode=mode, infer_requests=len(CLASSES)))
     assert len(given) == len(CLASSES)
     assert all(one() is not None for one in given)  # OpenVINO holds no reference
@@ -291,7 +291,7 @@ def fake_python(folder: Path, script: str) -> str:
 )
 def test_a_crash_or_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: str) -> None:
     monkeypatch.setattr("sys.executable", fake_python(tmp_path, script))
-    monkeypatch.setattr("ovlab.measure.rounds.oom_kills", lambda: None)
+    monkeypatch.setattr("ovlab.measure.parent.launcher.oom_kills", lambda: None)
     with pytest.raises(OvlabError) as caught:
         run_launch(tmp_path / "request.json", tmp_path / "result.json", 0.2 if "sleep" in script else 60)
     assert str(caught.value) == expected
@@ -300,7 +300,7 @@ def test_a_crash_or_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scri
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_a_launch_that_the_kernel_killed_for_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", fake_python(tmp_path, "kill -9 $$"))
-    monkeypatch.setattr("ovlab.measure.rounds.oom_kills", lambda: 7)
+    monkeypatch.setattr("ovlab.measure.parent.launcher.oom_kills", lambda: 7)
     monkeypatch.setattr("ovlab.memory.oom_kills", lambda: 8)
     with pytest.raises(OvlabError, match=r"^the launch was killed by the kernel for lack of memory$"):
         run_launch(tmp_path / "request.json", tmp_path / "result.json", 60)

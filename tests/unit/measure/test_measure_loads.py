@@ -15,9 +15,9 @@ from toy import Lab
 
 from ovlab.errors import OvlabError
 from ovlab.files import read_json, sha256_of
-from ovlab.measure import rounds
+from ovlab.measure.parent import launcher
+from ovlab.measure.parent.session import Variant, benchmark
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.session import Variant, benchmark
 from ovlab.records import Record, write_record
 from ovlab.specs import SessionSettings
 
@@ -75,14 +75,16 @@ class _Launches:
             answer["cut_short"] = self.cut_short
             answer |= {"max_rate": None if rate is None else rate * noise}
         return answer | (
-            {"shares": {"i8": 1.0} if name == "int8" else {"f32": 1.0}, "layers": {}} if one.inspect else {}
+            {"shares": {"i8": 1.0} if name == "int8" else {"f32": 1.0}, "kernels": {}, "layers": {}, "graph": ""}
+            if one.inspect
+            else {}
         )
 
 
 @pytest.fixture
 def launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Launches:
     fake = _Launches()
-    monkeypatch.setattr(rounds, "run_launch", fake)
+    monkeypatch.setattr(launcher, "run_launch", fake)
     real = benchmark.__globals__["compile_properties"]
 
     def named(device: Any, scenario: Any, precision: Any) -> dict[str, Any]:
@@ -321,7 +323,7 @@ def test_a_point_without_memory_is_not_launched(
         if batch == 4:
             raise OvlabError("batch: 4 takes too much")
 
-    monkeypatch.setattr("ovlab.measure.sweep.require_memory", require)
+    monkeypatch.setattr("ovlab.measure.parent.sweep.require_memory", require)
     record = run(lab, settings_of(lab, sweep()), tmp_path)
     assert {row["error"] for row in record.data["sweep"] if row["batch"] == 4} == {"batch: 4 takes too much"}
     assert {one.batch for one in launches.asked} == {1, 2}

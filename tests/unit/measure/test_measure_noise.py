@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from ovlab.errors import OvlabError
-from ovlab.measure import noise
-from ovlab.measure.noise import NoiseGate, between, beyond, complaint, describe
-from ovlab.measure.rounds import Launch
-from ovlab.measure.sensors import Counters
+from ovlab.measure.host import noise_gate as noise
+from ovlab.measure.host.noise_bounds import between, beyond, complaint, describe
+from ovlab.measure.host.noise_gate import NoiseGate
+from ovlab.measure.host.sensors import Counters
+from ovlab.measure.parent.launches import Launch
 from ovlab.specs import MeasurementSpec, NoiseSpec, parse_spec
 
 QUIET = {"minor_faults": 5, "major_faults": 0, "preemptions": 1, "clock_mhz": None}

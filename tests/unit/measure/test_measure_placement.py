@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from toy import Lab
 
-from ovlab.measure.placement import Verdict, judge, where_it_ran
-from ovlab.measure.splitting import gathered_requests, operations_by_device
+from ovlab.measure.device.division import gathered_requests, operations_by_device
+from ovlab.measure.device.placement import Verdict, judge, where_it_ran
 from ovlab.runtime import core, read_ir, set_batch
 from ovlab.specs import DeviceSpec
 
@@ -120,7 +120,7 @@ def test_a_split_is_weighted_by_multiply_accumulates(lab: Lab, monkeypatch: pyte
             del owners["relu"]
             return owners
 
-    monkeypatch.setattr("ovlab.measure.splitting.core", Host)
+    monkeypatch.setattr("ovlab.measure.device.division.core", Host)
     split = operations_by_device(model, "HETERO:GPU,CPU", {})
     assert split["GPU.0"]["operations"] == {"Convolution": ["conv"]}
     convolution, last = 16 * 16 * 32 * 27, 4 * 32

@@ -9,7 +9,7 @@ import openvino as ov
 import pytest
 from toy import CLASSES, Lab, colour_image
 
-from ovlab.measure.pool import Pool
+from ovlab.measure.child.pool import Pool
 from ovlab.runtime import core, read_ir, set_batch
 
 ALIVE: list[object] = []  # as in a launch: a compiled model is not destroyed beside its running threads

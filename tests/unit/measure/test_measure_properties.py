@@ -8,9 +8,9 @@ import pytest
 from toy import Lab
 
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.measure import properties as module
-from ovlab.measure.inspection import effective_settings
-from ovlab.measure.properties import available, compile_properties, members_of, require_device
+from ovlab.measure.device import properties as module
+from ovlab.measure.device.inspection import effective_settings
+from ovlab.measure.device.properties import available, compile_properties, members_of, require_device
 from ovlab.runtime import core, read_ir, set_batch
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
 
@@ -228,4 +228,4 @@ def test_settings_of_a_scenario_reach_the_device(lab: Lab, name: str) -> None:
         ("DYNAMIC_QUANTIZATION_GROUP_SIZE", 0),
     ):
         assert inner[key] == expected, key
-    _KEPT.append(compiled)  # see ovlab.measure.launch: a virtual device's end may hang
+    _KEPT.append(compiled)  # see ovlab.measure.child.launch: a virtual device's end may hang

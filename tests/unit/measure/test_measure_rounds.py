@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from ovlab.files import read_json
-from ovlab.measure import rounds
+from ovlab.measure.parent import launcher
+from ovlab.measure.parent.launches import VariantUnderTest, paired
+from ovlab.measure.parent.rounds import run_rounds
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender, paired, run_rounds
 from ovlab.specs import MeasurementSpec
 
 
-def contenders_of(**fps: list[float]) -> tuple[dict[str, Contender], dict[str, list[float]]]:
+def contenders_of(**fps: list[float]) -> tuple[dict[str, VariantUnderTest], dict[str, list[float]]]:
     def request(name: str) -> Any:
         def make(samples: Path, inspect: bool) -> LaunchRequest:
             return LaunchRequest(
@@ -35,11 +36,11 @@ def contenders_of(**fps: list[float]) -> tuple[dict[str, Contender], dict[str, l
 
         return make
 
-    return {name: Contender(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
+    return {name: VariantUnderTest(request(name)) for name in fps}, {name: list(values) for name, values in fps.items()}
 
 
 def test_samples_that_cannot_be_read_take_out_one_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    contenders, _ = contenders_of(a=[], b=[])
+    variants, _ = contenders_of(a=[], b=[])
 
     def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
         asked = read_json(request)
@@ -49,10 +50,10 @@ def test_samples_that_cannot_be_read_take_out_one_contender(tmp_path: Path, monk
             np.save(asked["samples"], np.ones((2, 2)))
         return {"throughput_fps": 100.0}
 
-    monkeypatch.setattr(rounds, "run_launch", answer)
-    run_rounds(contenders, "a", MeasurementSpec.model_validate({"launches": 2, "max_launches": 2}), 0, tmp_path)
-    assert contenders["a"].error.startswith("the launch left no readable samples: ")
-    assert (contenders["b"].error, len(contenders["b"].launches)) == ("", 2)
+    monkeypatch.setattr(launcher, "run_launch", answer)
+    run_rounds(variants, "a", MeasurementSpec.model_validate({"launches": 2, "max_launches": 2}), 0, tmp_path)
+    assert variants["a"].error.startswith("the launch left no readable samples: ")
+    assert (variants["b"].error, len(variants["b"].launches)) == ("", 2)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +68,16 @@ def test_when_rounds_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: float, plan: dict[str, Any], expected: Any
 ) -> None:
     noise = np.random.default_rng(0).uniform(1 - spread, 1 + spread, (2, 20))
-    contenders, answers = contenders_of(a=list(100 * noise[0]), b=list(200 * noise[1]))
+    variants, answers = contenders_of(a=list(100 * noise[0]), b=list(200 * noise[1]))
 
     def answer(request: Path, _result: Path, _timeout: float) -> dict[str, Any]:
         asked = read_json(request)
         np.save(asked["samples"], np.array([[0.0, 1.0], [1.0, 1.0]]))
         return {"throughput_fps": answers[asked["model"]].pop(0)}
 
-    monkeypatch.setattr(rounds, "run_launch", answer)
-    run_rounds(contenders, "a", MeasurementSpec.model_validate(plan), 0, tmp_path)
-    assert len(contenders["a"].launches) == len(contenders["b"].launches)
-    assert len(contenders["a"].launches) in expected
-    first, second = paired(contenders["a"], contenders["b"])
-    assert len(first) == len(second) == len(contenders["a"].launches)
+    monkeypatch.setattr(launcher, "run_launch", answer)
+    run_rounds(variants, "a", MeasurementSpec.model_validate(plan), 0, tmp_path)
+    assert len(variants["a"].launches) == len(variants["b"].launches)
+    assert len(variants["a"].launches) in expected
+    first, second = paired(variants["a"], variants["b"])
+    assert len(first) == len(second) == len(variants["a"].launches)

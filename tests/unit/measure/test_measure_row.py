@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_session import PRECISIONS, FakeLaunches, rows_of, run, settings_of
+from fake_session import PRECISIONS, FakeLaunches, outcomes_of, run, settings_of
 from toy import Lab
 
 from ovlab.specs import SessionSettings
@@ -30,7 +30,7 @@ def test_a_row_whose_label_is_not_what_was_executed(
     assert record.reason == complaint
     assert record.status == ("failed" if complaint else "ok")
     (name,) = shares
-    assert rows_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
+    assert outcomes_of(record)[name]["values"]["throughput"]["value"] > 0  # measured all the same, and said
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: FakeLa
     launches.ran_on["int8"] = ["GPU"]
     record = run(lab, settings_of(lab), tmp_path)
     assert (record.status, record.reason) == ("failed", "int8: asked for CPU, but ran on GPU")
-    assert rows_of(record)["fp32"]["status"] == "ok"
+    assert outcomes_of(record)["fp32"]["status"] == "ok"
 
 
 def test_a_reference_that_is_not_what_it_is_called_is_no_reference(
     lab: Lab, launches: FakeLaunches, tmp_path: Path
 ) -> None:
     launches.shares["fp32"] = {"bf16": 1.0}
-    rows = rows_of(run(lab, settings_of(lab), tmp_path))
+    rows = outcomes_of(run(lab, settings_of(lab), tmp_path))
     assert {name: row["status"] for name, row in rows.items()} == {"fp32": "failed", "fp16": "ok", "int8": "ok"}
     assert all("speedup" not in row["values"] for row in rows.values())
 
@@ -84,14 +84,14 @@ def test_what_is_not_in_effect_is_said(lab: Lab, launches: FakeLaunches, tmp_pat
         "fp32": {"settings": {"EXECUTION_DEVICES": ["CPU"], "INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": "1"}},
         "int8": {"settings": {"EXECUTION_DEVICES": ["CPU"], "members": {"CPU": {"INFERENCE_NUM_THREADS": 100_000}}}},
     }
-    rows = rows_of(run(lab, settings, tmp_path))
+    rows = outcomes_of(run(lab, settings, tmp_path))
     assert rows["fp32"]["reason"] == "INFERENCE_NUM_THREADS is 2 in effect, 100000 was asked for"
     assert rows["int8"]["reason"] == rows["fp16"]["reason"] == ""
 
 
 def test_a_speedup_across_devices_says_so(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.ran_on |= {"fp16": ["(CPU)"], "int8": ["GPU"]}
-    rows = rows_of(run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path))
+    rows = outcomes_of(run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path))
     assert rows["int8"]["reason"] == "the speed-up compares GPU with fp32 on CPU"
     assert "compares" not in rows["fp16"]["reason"] + rows["fp32"]["reason"]
 
@@ -99,7 +99,7 @@ def test_a_speedup_across_devices_says_so(lab: Lab, launches: FakeLaunches, tmp_
 def test_a_remark_on_where_it_ran_is_kept(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.ran_on["fp16"] = ["(CPU)"]
     record = run(lab, settings_of(lab, device={"device": "AUTO"}), tmp_path)
-    row = rows_of(record)["fp16"]
+    row = outcomes_of(record)["fp16"]
     assert (record.status, row["status"]) == ("ok", "ok")
     assert row["reason"] == "AUTO still ran on CPU, which only helps out until another device is ready"
-    assert rows_of(record)["fp32"]["reason"] == ""
+    assert outcomes_of(record)["fp32"]["reason"] == ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ovlab.measure.sensors import (
+from ovlab.measure.host.sensors import (
     Counters,
     Usage,
     clock_mhz,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fake_session import FLOAT, LAYERS, PLAN, PRECISIONS, FakeLaunches, rows_of, run, settings_of
+from fake_session import FLOAT, LAYERS, PLAN, PRECISIONS, FakeLaunches, outcomes_of, run, settings_of
 from toy import Lab
 
 from ovlab.errors import UnavailableError
 from ovlab.files import read_json, sha256_of
-from ovlab.measure import rounds
-from ovlab.measure.session import Variant, benchmark
+from ovlab.measure.parent import launcher
+from ovlab.measure.parent.session import Variant, benchmark
 from ovlab.records import Record, read_record, write_record
 
 
@@ -24,7 +24,7 @@ def test_a_session_of_real_processes(lab: Lab, tmp_path: Path) -> None:
     assert (record.status, record.kind) == ("ok", "session")
     samples = pd.read_parquet(tmp_path / "samples.parquet")
     assert list(samples.columns) == ["precision", "round", "position", "start_s", "latency_ms"]
-    for name, row in rows_of(record).items():
+    for name, row in outcomes_of(record).items():
         own = samples[samples["precision"] == name]
         assert row["status"] == "ok"
         assert row["values"]["timed_inferences"]["value"] == len(own)
@@ -47,7 +47,7 @@ def test_every_sample_is_kept(lab: Lab, launches: FakeLaunches, tmp_path: Path) 
         (name, number): 3 for name in PRECISIONS for number in (1, 2, 3, 4)
     }
     assert {name: len(own) for name, own in record.data["launches"].items()} == dict.fromkeys(PRECISIONS, 4)
-    row = rows_of(record)["int8"]
+    row = outcomes_of(record)["int8"]
     assert row["values"]["launches"] == {"value": 4, "unit": "count", "low": None, "high": None}
     assert row["values"]["cpu_time_per_image"]["value"] == pytest.approx(2.0)
     assert row["values"]["throughput"]["value"] == pytest.approx(300, rel=0.01)
@@ -55,7 +55,7 @@ def test_every_sample_is_kept(lab: Lab, launches: FakeLaunches, tmp_path: Path) 
     assert row["values"]["speedup"]["value"] == pytest.approx(3, rel=0.01)
     assert row["values"]["speedup"]["low"] < 3.01
     assert row["values"]["speedup"]["high"] > 2.99
-    assert rows_of(record)["fp32"]["values"]["speedup"]["value"] == pytest.approx(1)
+    assert outcomes_of(record)["fp32"]["values"]["speedup"]["value"] == pytest.approx(1)
     assert row["effective"]["executed_shares"] == {"i8": 1.0}
     assert row["effective"]["executed_layers"] == LAYERS
 
@@ -88,7 +88,7 @@ def test_only_the_first_launch_looks_inside(lab: Lab, launches: FakeLaunches, tm
 def test_a_crash_fails_that_row_alone(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.errors["int8"] = (3, "the launch crashed with exit code -9: no message")
     record = run(lab, settings_of(lab), tmp_path)
-    rows = rows_of(record)
+    rows = outcomes_of(record)
     assert (rows["int8"]["status"], rows["int8"]["reason"]) == (
         "failed",
         "the launch crashed with exit code -9: no message",
@@ -106,7 +106,7 @@ def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
     lab: Lab, launches: FakeLaunches, tmp_path: Path
 ) -> None:
     launches.errors["fp32"] = (1, "boom")
-    rows = rows_of(run(lab, settings_of(lab), tmp_path))
+    rows = outcomes_of(run(lab, settings_of(lab), tmp_path))
     assert rows["fp32"]["status"] == "failed"
     assert rows["int8"]["status"] == "ok"
     assert "speedup" not in rows["int8"]["values"]
@@ -115,7 +115,7 @@ def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
 def test_all_crash(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     launches.errors |= dict.fromkeys(PRECISIONS, (1, "boom"))
     record = run(lab, settings_of(lab), tmp_path)
-    assert {row["status"] for row in rows_of(record).values()} == {"failed"}
+    assert {row["status"] for row in outcomes_of(record).values()} == {"failed"}
     assert len(launches.asked) == 3
     assert not (tmp_path / "samples.parquet").exists()
 
@@ -135,18 +135,18 @@ def test_a_wrong_device_or_property_fails_before_any_launch(
 ) -> None:
     record = run(lab, settings_of(lab, **changes), tmp_path)
     assert record.status == "failed"
-    assert {row["reason"] for row in rows_of(record).values()} == {reason}
+    assert {row["reason"] for row in outcomes_of(record).values()} == {reason}
     assert launches.asked == []
 
 
 def test_a_batch_that_does_not_fit_into_memory_fails_before_any_launch(
     lab: Lab, launches: FakeLaunches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ovlab.measure.footprint.available_memory", lambda: 10**9)
+    monkeypatch.setattr("ovlab.measure.host.footprint.available_memory", lambda: 10**9)
     record = run(lab, settings_of(lab, scenario={"mode": "synchronous", "batch": 100_000}), tmp_path)
     assert record.status == "failed"
     expected = "batch: 100000 takes an estimated 3.81 GB of memory (weights"
-    assert all(row["reason"].startswith(expected) for row in rows_of(record).values()), record.reason
+    assert all(row["reason"].startswith(expected) for row in outcomes_of(record).values()), record.reason
     assert launches.asked == []
 
 
@@ -168,7 +168,7 @@ def test_a_session_on_a_virtual_device(lab: Lab, tmp_path: Path, device: dict[st
     )
     record = run(lab, settings, tmp_path)
     assert (record.status, record.reason) == ("ok", "")
-    effective = rows_of(record)["fp32"]["effective"]
+    effective = outcomes_of(record)["fp32"]["effective"]
     assert effective["EXECUTION_DEVICES"] == ["CPU"]
     assert effective["executed_precision"] == "f32"
     assert {"operations_by_device", "gathered_requests"} & set(effective) == ({told} if told else set())
@@ -180,7 +180,7 @@ def test_an_absent_device_is_unavailable_without_a_launch(lab: Lab, launches: Fa
     record = run(lab, settings_of(lab, device=device), tmp_path)
     assert record.status == "unavailable"
     assert record.reason.startswith("GPU.9 is not on this host (found: CPU")
-    assert {row["status"] for row in rows_of(record).values()} == {"unavailable"}
+    assert {row["status"] for row in outcomes_of(record).values()} == {"unavailable"}
     assert launches.asked == []
     assert not (tmp_path / "samples.parquet").exists()
 
@@ -198,7 +198,7 @@ def test_an_unavailable_precision_does_not_stop_the_others(
 
     monkeypatch.setitem(benchmark.__globals__, "compile_properties", refuse)
     record = run(lab, settings_of(lab), tmp_path)
-    rows = rows_of(record)
+    rows = outcomes_of(record)
     assert list(rows) == ["fp32", "fp16", "int8"]  # in the order of the settings
     assert (rows["fp16"]["status"], rows["fp16"]["reason"]) == ("unavailable", "CPU does not execute bf16")
     assert (rows["fp32"]["status"], rows["int8"]["status"], record.status) == ("ok", "ok", "ok")
@@ -207,7 +207,7 @@ def test_an_unavailable_precision_does_not_stop_the_others(
 def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
     failed = Record(kind="variant", settings={}, status="failed", reason="does not convert")
     record = run(lab, settings_of(lab), tmp_path, int8=Variant(failed, tmp_path / "nothing"))
-    rows = rows_of(record)
+    rows = outcomes_of(record)
     assert (rows["int8"]["status"], rows["int8"]["reason"]) == ("failed", "variant: does not convert")
     assert rows["fp32"]["status"] == "ok"
 
@@ -216,7 +216,7 @@ def test_a_failed_variant_fails_its_row_with_the_first_cause(lab: Lab, launches:
 def test_rows_measured_amid_noise(lab: Lab, launches: FakeLaunches, tmp_path: Path, then: str, status: str) -> None:
     launches.others["int8"] = {"major_faults": 7, "clock_mhz": 3000.0}
     record = run(lab, settings_of(lab, measurement=PLAN | {"noise": {"major_faults": 5, "then": then}}), tmp_path)
-    rows = rows_of(record)
+    rows = outcomes_of(record)
     reason = "noisy: 4 of 4 launches with major page faults up to 7 (bound 5)"
     assert (rows["int8"]["status"], rows["int8"]["reason"]) == (status, reason)
     assert rows["int8"]["values"]["noisy_launches"]["value"] == 4
@@ -238,7 +238,7 @@ def test_inputs_are_real_images_of_the_validation_split(
         seen.append(np.load(read_json(request)["images"]))
         return launches(request, result, timeout)
 
-    monkeypatch.setattr(rounds, "run_launch", look)
+    monkeypatch.setattr(launcher, "run_launch", look)
     run(lab, settings_of(lab, measurement=PLAN | {"images": 4}), tmp_path)
     assert seen[0].shape == (4, 16, 16, 3)
     assert seen[0].dtype == np.uint8

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ovlab.measure.maker import RequestMaker
-from ovlab.measure.noise import NoiseGate
-from ovlab.measure.rounds import Contender, run_rounds
+from ovlab.measure.host.noise_gate import NoiseGate
+from ovlab.measure.parent.launch_plan import LaunchPlan
+from ovlab.measure.parent.launches import VariantUnderTest
+from ovlab.measure.parent.rounds import run_rounds
 from ovlab.records import Quantity
 from ovlab.specs import SessionSettings
 from ovlab.stats.launches import launch_interval
@@ -42,7 +43,7 @@ class Offered:
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path) -> Offered:
+def offered_rate(settings: SessionSettings, plans: Mapping[str, LaunchPlan], scratch: Path) -> Offered:
     """Find the arrivals per second of a session.
 
     A percentage is of the median throughput of three launches of the reference with all requests in flight, rounded to
@@ -53,10 +54,10 @@ def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], 
     if not isinstance(server.rate, str):
         return Offered(server.rate)
     offered, capacity = Offered(), None
-    reference = [name for name in makers if name == settings.reference]
-    for names in (reference, [name for name in makers if name not in reference]):
+    reference = [name for name in plans if name == settings.reference]
+    for names in (reference, [name for name in plans if name not in reference]):
         if capacity is None and names:
-            capacity = _capacity(settings, makers, names, scratch, offered)
+            capacity = _capacity(settings, plans, names, scratch, offered)
     if capacity is not None:
         offered.rate = float(f"{server.rate_at(capacity):.{DIGITS}g}")
         log.info("server: %g arrivals per second (%s of %.4g)", offered.rate, server.rate, capacity)
@@ -65,14 +66,14 @@ def offered_rate(settings: SessionSettings, makers: Mapping[str, RequestMaker], 
 
 def _capacity(
     settings: SessionSettings,
-    makers: Mapping[str, RequestMaker],
+    plans: Mapping[str, LaunchPlan],
     names: Iterable[str],
     scratch: Path,
     offered: Offered,
 ) -> float | None:
     """Return the inferences per second of the slowest of some variants, None if there is none that does not fail."""
     scenario = settings.scenario.model_copy(update={"mode": "asynchronous", "server": None})
-    probes = {name: makers[name].contender(scenario, inspect=False) for name in names}
+    probes = {name: plans[name].under_test(scenario, inspect=False) for name in names}
     plan = settings.measurement.model_copy(update={"launches": PROBES, "max_launches": PROBES})
     gate = NoiseGate.after(plan.noise, offered.waited_s)
     run_rounds(probes, "", plan, settings.seed, scratch, gate)
@@ -93,7 +94,7 @@ def too_few_arrivals(rate: float, seconds: float) -> str:
     return f"server.rate: {rate:g} arrivals/s are fewer than {FEWEST_ARRIVALS} in measurement.duration_s: {seconds:g} s"
 
 
-def server_values(contender: Contender) -> dict[str, Quantity]:
+def server_values(variant: VariantUnderTest) -> dict[str, Quantity]:
     """Return what is to be said of a server beyond latency at its rate.
 
     Returns
@@ -102,7 +103,7 @@ def server_values(contender: Contender) -> dict[str, Quantity]:
         ``offered_rate``, ``max_rate``, ``capacity`` (inferences per second; the latter two from launches) and
         ``dispatch_lag_p99`` (the largest of any launch).
     """
-    results = [launch.result for launch in contender.launches]
+    results = [launch.result for launch in variant.launches]
     lags = [result["dispatch_lag_ms_p99"] for result in results if result["dispatch_lag_ms_p99"] is not None]
     rates = [np.nan if result["max_rate"] is None else result["max_rate"] for result in results]
     return {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import openvino as ov
+
+from ovlab.files import digest_of
 
 # What runtime models call the precisions; 8-bit activations are often unsigned, weights signed.
 PRECISIONS = {
@@ -121,16 +123,61 @@ def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, fl
         Precision (``f32``, ``bf16``, ``f16``, ``i8``) to its share of the multiply-accumulates; empty where the
         device gives no runtime model or the model has none to count.
     """
+    return _mac_shares(model, compiled, _executed_precision)
+
+
+def executed_kernels(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, float]:
+    """Tell with which kernels a compiled model executes its multiply-accumulates.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        What was compiled, with static shapes.
+    compiled : openvino.CompiledModel
+        Its runtime model's nodes name their kernels (``primitiveType``, such as ``brgconv_avx512_amx_bf16``).
+
+    Returns
+    -------
+    dict
+        Kernel to its share of the multiply-accumulates, largest first; empty where the device does not tell.
+    """
+    return _mac_shares(model, compiled, lambda info: _text_of(info, "primitiveType"))
+
+
+def _mac_shares(model: ov.Model, compiled: ov.CompiledModel, kind_of: Callable[[Any], str]) -> dict[str, float]:
+    """Return the shares of the multiply-accumulates by a kind of node, largest first."""
     work = {op.get_friendly_name(): multiply_accumulates(op) for op in model.get_ordered_ops()}
     counts: dict[str, int] = {}
     for info in _executed_nodes(compiled):
-        names = str(info["originalLayersNames"].astype(str)).split(",")
+        names = _text_of(info, "originalLayersNames").split(",")
         macs = sum(work.get(name, 0) for name in names)
-        if macs:
-            precision = _executed_precision(info)
-            counts[precision] = counts.get(precision, 0) + macs
+        if macs and (kind := kind_of(info)):
+            counts[kind] = counts.get(kind, 0) + macs
     total = sum(counts.values())
-    return {precision: macs / total for precision, macs in sorted(counts.items(), key=lambda item: -item[1])}
+    return {kind: macs / total for kind, macs in sorted(counts.items(), key=lambda item: -item[1])}
+
+
+def executed_graph(compiled: ov.CompiledModel) -> str:
+    """Return a digest of what is executed: every node's type, kernel, precision and layout, in the order of execution.
+
+    Two compiled models of the same weights and shapes with equal digests do the same work. Names count nothing.
+
+    Returns
+    -------
+    str
+        Empty where the device gives no runtime model.
+    """
+    keys = ("layerType", "primitiveType", "runtimePrecision", "outputPrecisions", "outputLayouts")
+    try:
+        nodes = compiled.get_runtime_model().get_ordered_ops()
+    except RuntimeError:
+        return ""
+    infos = [node.get_rt_info() for node in nodes]
+    if not any("primitiveType" in info for info in infos):
+        return ""
+    shapes = [[str(port.get_partial_shape()) for port in node.outputs()] for node in nodes]
+    lines = [[*(_text_of(info, key) for key in keys), shape] for info, shape in zip(infos, shapes, strict=True)]
+    return digest_of(lines)
 
 
 def executed_layers(compiled: ov.CompiledModel) -> dict[str, dict[str, int]]:
@@ -149,7 +196,7 @@ def executed_layers(compiled: ov.CompiledModel) -> dict[str, dict[str, int]]:
     """
     counts: dict[str, dict[str, int]] = {}
     for info in _executed_nodes(compiled):
-        kind = str(info["layerType"].astype(str)) if "layerType" in info else "unknown"
+        kind = _text_of(info, "layerType") or "unknown"
         if kind in NOT_EXECUTED:
             continue
         types = counts.setdefault(_executed_precision(info), {})
@@ -164,11 +211,12 @@ def _executed_nodes(compiled: ov.CompiledModel) -> list[Any]:
     except RuntimeError:
         return []
     infos = (node.get_rt_info() for node in nodes)
-    return [
-        info
-        for info in infos
-        if "runtimePrecision" in info and "originalLayersNames" in info and str(info["originalLayersNames"].astype(str))
-    ]
+    return [info for info in infos if "runtimePrecision" in info and _text_of(info, "originalLayersNames")]
+
+
+def _text_of(info: Any, key: str) -> str:
+    """Return an entry of a node's runtime information, empty where it has none."""
+    return str(info[key].astype(str)) if key in info else ""
 
 
 def _executed_precision(info: Any) -> str:
@@ -177,8 +225,8 @@ def _executed_precision(info: Any) -> str:
     The kernel's name ends with it (``brgconv_avx512_f32``). ``runtimePrecision`` alone misleads: for FP16 weights that
     the CPU widens once, while it compiles, it says f16, although the kernel's arithmetic is f32.
     """
-    kernel = str(info["primitiveType"].astype(str)).rsplit("_", 1)[-1].lower() if "primitiveType" in info else ""
-    declared = str(info["runtimePrecision"].astype(str)).lower()
+    kernel = _text_of(info, "primitiveType").rsplit("_", 1)[-1].lower()
+    declared = _text_of(info, "runtimePrecision").lower()
     return PRECISIONS.get(kernel) or PRECISIONS.get(declared, declared)
 
 

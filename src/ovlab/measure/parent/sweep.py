@@ -19,10 +19,11 @@ import pandas as pd
 
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of, write_atomically
-from ovlab.measure.footprint import require_memory
-from ovlab.measure.maker import RequestMaker
-from ovlab.measure.noise import NoiseGate
-from ovlab.measure.rounds import Contender, run_rounds
+from ovlab.measure.host.footprint import require_memory
+from ovlab.measure.host.noise_gate import NoiseGate
+from ovlab.measure.parent.launch_plan import LaunchPlan
+from ovlab.measure.parent.launches import VariantUnderTest
+from ovlab.measure.parent.rounds import run_rounds
 from ovlab.runtime import read_ir
 from ovlab.specs import Point, SessionSettings, SweepSpec
 from ovlab.stats.launches import launch_interval
@@ -43,8 +44,8 @@ class Tried:
     """A point with its launches: of the coarse pass, and as a finalist."""
 
     point: Point
-    coarse: Contender
-    final: Contender | None = None
+    coarse: VariantUnderTest
+    final: VariantUnderTest | None = None
 
 
 class Sweep:
@@ -54,17 +55,17 @@ class Sweep:
     ----------
     settings : SessionSettings
         Those of a session whose scenario is a sweep.
-    makers : mapping
+    plans : mapping
         The variants by name.
     scratch : Path
         Folder for requests, results and samples.
     """
 
-    def __init__(self, settings: SessionSettings, makers: Mapping[str, RequestMaker], scratch: Path) -> None:
+    def __init__(self, settings: SessionSettings, plans: Mapping[str, LaunchPlan], scratch: Path) -> None:
         assert settings.scenario.sweep is not None  # noqa: S101
         self._settings = settings
         self._spec: SweepSpec = settings.scenario.sweep
-        self._makers = makers
+        self._plans = plans
         self._scratch = scratch
         self.best: dict[str, Point] = {}
         """The chosen points by variant."""
@@ -76,9 +77,9 @@ class Sweep:
 
     def run(self) -> None:
         """Launch and choose."""
-        names = list(self._makers)
+        names = list(self._plans)
         points = self._spec.points()
-        self._tried = {name: [Tried(point, self._contender(name, point)) for point in points] for name in names}
+        self._tried = {name: [Tried(point, self._under_test(name, point)) for point in points] for name in names}
         for name in names:
             self._refuse_impossible(name)
         log.info("sweep: %d points of %d variants", len(points), len(names))
@@ -93,10 +94,10 @@ class Sweep:
 
     def _refuse_impossible(self, name: str) -> None:
         """Take points out whose batch the model cannot take, or has no memory for."""
-        maker = self._makers[name]
+        launch_plan = self._plans[name]
         for batch in self._spec.batch:
             try:
-                require_memory(read_ir(maker.model), batch, self._settings.measurement.images)
+                require_memory(read_ir(launch_plan.model), batch, self._settings.measurement.images)
             except OvlabError as error:
                 for one in self._tried[name]:
                     if one.point.batch == batch:
@@ -104,7 +105,7 @@ class Sweep:
 
     def _next_finalists(self, left: dict[str, list[Tried]]) -> None:
         """Launch the next best points of all variants that have none yet, and choose among them."""
-        running: dict[str, Contender] = {}
+        running: dict[str, VariantUnderTest] = {}
         for name, waiting in left.items():
             if name in self.best:
                 continue
@@ -112,7 +113,7 @@ class Sweep:
             chosen += [one for one in waiting[self._spec.finalists :] if one.point == HINT]
             left[name] = [one for one in waiting if one not in chosen]
             for one in chosen:
-                one.final = self._contender(name, one.point)
+                one.final = self._under_test(name, one.point)
                 running[f"{name} ({one.point})"] = one.final
         self._launch(running, self._spec.finalist_launches)
         for name in left:
@@ -121,15 +122,15 @@ class Sweep:
                 self.best[name] = best.point
                 log.info("sweep: %s is fastest with %s", name, best.point)
 
-    def _contender(self, name: str, point: Point) -> Contender:
+    def _under_test(self, name: str, point: Point) -> VariantUnderTest:
         spec = self._spec
         changes = {"warm_up_s": spec.warm_up_s, "duration_s": spec.duration_s, "least": LEAST, "inspect": False}
-        return self._makers[name].contender(self._settings.scenario.at(point), **changes)
+        return self._plans[name].under_test(self._settings.scenario.at(point), **changes)
 
-    def _launch(self, contenders: Mapping[str, Contender], launches: int) -> None:
+    def _launch(self, variants: Mapping[str, VariantUnderTest], launches: int) -> None:
         plan = self._settings.measurement.model_copy(update={"launches": launches, "max_launches": launches})
         gate = NoiseGate.after(plan.noise, self.waited_s)
-        run_rounds(contenders, "", plan, self._settings.seed, self._scratch, gate)
+        run_rounds(variants, "", plan, self._settings.seed, self._scratch, gate)
         self.waited_s += gate.waited_s
 
     def _why_none(self, name: str) -> str:
@@ -154,11 +155,11 @@ class Sweep:
         """Return what every point gave: a row for each variant, point and stage, for the session's record."""
         return [
             {"precision": name, "stage": stage, "chosen": stage == FINAL and self.best.get(name) == one.point}
-            | _numbers(one.point, contender)
+            | _numbers(one.point, variant)
             for name, tried in self._tried.items()
             for one in tried
-            for stage, contender in ((COARSE, one.coarse), (FINAL, one.final))
-            if contender is not None
+            for stage, variant in ((COARSE, one.coarse), (FINAL, one.final))
+            if variant is not None
         ]
 
     def write_samples(self, path: Path) -> dict[str, str]:
@@ -176,8 +177,8 @@ class Sweep:
             )
             for name, tried in self._tried.items()
             for one in tried
-            for stage, contender in ((COARSE, one.coarse), (FINAL, one.final))
-            for launch in (contender.launches if contender is not None else [])
+            for stage, variant in ((COARSE, one.coarse), (FINAL, one.final))
+            for launch in (variant.launches if variant is not None else [])
         ]
         path.unlink(missing_ok=True)
         if not parts:
@@ -207,24 +208,24 @@ def fastest(tried: list[Tried], spec: SweepSpec) -> Tried | None:
     return max(finalists, key=lambda one: speed(one.final), default=None)
 
 
-def speed(contender: Contender | None) -> float:
-    """Return the typical throughput of a contender's launches in images per second."""
-    launches = contender.launches if contender is not None else []
+def speed(variant: VariantUnderTest | None) -> float:
+    """Return the typical throughput of a variant's launches in images per second."""
+    launches = variant.launches if variant is not None else []
     return launch_interval([one.result["throughput_fps"] for one in launches]).value
 
 
-def tail(contender: Contender, spec: SweepSpec) -> float:
-    """Return the latency percentile that is limited, of all samples of a contender, in ms."""
-    return float(np.percentile(_pooled(contender), spec.limit_percentile))
+def tail(variant: VariantUnderTest, spec: SweepSpec) -> float:
+    """Return the latency percentile that is limited, of all samples of a variant, in ms."""
+    return float(np.percentile(_pooled(variant), spec.limit_percentile))
 
 
-def sweep_note(settings: SessionSettings, contender: Contender) -> str:
+def sweep_note(settings: SessionSettings, variant: VariantUnderTest) -> str:
     """Say so if the chosen point is over the limit in the launches that are reported."""
     spec = settings.scenario.sweep
-    if spec is None or spec.latency_limit_ms is None or tail(contender, spec) <= spec.latency_limit_ms:
+    if spec is None or spec.latency_limit_ms is None or tail(variant, spec) <= spec.latency_limit_ms:
         return ""
     return (
-        f"latency p{spec.limit_percentile} is {tail(contender, spec):.4g} ms in the reported launches, above the limit "
+        f"latency p{spec.limit_percentile} is {tail(variant, spec):.4g} ms in the reported launches, above the limit "
         f"of {spec.latency_limit_ms:g} ms that its point kept when it was chosen"
     )
 
@@ -233,28 +234,28 @@ def _asked(value: object) -> str:
     return "hint" if value is None else str(value)
 
 
-def _latest(tried: Tried) -> Contender:
+def _latest(tried: Tried) -> VariantUnderTest:
     return tried.final if tried.final is not None and tried.final.launches else tried.coarse
 
 
-def _pooled(contender: Contender) -> Any:
-    return np.concatenate([launch.latency_ms for launch in contender.launches])
+def _pooled(variant: VariantUnderTest) -> Any:
+    return np.concatenate([launch.latency_ms for launch in variant.launches])
 
 
-def _numbers(point: Point, contender: Contender) -> dict[str, Any]:
+def _numbers(point: Point, variant: VariantUnderTest) -> dict[str, Any]:
     """Return a point, what was executed there, and its numbers (None where it failed)."""
-    row: dict[str, Any] = {**point._asdict(), "launches": len(contender.launches), "error": contender.error}
-    if not contender.launches:
+    row: dict[str, Any] = {**point._asdict(), "launches": len(variant.launches), "error": variant.error}
+    if not variant.launches:
         return row
-    result = contender.launches[0].result
-    pooled = _pooled(contender)
+    result = variant.launches[0].result
+    pooled = _pooled(variant)
     return row | {
         "executed_infer_requests": result["infer_requests"],
         "executed_streams": executed_streams(result["settings"]),
-        "throughput_fps": speed(contender),
+        "throughput_fps": speed(variant),
         **{f"latency_ms_p{q}": float(np.percentile(pooled, q)) for q in (50, 90, 95, 99)},
         "timed_inferences": len(pooled),
-        "noisy_launches": sum(bool(launch.result["noise"]["beyond"]) for launch in contender.launches),
+        "noisy_launches": sum(bool(launch.result["noise"]["beyond"]) for launch in variant.launches),
     }
 
 

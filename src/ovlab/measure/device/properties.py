@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ovlab.errors import OvlabError, UnavailableError, nearest
-from ovlab.runtime import choose_precision, core
+from ovlab.runtime import choose_precision, core, precision_hint
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec
 from ovlab.specs.device import VIRTUAL
 
@@ -110,8 +110,7 @@ def compile_properties(device: DeviceSpec, scenario: ScenarioSpec, precision: Pr
     if scenario.performance_hint and not (device.kind == "AUTO" and device.runs_on_all):
         hint["PERFORMANCE_HINT"] = scenario.performance_hint
     named = {
-        name: {"INFERENCE_PRECISION_HINT": choose_precision(precision, name)} | _named(scenario, name)
-        for name in members_of(device)
+        name: precision_hint(choose_precision(precision, name)) | _named(scenario, name) for name in members_of(device)
     }
     if device.is_virtual and device.kind != "BATCH":
         members = {

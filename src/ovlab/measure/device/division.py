@@ -7,7 +7,7 @@ from typing import Any
 
 import openvino as ov
 
-from ovlab.measure.inspection import multiply_accumulates
+from ovlab.measure.device.inspection import multiply_accumulates
 from ovlab.runtime import core
 
 # They hold or hand over what others compute.

@@ -20,9 +20,10 @@ from ovlab.convert.frontends import read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
-from ovlab.measure.exclusive import exclusive_host
+from ovlab.measure.host.exclusive import exclusive_host
+from ovlab.measure.parent.launcher import run_launch
+from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender, run_launch
 from ovlab.runtime import image_size, read_ir, set_batch
 from ovlab_flow import load_grid
 
@@ -45,7 +46,7 @@ while os.getppid() == parent:  # ends with who started it, however that ends
 @contextlib.contextmanager
 def alone() -> Iterator[Path]:
     """Have the host alone, saying so where another measurement is waited for; give a folder that is removed."""
-    waits = logging.getLogger("ovlab.measure.exclusive")
+    waits = logging.getLogger("ovlab.measure.host.exclusive")
     waits.setLevel(logging.INFO)
     waits.addHandler(logging.StreamHandler())
     with tempfile.TemporaryDirectory() as place, exclusive_host():
@@ -100,8 +101,8 @@ def random_images(ir: Path, path: Path, count: int = 8) -> Path:
     return path
 
 
-def contender(ir: Path, images: Path, **changes: Any) -> Contender:
-    """Make a contender of an IR: by default synchronous on the CPU in FP32 with the latency hint.
+def under_test(ir: Path, images: Path, **changes: Any) -> VariantUnderTest:
+    """Make a variant under test of an IR: by default synchronous on the CPU in FP32 with the latency hint.
 
     Parameters
     ----------
@@ -120,7 +121,9 @@ def contender(ir: Path, images: Path, **changes: Any) -> Contender:
         "warm_up_s": 0.1,
         "duration_s": 0.3,
     }
-    return Contender(lambda samples, inspect: LaunchRequest(**plain | changes, samples=str(samples), inspect=inspect))
+    return VariantUnderTest(
+        lambda samples, inspect: LaunchRequest(**plain | changes, samples=str(samples), inspect=inspect)
+    )
 
 
 def launch(asked: LaunchRequest, scratch: Path) -> dict[str, Any]:

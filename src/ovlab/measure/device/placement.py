@@ -35,7 +35,7 @@ def where_it_ran(device: DeviceSpec, results: Sequence[Mapping[str, Any]]) -> Ve
     device : DeviceSpec
         What was asked for.
     results : sequence of mapping
-        What the launches gave (`ovlab.measure.launch.launch`), at least one.
+        What the launches gave (`ovlab.measure.child.launch.launch`), at least one.
     """
     verdict = judge(device, [one["settings"].get("EXECUTION_DEVICES", []) for one in results])
     first = results[0]

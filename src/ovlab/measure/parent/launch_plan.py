@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovlab.measure.properties import members_of
+from ovlab.measure.device.properties import members_of
+from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.request import LaunchRequest
-from ovlab.measure.rounds import Contender
 from ovlab.specs import ScenarioSpec, SessionSettings
 
 SHARE_OF_TIMEOUT = 4
@@ -18,8 +18,8 @@ SHARE_OF_TIMEOUT = 4
 
 
 @dataclass(frozen=True)
-class RequestMaker:
-    """One variant of a session.
+class LaunchPlan:
+    """How the launches of one variant of a session are made, whatever its load.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class RequestMaker:
     images: Path
     properties: Callable[[ScenarioSpec], dict[str, Any]]
 
-    def contender(self, scenario: ScenarioSpec, *, rate: float | None = None, **changes: Any) -> Contender:
+    def under_test(self, scenario: ScenarioSpec, *, rate: float | None = None, **changes: Any) -> VariantUnderTest:
         """Put the variant under a load.
 
         Parameters
@@ -70,7 +70,7 @@ class RequestMaker:
                 fields["arrivals"] = self._arrivals(scenario, rate, next(numbers))
             return LaunchRequest(**(fields | changes))
 
-        return Contender(request)
+        return VariantUnderTest(request)
 
     def _arrivals(self, scenario: ScenarioSpec, rate: float | None, number: int) -> dict[str, Any]:
         server = scenario.server

@@ -1,6 +1,6 @@
 """One launch: a fresh process that loads a variant, warms it up and times it.
 
-Run by the measuring parent as ``python -m ovlab.measure.launch REQUEST RESULT`` (two JSON files). Only what a
+Run by the measuring parent as ``python -m ovlab.measure.child.launch REQUEST RESULT`` (two JSON files). Only what a
 deployment would do is inside the timed part: images are decoded and inputs are bound before it.
 """
 
@@ -20,14 +20,20 @@ import openvino as ov
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json
-from ovlab.measure.arrivals import drive_server, highest_rate
-from ovlab.measure.energy import EnergyMeter
-from ovlab.measure.inspection import effective_settings, executed_layers, executed_shares
-from ovlab.measure.load import Samples, asynchronous, batches, bound, synchronous
-from ovlab.measure.memory import peak_rss_mb, rss_mb
-from ovlab.measure.pool import Pool
+from ovlab.measure.child.arrivals import drive_server, highest_rate
+from ovlab.measure.child.energy import EnergyMeter
+from ovlab.measure.child.loops import Samples, asynchronous, batches, bound, synchronous
+from ovlab.measure.child.memory import peak_rss_mb, rss_mb
+from ovlab.measure.child.pool import Pool
+from ovlab.measure.device.inspection import (
+    effective_settings,
+    executed_graph,
+    executed_kernels,
+    executed_layers,
+    executed_shares,
+)
+from ovlab.measure.host.sensors import clock_mhz, own_usage
 from ovlab.measure.request import Arrivals, LaunchRequest
-from ovlab.measure.sensors import clock_mhz, own_usage
 from ovlab.runtime import core, read_ir, set_batch
 
 # Destroying a compiled model joins its worker threads while holding Python's lock; a worker that is just then
@@ -46,10 +52,11 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
         (after the warm-up), ``peak_rss_mb``, ``throughput_fps``, ``samples`` (count), ``warm_up_samples``, ``batch``,
         ``elapsed_s``, ``infer_requests``, ``settings`` (as read back); of the timed part ``cpu_s`` (processor time of
         this process), ``energy_j`` (by domain; empty where it cannot be read), ``minor_faults``, ``major_faults``,
-        ``preemptions`` and ``clock_mhz`` (at its end); in mode ``server`` also what `ovlab.measure.arrivals` tells of
-        the rate; with ``inspect`` also ``shares`` (of multiply-accumulates by executed precision) and ``layers`` (their
-        number by executed precision and type), on ``HETERO`` ``operations_by_device`` and on ``BATCH``
-        ``gathered_requests``. In mode ``compile`` only the first three.
+        ``preemptions`` and ``clock_mhz`` (at its end); in mode ``server`` also what `ovlab.measure.child.arrivals`
+        tells of the rate; with ``inspect`` also ``shares`` and ``kernels`` (of multiply-accumulates by executed
+        precision and by kernel), ``layers`` (their number by executed precision and type) and ``graph`` (a digest of
+        what is executed), on ``HETERO`` ``operations_by_device`` and on ``BATCH`` ``gathered_requests``. In mode
+        ``compile`` only the first three; in mode ``inspect`` these, ``settings`` and what ``inspect`` gives.
 
     Raises
     ------
@@ -77,17 +84,25 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
     }
     if request.mode == "compile":
         return result
-    result |= _timed(requests, request)
-    result |= {
-        "peak_rss_mb": peak_rss_mb(),
-        "infer_requests": 1 if request.mode == "synchronous" else len(requests),
-        "settings": effective_settings(compiled, request.members),
-    }
+    if request.mode != "inspect":
+        result |= _timed(requests, request)
+        result["peak_rss_mb"] = peak_rss_mb()
+        result["infer_requests"] = 1 if request.mode == "synchronous" else len(requests)
+    result["settings"] = effective_settings(compiled, request.members)
     if request.inspect:
-        result["shares"] = executed_shares(model, compiled)
-        result["layers"] = executed_layers(compiled)
-        result |= _division(request, model, compiled)
+        result |= _inspected(request, model, compiled)
     return result
+
+
+def _inspected(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledModel) -> dict[str, Any]:
+    """Look at what was executed; after timing, since it takes time and memory."""
+    return {
+        "shares": executed_shares(model, compiled),
+        "kernels": executed_kernels(model, compiled),
+        "layers": executed_layers(compiled),
+        "graph": executed_graph(compiled),
+        **_division(request, model, compiled),
+    }
 
 
 def _division(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledModel) -> dict[str, Any]:
@@ -95,7 +110,7 @@ def _division(request: LaunchRequest, model: ov.Model, compiled: ov.CompiledMode
     kind = request.device.split(":", maxsplit=1)[0]
     if kind not in {"HETERO", "BATCH"}:
         return {}
-    from ovlab.measure.splitting import gathered_requests, operations_by_device
+    from ovlab.measure.device.division import gathered_requests, operations_by_device
 
     if kind == "HETERO":
         return {"operations_by_device": operations_by_device(model, request.device, request.properties)}
@@ -110,7 +125,7 @@ def _bound_requests(compiled: ov.CompiledModel, request: LaunchRequest) -> list[
         pool = Pool(compiled, inputs, max(count, 1))
         _ALIVE.append(pool)
         return pool
-    if request.mode == "synchronous":
+    if request.mode in {"synchronous", "inspect"}:
         count = len(inputs)
     requests = [bound(compiled, inputs[i % len(inputs)]) for i in range(max(count, 1))]
     _ALIVE.extend(requests)
@@ -130,13 +145,13 @@ def _timed(requests: list[ov.InferRequest] | Pool, request: LaunchRequest) -> di
     steady = rss_mb()
     facts: dict[str, Any] = {}
     meter = EnergyMeter(Path(request.powercap))
-    cpu, usage = time.process_time(), own_usage()
+    cpu, before = time.process_time(), own_usage()
     if request.arrivals is not None and isinstance(requests, list):
         load = Arrivals(**request.arrivals)
         (starts, ends), facts = drive_server(requests, load, request.duration_s)
     else:
         starts, ends = drive(request.duration_s, request.least)
-    cpu, dealt = time.process_time() - cpu, own_usage().since(usage) | {"clock_mhz": clock_mhz()}
+    cpu, usage = time.process_time() - cpu, own_usage().since(before) | {"clock_mhz": clock_mhz()}
     energy = meter.joules()
     in_flight = len(requests) if isinstance(requests, Pool) else 1
     if request.arrivals is None and request.least == 1 and len(starts) <= in_flight:
@@ -153,7 +168,7 @@ def _timed(requests: list[ov.InferRequest] | Pool, request: LaunchRequest) -> di
         "cpu_s": cpu,
         "energy_j": energy,
         "elapsed_s": elapsed,
-        **dealt,
+        **usage,
     }
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovlab.measure.load import Request, Samples, asynchronous, next_idle
+from ovlab.measure.child.loops import Request, Samples, asynchronous, next_idle
 from ovlab.measure.request import Arrivals
 
 TAIL = 0.01

@@ -11,22 +11,22 @@ import numpy as np
 
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
-from ovlab.measure import rounds
-from ovlab.measure.rounds import Contender
+from ovlab.measure.parent import launcher
+from ovlab.measure.parent.launches import VariantUnderTest
 
 log = logging.getLogger("ovlab.measure")
 
 
-def compile_cached(
-    contenders: Mapping[str, Contender], launches: int, timeout: float, seed: int, scratch: Path
+def compile_from_cache(
+    variants: Mapping[str, VariantUnderTest], launches: int, timeout: float, seed: int, scratch: Path
 ) -> dict[str, list[float]]:
-    """Measure how long each contender takes to compile when its device's cache has the model already.
+    """Measure how long each variant takes to compile when its device's cache has the model already.
 
     One launch of each fills the cache (``CACHE_DIR``); those that follow are fresh processes, interleaved like all.
 
     Parameters
     ----------
-    contenders : mapping
+    variants : mapping
         By name; those that failed are left out.
     launches : int
         Launches of each after the first; 0 for none at all.
@@ -44,7 +44,7 @@ def compile_cached(
         device need not have one. Nor does one that fails: the timed launches have succeeded, so this is the cache's
         fault alone.
     """
-    found: dict[str, list[float]] = {name: [] for name, contender in contenders.items() if not contender.error}
+    found: dict[str, list[float]] = {name: [] for name, variant in variants.items() if not variant.error}
     generator = np.random.default_rng(seed)
     names = list(found) if launches else []
     for number in range(launches + 1):
@@ -52,21 +52,21 @@ def compile_cached(
             name = names[index]
             place = scratch / f"cache-{index}"
             place.mkdir(exist_ok=True)
-            milliseconds = _compile(contenders[name], place, timeout)
+            milliseconds = _compile(variants[name], place, timeout)
             if number and milliseconds is not None:
                 found[name].append(milliseconds)
     return found
 
 
-def _compile(contender: Contender, place: Path, timeout: float) -> float | None:
+def _compile(variant: VariantUnderTest, place: Path, timeout: float) -> float | None:
     """Compile in a fresh process and return the time in ms, None unless it came from the cache."""
     request, result = place / "request.json", place / "result.json"
     result.unlink(missing_ok=True)
-    fields = asdict(contender.request(place / "samples.npy", False)) | {"mode": "compile"}
+    fields = asdict(variant.request(place / "samples.npy", False)) | {"mode": "compile"}
     fields["properties"] = fields["properties"] | {"CACHE_DIR": str(place)}
     write_json(request, fields)
     try:
-        answer = rounds.run_launch(request, result, timeout)
+        answer = launcher.run_launch(request, result, timeout)
     except OvlabError as error:
         log.info("compiling with a cache: %s", error)
         return None

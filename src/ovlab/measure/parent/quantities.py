@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ovlab.measure.rounds import Contender
+from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.records import Quantity
 
 FROM_LAUNCHES = (
@@ -19,12 +19,12 @@ FROM_LAUNCHES = (
 """Quantities of which each launch gives one number: name, key in the launch's result, unit."""
 
 
-def session_values(contender: Contender, cached_ms: Sequence[float]) -> dict[str, Quantity]:
+def session_values(variant: VariantUnderTest, cached_ms: Sequence[float]) -> dict[str, Quantity]:
     """Return the quantities of a variant.
 
     Parameters
     ----------
-    contender : Contender
+    variant : VariantUnderTest
         With at least one launch.
     cached_ms : sequence of float
         Compile times from a warm cache, in ms.
@@ -35,10 +35,10 @@ def session_values(contender: Contender, cached_ms: Sequence[float]) -> dict[str
         By name. What could not be measured has no value.
     """
     # Half a second that an absent device does not need.
-    from ovlab.measure.server import server_values
+    from ovlab.measure.parent.server import server_values
     from ovlab.stats.launches import launch_interval, launch_spread
 
-    launches = contender.launches
+    launches = variant.launches
     results = [launch.result for launch in launches]
     values = {"latency_p50": Quantity.of(launch_interval([np.median(one.latency_ms) for one in launches]), "ms")}
     # The tail is that of all samples together: a percentile of one short launch rests on a handful of them.
@@ -57,7 +57,7 @@ def session_values(contender: Contender, cached_ms: Sequence[float]) -> dict[str
     values["cpu_time_per_image"] = Quantity(1e3 * cpu_s / (batch * inferences), "ms")
     values["cpu_time_per_inference"] = Quantity(cpu_s / inferences, "s")
     for domain in ("package", "psys"):
-        values[f"energy_{domain}"] = _energy(contender, domain)
+        values[f"energy_{domain}"] = _energy(variant, domain)
     noise = [result["noise"] for result in results]
     for name in ("other_load", "steal"):
         known = [found[name] for found in noise if found[name] is not None]
@@ -68,15 +68,15 @@ def session_values(contender: Contender, cached_ms: Sequence[float]) -> dict[str
     values["infer_requests"] = Quantity(results[0]["infer_requests"], "count")
     values["batch"] = Quantity(batch, "count")
     if "max_rate" in results[0]:
-        values |= server_values(contender)
+        values |= server_values(variant)
     return values
 
 
-def _energy(contender: Contender, domain: str) -> Quantity:
+def _energy(variant: VariantUnderTest, domain: str) -> Quantity:
     """Return the energy per inference in mJ: one number a launch; no value where a launch could not read it."""
     from ovlab.stats.launches import launch_interval
 
-    results = [launch.result for launch in contender.launches]
+    results = [launch.result for launch in variant.launches]
     joules = [result["energy_j"].get(domain) for result in results]
     # A counter that stands still is not a measurement either.
     if not all(joules):

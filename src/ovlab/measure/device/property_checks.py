@@ -8,7 +8,7 @@ from typing import Any
 import openvino as ov
 
 from ovlab.errors import OvlabError, nearest, one_line
-from ovlab.measure.properties import KNOWN, members_of
+from ovlab.measure.device.properties import KNOWN, members_of
 from ovlab.specs import DeviceSpec, ScenarioSpec
 from ovlab.specs.device import VIRTUAL, Property
 

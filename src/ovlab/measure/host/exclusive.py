@@ -15,7 +15,7 @@ import filelock
 
 from ovlab.files import write_text
 
-log = logging.getLogger("ovlab.measure.exclusive")
+log = logging.getLogger("ovlab.measure.host.exclusive")
 POLL_S = 1.0
 REMIND_S = 60.0
 

@@ -13,15 +13,16 @@ import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
-from ovlab.measure.checks import check_properties
-from ovlab.measure.exclusive import exclusive_host
-from ovlab.measure.footprint import require_memory
-from ovlab.measure.maker import RequestMaker
-from ovlab.measure.placement import DIVISION
-from ovlab.measure.properties import compile_properties, require_device
-from ovlab.measure.rounds import Contender
-from ovlab.measure.row import Row, rows_of
-from ovlab.measure.taking import Taken, measure
+from ovlab.measure.device.placement import DIVISION
+from ovlab.measure.device.properties import compile_properties, require_device
+from ovlab.measure.device.property_checks import check_properties
+from ovlab.measure.host.exclusive import exclusive_host
+from ovlab.measure.host.footprint import require_memory
+from ovlab.measure.parent.launch_plan import LaunchPlan
+from ovlab.measure.parent.launches import VariantUnderTest
+from ovlab.measure.parent.measurement import SessionMeasurement, measure
+from ovlab.measure.parent.outcome import Outcome, outcomes_of
+from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
 from ovlab.records import Quantity, Record, Status, require_ok
 from ovlab.runtime import image_size, read_ir
 from ovlab.specs import ScenarioSpec, SessionSettings
@@ -58,7 +59,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
         Of kind ``session``; ``data["rows"]`` holds status, reason, values and effective settings by precision.
         Its status is ``failed`` if a row failed, ``unavailable`` if all rows are.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, Outcome] = {}
     able: list[str] = []
     files = (f"device/{settings.device_name}.yaml", f"scenario/{settings.scenario_name}.yaml")
     for name, precision in settings.precisions.items():
@@ -69,28 +70,34 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             compile_properties(settings.device, settings.scenario, precision)
             able.append(name)
         except UnavailableError as error:
-            rows[name] = Row("unavailable", str(error))
+            rows[name] = Outcome("unavailable", str(error))
         except OvlabError as error:
-            rows[name] = Row("failed", str(error))
-    taken = Taken()
+            rows[name] = Outcome("failed", str(error))
+    measured = SessionMeasurement()
+    twins: dict[str, Twin] = {}
     if able:
         with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
             scratch = Path(place)
-            makers: dict[str, RequestMaker] = {}
+            plans: dict[str, LaunchPlan] = {}
             for name in able:
                 model = variants[name].folder / "model.xml"
                 try:
-                    images = _save_images(settings, source, model, scratch / f"{len(makers)}.npy")
+                    images = _save_images(settings, source, model, scratch / f"{len(plans)}.npy")
                 except OvlabError as error:
-                    rows[name] = Row("failed", str(error))
+                    rows[name] = Outcome("failed", str(error))
                     continue
-                makers[name] = RequestMaker(settings, model, images, _properties(settings, name))
-            if makers:
-                taken = measure(settings, makers, scratch, folder)
-    rows |= {name: Row("failed", error) for name, error in taken.errors.items()}
-    rows |= rows_of(settings, taken)
+                plans[name] = LaunchPlan(settings, model, images, _properties(settings, name))
+            if plans:
+                weights = {name: variants[name].record.data["sha256"]["model.bin"] for name in plans}
+                twins = find_twins(settings, plans, weights, scratch)
+                plans = {name: plan for name, plan in plans.items() if name not in twins}
+                measured = measure(settings, plans, scratch, folder)
+    default = settings.default_precision
+    rows |= {name: Outcome("failed", error) for name, error in measured.errors.items()}
+    rows |= outcomes_of(settings, measured, twins[default].name if default in twins else default)
+    rows |= {name: outcome_of_twin(twin, rows[twin.name]) for name, twin in twins.items()}
     rows = {name: rows[name] for name in settings.precisions}
-    return _record(settings, variants, rows, taken, folder)
+    return _record(settings, variants, rows, measured, folder)
 
 
 def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
@@ -118,11 +125,11 @@ def _properties(settings: SessionSettings, name: str) -> Callable[[ScenarioSpec]
 def _record(
     settings: SessionSettings,
     variants: Mapping[str, Variant],
-    rows: dict[str, Row],
-    taken: Taken,
+    rows: dict[str, Outcome],
+    measured: SessionMeasurement,
     folder: Path,
 ) -> Record:
-    written = taken.written | _write_samples(taken.contenders, folder / "samples.parquet")
+    written = measured.written | _write_samples(measured.variants, folder / "samples.parquet")
     statuses = {row.status for row in rows.values()}
     failed = [f"{name}: {row.reason}" for name, row in rows.items() if row.status == "failed"]
     status: Status = "failed" if failed else "unavailable" if statuses == {"unavailable"} else "ok"
@@ -135,11 +142,11 @@ def _record(
             | {
                 key: value
                 for key, value in one.result.items()
-                if key not in {"settings", "shares", "layers", *DIVISION}
+                if key not in {"settings", "shares", "kernels", "layers", "graph", *DIVISION}
             }
-            for one in contender.launches
+            for one in variant.launches
         ]
-        for name, contender in taken.contenders.items()
+        for name, variant in measured.variants.items()
     }
     return Record(
         kind="session",
@@ -152,15 +159,15 @@ def _record(
             for file, digest in variant.record.data.get("sha256", {}).items()
         }
         | written,
-        values={"measuring_time": Quantity(taken.seconds, "s")},
-        data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches} | taken.data,
+        values={"measuring_time": Quantity(measured.seconds, "s")},
+        data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches} | measured.data,
     )
 
 
-def _write_samples(contenders: Mapping[str, Contender], path: Path) -> dict[str, str]:
+def _write_samples(variants: Mapping[str, VariantUnderTest], path: Path) -> dict[str, str]:
     """Write all samples and return the file's hash by its name; nothing where nothing was measured."""
     path.unlink(missing_ok=True)
-    if not any(contender.launches for contender in contenders.values()):
+    if not any(variant.launches for variant in variants.values()):
         return {}
     import pandas as pd
 
@@ -174,8 +181,8 @@ def _write_samples(contenders: Mapping[str, Contender], path: Path) -> dict[str,
                 "latency_ms": launch.latency_ms,
             }
         )
-        for name, contender in contenders.items()
-        for launch in contender.launches
+        for name, variant in variants.items()
+        for launch in variant.launches
     ]
     frame = pd.concat(parts, ignore_index=True)
     write_atomically(path, lambda partial: frame.to_parquet(partial, index=False))

@@ -48,7 +48,7 @@ def synchronous(requests: list[ov.InferRequest], seconds: float, least: int = 1)
     Parameters
     ----------
     requests : list of InferRequest
-        Taken in turn.
+        SessionMeasurement in turn.
     seconds : float
         For so long inferences are started.
     least : int

@@ -1,0 +1,83 @@
+"""What runs inside the timed process imports little: it starts fast, and runs beside another version of OpenVINO."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ovlab
+import ovlab.measure.child
+
+# The list that `ovlab.measure.child` states.
+ALLOWED = {
+    "ovlab",
+    "ovlab.errors",
+    "ovlab.extension",
+    "ovlab.files",
+    "ovlab.runtime",
+    "ovlab.measure",
+    "ovlab.measure.child",
+    "ovlab.measure.device",
+    "ovlab.measure.device.division",
+    "ovlab.measure.device.inspection",
+    "ovlab.measure.host",
+    "ovlab.measure.host.sensors",
+    "ovlab.measure.request",
+}
+PACKAGES = {"numpy", "openvino", "psutil"}
+SOURCE = Path(ovlab.__file__).parent
+CHILD = Path(ovlab.measure.child.__file__).parent
+HEAVY = ("pandas", "scipy", "cv2", "pydantic", "nncf", "matplotlib", "pyarrow", "onnx", "requests", "yaml")
+
+
+def path_of(module: str) -> Path:
+    path = SOURCE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, inside functions too; not those for type checkers alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {one if one.startswith("ovlab") and path_of(one).is_file() else node.module for one in inner}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted([*CHILD.glob("*.py"), *map(path_of, ALLOWED)]), ids=lambda path: path.stem)
+def test_the_child_imports_only_what_it_states(path: Path) -> None:
+    for module in imports_of(path):
+        top = module.split(".", maxsplit=1)[0]
+        if top == "ovlab":
+            assert module in ALLOWED or module.startswith("ovlab.measure.child."), f"{path.name} imports {module}"
+        else:
+            assert top in PACKAGES | set(sys.stdlib_module_names), f"{path.name} imports {module}"
+
+
+def test_the_list_is_the_one_that_the_package_states() -> None:
+    told = str(ovlab.measure.child.__doc__)
+    packages = {"ovlab", "ovlab.measure", "ovlab.measure.child", "ovlab.measure.device", "ovlab.measure.host"}
+    assert {name for name in ALLOWED if f"`{name}`" in told} == ALLOWED - packages
+
+
+def test_a_fresh_child_has_loaded_nothing_heavy() -> None:
+    code = (
+        "import sys, ovlab.measure.child.launch as launch\n"
+        "print(*[name for name in sys.modules if name.split('.')[0] == 'ovlab'])\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours, heavy = done.stdout.splitlines()
+    assert {name for name in ours.split() if not name.startswith("ovlab.measure.child.")} <= ALLOWED
+    assert heavy == ""
