@@ -8,11 +8,11 @@
 
 from snakemake.utils import min_version
 
-from ovlab_flow import grid_for_snakemake
+from ovlab_flow import grid_for_snakemake, last_words
 
 min_version("9.27")
 
-GRID = grid_for_snakemake(config)
+GRID = grid_for_snakemake(config, workflow.basedir)
 
 
 include: "workflow/rules/common.smk"
@@ -28,3 +28,9 @@ rule all:
     default_target: True
     input:
         f"<results>/{GRID.experiment}/verdict.txt",
+        f"<results>/{GRID.experiment}/report/index.html",
+        *[record for group in RECORDS.values() for record in group],
+
+
+onerror:
+    last_words(f"{GRID.results}/{GRID.experiment}/failures.txt")

@@ -9,6 +9,7 @@ from pathlib import Path
 from cli import read_settings
 
 from ovlab.errors import OvlabError
+from ovlab.files import write_text
 from ovlab.records import read_record
 from ovlab.specs import ReportSettings
 from ovlab.steps import log, start_logging
@@ -23,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--page", type=Path, required=True, help="index.html to write; tables/ and figures/ lie beside it"
     )
+    parser.add_argument("--list", type=Path, help="file that gets the paths of all these records, one a line")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
     settings = read_settings(ReportSettings, args.settings)
@@ -34,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         found = {key: [read_record(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
         folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside(args).items()}
         report(settings, Records.of(**found, **folders), args.page)
+        if args.list is not None:
+            write_text(args.list, "".join(f"{path}\n" for kind in kinds for path in getattr(args, kind)))
     except OvlabError as error:
         log.error("error: %s", error)
         return 1

@@ -7,21 +7,24 @@ import sys
 from pathlib import Path
 
 from ovlab.errors import OvlabError
-from ovlab.report.verdict import conclude
 from ovlab.steps import log, start_logging
+from ovlab.verdict import conclude
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and conclude."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results.csv of the report")
-    parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of all steps")
+    parser.add_argument("--records", type=Path, required=True, help="file that lists the records of all steps")
+    parser.add_argument("--folder", type=Path, required=True, help="the results folder, which the logs are in too")
     parser.add_argument("--verdict", type=Path, required=True, help="file to write if no cell failed")
+    parser.add_argument("--summary", type=Path, required=True, help="file to write if one failed: what, and the logs")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
     start_logging(args.log)
     try:
-        conclude(args.results, args.records, args.verdict)
+        records = [Path(line) for line in args.records.read_text(encoding="utf-8").splitlines()]
+        conclude(args.results, records, args.verdict, args.summary, args.folder)
     except (OvlabError, OSError) as error:
         log.error("error: %s", error)
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from ovlab.errors import OvlabError
@@ -32,10 +33,13 @@ def main(argv: list[str] | None = None) -> int:
         "session": len(grid.sessions),
         "round": grid.report.measurement.launches,
     }
-    told = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts.items()]
-    print(f"\n{grid.experiment}: {', '.join(told[:3])} of at least {told[3]}")
+    counted = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts.items()]
+    print(f"\n{grid.experiment}: {', '.join(counted[:3])} of at least {counted[3]}")
     return 0
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        # Whoever reads the list may stop in the middle (| head): that ends this program, quietly.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

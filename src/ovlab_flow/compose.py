@@ -13,7 +13,6 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -37,6 +36,7 @@ from ovlab.specs import (
     parse_spec,
 )
 from ovlab.specs.base import SpecT
+from ovlab_flow.overrides import parse_overrides
 
 GROUPS = ("model", "dataset", "precision", "device", "scenario")
 CONF = "conf"
@@ -107,7 +107,7 @@ class Composer:
     def __init__(self, folders: Sequence[Path], experiment: str, overrides: Sequence[str]) -> None:
         self._folders = folders
         self._experiment = experiment
-        self._overrides = _parse(overrides)
+        self._overrides = parse_overrides(overrides)
         self._datasets: dict[str, str] = {}
         self._unused = {_line(override) for override in self._overrides}
         self.check_name("experiment", experiment)
@@ -269,22 +269,6 @@ def composer(
 
 def _hydra(overrides: list[str]) -> DictConfig:
     return compose(config_name="config", overrides=overrides)
-
-
-def _parse(overrides: Sequence[str]) -> list[Override]:
-    parser, parsed = OverridesParser.create(), []
-    for line in overrides:  # one by one: the lexer's own words do not say which
-        try:
-            parsed += parser.parse_overrides([str(line)])
-        except HydraException as error:
-            raise OvlabError(
-                f"overrides: cannot read {str(line)!r}, expected KEY=VALUE in Hydra's grammar ({_one_line(error)})"
-            ) from None
-    for override in parsed:
-        if override.key_or_group in {*GROUPS, "experiment"}:
-            axis = "--config experiment=NAME" if override.key_or_group == "experiment" else "experiment.{}s=[...]"
-            raise OvlabError(f"override {override.input_line!r}: choose with {axis.format(override.key_or_group)}")
-    return parsed
 
 
 def _line(override: Override) -> str:

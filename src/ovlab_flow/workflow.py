@@ -1,7 +1,12 @@
-"""What the Snakefile calls: from ``--config`` to the grid."""
+"""What the Snakefile calls: from ``--config`` to the grid, and the last words of a run that failed."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shlex
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +16,30 @@ from snakemake.exceptions import WorkflowError
 from ovlab.errors import OvlabError, nearest
 from ovlab_flow.compose import CONF, composer
 from ovlab_flow.grid import Grid, build_grid
+from ovlab_flow.overrides import as_lines
 
 OPTIONS = ("experiment", "mirror", "extra_conf", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
+HOME = Path(__file__).resolve().parents[2]
+"""The checkout that this library is in: where `conf` ships."""
+STARTED = time.time()
 
 
-def load_grid(experiment: str, *, conf: Path = Path(CONF), extra_conf: str = "", overrides: Sequence[str] = ()) -> Grid:
+def load_grid(
+    experiment: str, *, conf: Path = HOME / CONF, extra_conf: str = "", overrides: Sequence[str] = ()
+) -> Grid:
     """Compose an experiment and cross it into its grid.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    conf : Path
+        Folder of the YAML files that ship.
+    extra_conf : str
+        Folder of further YAML files, seen from the current folder and searched first.
+    overrides : sequence of str
+        In Hydra's grammar.
 
     Raises
     ------
@@ -28,13 +50,15 @@ def load_grid(experiment: str, *, conf: Path = Path(CONF), extra_conf: str = "",
         return build_grid(opened, experiment)
 
 
-def grid_for_snakemake(config: Mapping[str, Any]) -> Grid:
+def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Grid:
     """Load the grid that Snakemake's ``--config`` asks for, and fill in the options' defaults.
 
     Parameters
     ----------
     config : dict
         ``experiment``, ``mirror``, ``extra_conf`` and ``overrides``, all optional.
+    home : str or Path
+        Folder of the Snakefile, with what ships beside it.
 
     Raises
     ------
@@ -45,11 +69,37 @@ def grid_for_snakemake(config: Mapping[str, Any]) -> Grid:
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
-        overrides = config.get("overrides") or []
         return load_grid(
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
+            conf=Path(home) / CONF,
             extra_conf=str(config.get("extra_conf") or ""),
-            overrides=[overrides] if isinstance(overrides, str) else list(overrides),
+            overrides=as_lines(config.get("overrides")),
         )
     except OvlabError as error:
         raise WorkflowError(str(error)) from None
+
+
+def last_words(summary: str) -> None:
+    """Print what failed as the very last thing of this run, with the command that tries again.
+
+    Snakemake says more after its ``onerror``, so that it is printed when the process ends.
+
+    Parameters
+    ----------
+    summary : str
+        File that the verdict step has written. One of an earlier run says nothing of this one.
+    """
+    path = Path(summary)
+    if path.is_file() and path.stat().st_mtime >= STARTED:
+        text = path.read_text(encoding="utf-8")
+        command = shlex.join([_seen_from_here(sys.argv[0]), *sys.argv[1:]])
+        atexit.register(print, f"\n{text}try the failed steps again: {command}", file=sys.stderr, flush=True)
+
+
+def _seen_from_here(program: str) -> str:
+    """Return how a program would be called from the current folder."""
+    path = Path(program)
+    if path.name == "__main__.py":
+        return f"python -m {path.parent.name}"
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith("..") else relative

@@ -8,7 +8,7 @@
 
 rule benchmark:
     input:
-        script="scripts/benchmark.py",
+        script=shipped("scripts/benchmark.py"),
         library=library("measure"),
         variants=lambda w: [
             f"<results>/variants/{one.model}/{one.precision}/{one.digest}/variant.json"

@@ -8,7 +8,7 @@
 
 rule calibrate:
     input:
-        script="scripts/calibrate.py",
+        script=shipped("scripts/calibrate.py"),
         # Accuracy control validates while it calibrates.
         library=lambda w: (
             library("calibrate", "data", "validate", "tasks", "metrics")

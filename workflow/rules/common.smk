@@ -1,4 +1,5 @@
-# What the rules share: the interpreter, names that wildcards may take, and the sources that each step is made of.
+# What the rules share: the interpreter, names that wildcards may take, what ships beside the Snakefile, and the sources
+# that each step is made of.
 
 import sys
 from pathlib import Path
@@ -25,7 +26,13 @@ wildcard_constraints:
     digest="[0-9a-f]{8}",
 
 
+def shipped(path):
+    """Return the path of what ships beside the Snakefile: relative where the workflow runs in its own folder."""
+    home = Path(workflow.basedir)
+    return path if home.samefile(Path.cwd()) else str(home / path)
+
+
 def library(*packages):
     """List the modules of the library that a step is made of: Snakemake does not follow what a program imports."""
-    folders = [Path("src/ovlab") / package for package in packages]
+    folders = [Path(shipped("src/ovlab")) / package for package in packages]
     return sorted(str(path) for folder in folders for path in folder.rglob("*.py"))

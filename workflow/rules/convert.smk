@@ -6,7 +6,7 @@
 
 rule convert:
     input:
-        script="scripts/convert.py",
+        script=shipped("scripts/convert.py"),
         library=library("convert"),
         model=lambda w: f"<results>/sources/models/{w.model}/{GRID.variant(w).model_source.digest}/source.json",
         data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(

@@ -6,11 +6,11 @@
 
 rule download:
     input:
-        script="scripts/download.py",
+        script=shipped("scripts/download.py"),
         library=library("download", "generators"),
         local=lambda w: [file.path for file in GRID.source(w).spec.files if file.path],
         embedded=lambda w: [
-            f"resources/{file.embedded}"
+            shipped(f"resources/{file.embedded}")
             for file in GRID.source(w).spec.files
             if file.embedded
         ],
@@ -22,8 +22,10 @@ rule download:
         settings=lambda w: GRID.source(w).spec.model_dump_json(),
         files=subpath(output.record, parent=True),
         cache=f"{GRID.results}/sources/cache",
+        resources=shipped("resources"),
     message:
         "download {wildcards.name}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --files {params.files:q}/files"
-        " --cache {params.cache:q} --mirror {MIRROR:q} --record {output.record:q} --log {log:q} --record-failure"
+        " --cache {params.cache:q} --resources {params.resources:q} --mirror {MIRROR:q}"
+        " --record {output.record:q} --log {log:q} --record-failure"

@@ -1,7 +1,7 @@
 # report: all results of an experiment as one page, tables and figures; verdict: whether every cell is accounted for.
 #
 # in:  every record of the experiment
-# out: <results>/{experiment}/report/index.html, tables/, figures/; then <results>/{experiment}/verdict.txt
+# out: <results>/{experiment}/report/index.html, tables/, figures/; then <results>/{experiment}/verdict.txt, or failures.txt
 
 
 RECORDS = {
@@ -27,11 +27,12 @@ RECORDS = {
 rule report:
     input:
         **RECORDS,
-        script="scripts/report.py",
+        script=shipped("scripts/report.py"),
         library=library("report", "stats"),
     output:
         page="<results>/{experiment}/report/index.html",
         results="<results>/{experiment}/report/tables/results.csv",
+        records="<results>/{experiment}/report/records.txt",
     log:
         "<results>/logs/{experiment}/report.log",
     params:
@@ -41,21 +42,24 @@ rule report:
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
         " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
-        " --page {output.page:q} --log {log:q}"
+        " --page {output.page:q} --list {output.records:q} --log {log:q}"
 
 
-# It wants the records too: those of failed steps are put aside, so the next run makes just these anew.
+# It puts aside the records of failed steps. They are targets of the workflow, so the next run makes just these anew.
 rule verdict:
     input:
-        script="scripts/verdict.py",
-        records=[record for group in RECORDS.values() for record in group],
+        script=shipped("scripts/verdict.py"),
+        records="<results>/{experiment}/report/records.txt",
         results="<results>/{experiment}/report/tables/results.csv",
     output:
         verdict="<results>/{experiment}/verdict.txt",
     log:
         "<results>/logs/{experiment}/verdict.log",
+    params:
+        folder=GRID.results,
+        summary=f"{GRID.results}/{GRID.experiment}/failures.txt",
     message:
         "verdict on {wildcards.experiment}"
     shell:
-        "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --verdict {output.verdict:q}"
-        " --log {log:q}"
+        "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --folder {params.folder:q}"
+        " --verdict {output.verdict:q} --summary {params.summary:q} --log {log:q}"

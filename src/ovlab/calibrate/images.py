@@ -14,6 +14,7 @@ import numpy as np
 from ovlab.data import AnySplit, SplitImage, read_split, readable, shared_images, take_portion
 from ovlab.errors import OvlabError
 from ovlab.specs import AccuracyControlSpec, CalibrateSettings
+from ovlab.specs.quantization import AT_MOST
 
 log = logging.getLogger("ovlab.calibrate")
 CONTROL_SEED = 0
@@ -124,7 +125,8 @@ def choose_subset(
     split : Split or AnnotatedSplit
         What to draw from.
     subset : int or str
-        A number of images, or a percentage of the split such as ``"25%"`` (at least one image).
+        A number of images, a limit such as ``at most 300`` (a smaller split is used whole), or a percentage of the
+        split such as ``"25%"`` (at least one image).
     seed : int
         Same seed, same images in the same order.
     key, split_name : str
@@ -136,9 +138,18 @@ def choose_subset(
         If the split has fewer images.
     """
     available = len(split.images)
-    count = round(available * float(subset.removesuffix("%")) / 100) if isinstance(subset, str) else subset
-    count = max(1, count)
+    count = max(1, _count(subset, available))
     if count > available:
         raise OvlabError(f"{key}: {count} images, but the {split_name} split has {available}")
+    if isinstance(subset, str) and subset.startswith(AT_MOST) and count == available:
+        log.info("%s: %s, and the %s split has %d: all are used", key, subset, split_name, available)
     order = np.random.default_rng(seed).permutation(available)[:count]
     return [split.images[i] for i in order]
+
+
+def _count(subset: int | str, available: int) -> int:
+    if isinstance(subset, int):
+        return subset
+    if subset.startswith(AT_MOST):
+        return min(int(subset.removeprefix(AT_MOST)), available)
+    return round(available * float(subset.removesuffix("%")) / 100)

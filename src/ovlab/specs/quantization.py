@@ -17,12 +17,26 @@ WeightMode = Literal[
 ]
 
 
+AT_MOST = "at most "
+"""Begins a number of images that a smaller split need not have: it is used whole."""
+
+
 def _number_or_percentage(value: int | str) -> int | str:
-    if isinstance(value, str):
-        number = value.removesuffix("%").strip()
-        if not value.endswith("%") or not number.replace(".", "", 1).isdecimal() or not 0 < float(number) <= 100:
-            raise ValueError(f"{value!r} is neither a number of images nor a percentage such as '25%'")
+    if isinstance(value, str) and not _is_percentage(value) and not _is_limit(value):
+        raise ValueError(
+            f"{value!r} is neither a number of images nor a percentage such as '25%', nor a limit such as 'at most 300'"
+        )
     return value
+
+
+def _is_percentage(text: str) -> bool:
+    number = text.removesuffix("%").strip()
+    return text.endswith("%") and number.replace(".", "", 1).isdecimal() and 0 < float(number) <= 100
+
+
+def _is_limit(text: str) -> bool:
+    number = text.removeprefix(AT_MOST)
+    return text.startswith(AT_MOST) and number.isascii() and number.isdecimal() and int(number) > 0
 
 
 Subset = Annotated[PositiveInt | str, AfterValidator(_number_or_percentage)]
@@ -190,7 +204,8 @@ class QuantizationSpec(Spec):
     Attributes
     ----------
     subset : int or str
-        How many images of the calibration split to use: a number, or a percentage such as ``"25%"``.
+        How many images of the calibration split to use: a number that the split must have, ``at most 300`` for a
+        number that a smaller split need not have, or a percentage such as ``"25%"``.
     preset : {"performance", "mixed"}
         Symmetric activations, or asymmetric ones where they go below zero.
     mode : {"fp8_e4m3", "fp8_e5m2"}, optional
@@ -206,7 +221,7 @@ class QuantizationSpec(Spec):
     mode: Literal["fp8_e4m3", "fp8_e5m2"] | None = None
     preset: Literal["performance", "mixed"] | None = None
     target_device: Literal["ANY", "CPU", "GPU", "NPU", "CPU_SPR"] = "ANY"
-    subset: Subset = 300
+    subset: Subset = "at most 300"
     fast_bias_correction: bool = True
     model_type: Literal["transformer"] | None = None
     ignored_scope: IgnoredScopeSpec = IgnoredScopeSpec()
@@ -260,7 +275,7 @@ class WeightCompressionSpec(Spec):
         What decides, for a `ratio` below 1, which layers keep more bits. All but ``weight_quantization_error`` look at
         calibration images.
     subset : int or str
-        How many calibration images to look at, where an option does.
+        How many calibration images to look at, where an option does; as in `QuantizationSpec`.
     """
 
     mode: WeightMode = "int8_asym"
@@ -285,7 +300,7 @@ class WeightCompressionSpec(Spec):
         ]
         | None
     ) = None
-    subset: Subset = 128
+    subset: Subset = "at most 128"
 
     @model_validator(mode="after")
     def _eight_bits_have_no_options(self) -> WeightCompressionSpec:

@@ -151,6 +151,13 @@ def test_a_subset_larger_than_the_split(bench: Bench) -> None:
         bench.run("a", subset=17)
 
 
+@pytest.mark.parametrize("limit", ["at most 300", "at most 16", "at most 3"])
+def test_a_limit_is_no_demand(bench: Bench, limit: str) -> None:
+    record = bench.run("a", subset=limit)
+    expected = min(16, int(limit.rsplit(maxsplit=1)[-1]))
+    assert record.value("calibration_images") == len(record.data["calibration_images"]) == expected
+
+
 def test_a_data_set_without_calibration_split(bench: Bench) -> None:
     with pytest.raises(OvlabError, match=r"^colours: splits\.calibration: missing, but needed"):
         bench.run("a", dataset={"splits": {"validation": {"images": "val"}}})
@@ -179,7 +186,17 @@ def split_of(count: int) -> Split:
 
 @pytest.mark.parametrize(
     ("subset", "available", "expected"),
-    [(3, 10, 3), (10, 10, 10), ("25%", 10, 2), ("100%", 10, 10), ("0.1%", 10, 1), ("33.3%", 300, 100)],
+    [
+        (3, 10, 3),
+        (10, 10, 10),
+        ("25%", 10, 2),
+        ("100%", 10, 10),
+        ("0.1%", 10, 1),
+        ("33.3%", 300, 100),
+        ("at most 300", 128, 128),
+        ("at most 300", 301, 300),
+        ("at most 1", 5, 1),
+    ],
 )
 def test_size_of_the_subset(subset: int | str, available: int, expected: int) -> None:
     chosen = choose_subset(split_of(available), subset, 0)

@@ -180,6 +180,9 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         ),
         (QuantizationSpec, {"subset": "many"}, "subset: 'many' is neither a number of images nor a percentage"),
         (QuantizationSpec, {"subset": "0%"}, "subset: '0%' is neither"),
+        (QuantizationSpec, {"subset": "at most 0"}, "subset: 'at most 0' is neither"),
+        (QuantizationSpec, {"subset": "at most many"}, "nor a limit such as 'at most 300'"),
+        (QuantizationSpec, {"subset": "at most 5%"}, "subset: 'at most 5%' is neither"),
         (QuantizationSpec, {"subset": "101%"}, "subset: '101%' is neither"),
         (QuantizationSpec, {"subset": "\N{SUPERSCRIPT TWO}%"}, "subset: '\N{SUPERSCRIPT TWO}%' is neither"),
         # Run.

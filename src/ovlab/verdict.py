@@ -1,0 +1,108 @@
+"""Is every cell accounted for? The last word of a run, and its exit code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ovlab.errors import OvlabError
+from ovlab.files import read_json, write_text
+
+log = logging.getLogger("ovlab.verdict")
+SHOWN_CELLS = 6
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step whose record says that it failed."""
+
+    record: Path
+    reason: str
+
+
+def summarise(results: pd.DataFrame) -> str:
+    """Count the cells by status in one line."""
+    counts = results["status"].value_counts()
+    parts = [f"{counts.get(status, 0)} {status}" for status in ("ok", "unavailable", "failed")]
+    return f"{len(results)} {'cell' if len(results) == 1 else 'cells'}: {', '.join(parts)}"
+
+
+def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Path, folder: Path) -> None:
+    """Write the verdict if no cell failed; otherwise a summary of what failed.
+
+    The records of failed steps are put aside (``NAME.failed.json``): the report has taken in what they say, and the
+    next run tries just these steps again.
+
+    Parameters
+    ----------
+    results : Path
+        ``results.csv`` of the report.
+    records : iterable of Path
+        Records of all steps, in the order of the chain: the first that names a reason is where it arose.
+    verdict, summary : Path
+        The one that fits is written, the other one removed.
+    folder : Path
+        The results folder: the log of ``FOLDER/X/record.json`` is ``FOLDER/logs/X.log``.
+
+    Raises
+    ------
+    OvlabError
+        If a cell failed, with the number of cells by status.
+    """
+    frame = pd.read_csv(results)
+    line = summarise(frame)
+    failed = frame[frame["status"] == "failed"]
+    if failed.empty:
+        log.info("%s", line)
+        write_text(verdict, line + "\n")
+        summary.unlink(missing_ok=True)
+        return
+    steps = [step for path in records if (step := _failed_step(path)) is not None]
+    write_text(summary, describe_failures(line, failed, steps, folder))
+    verdict.unlink(missing_ok=True)
+    for step in steps:
+        step.record.replace(step.record.with_name(f"{step.record.stem}.failed.json"))
+    raise OvlabError(line)
+
+
+def _failed_step(path: Path) -> FailedStep | None:
+    if not path.exists():
+        return None
+    record = read_json(path)
+    return FailedStep(path, str(record["reason"])) if record["status"] == "failed" else None
+
+
+def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedStep], folder: Path) -> str:
+    """Say what failed: every reason once, with its cells and the log of the step where it arose.
+
+    Parameters
+    ----------
+    line : str
+        The number of cells by status.
+    failed : DataFrame
+        Rows of the results.
+    steps : iterable of FailedStep
+        In the order of the chain.
+    folder : Path
+        The results folder.
+    """
+    steps = list(steps)
+    lines = [line]
+    for reason, cells in failed.groupby("reason", sort=False):
+        names = ["/".join(cell) for cell in cells[["model", "precision", "device", "scenario"]].to_numpy()]
+        more = [f"and {len(names) - SHOWN_CELLS} more"] if len(names) > SHOWN_CELLS else []
+        lines += [f"failed: {reason}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
+        # Later steps pass the first cause on, so that the first step with this cause is where it arose.
+        origin = next((step for step in steps if step.reason and step.reason in str(reason)), None)
+        if origin is not None:
+            lines.append(f"  log: {log_of(origin.record, folder)}")
+    return "\n".join(lines) + "\n"
+
+
+def log_of(record: Path, folder: Path) -> Path:
+    """Return the log of the step that made a record."""
+    return (folder / "logs" / record.parent.relative_to(folder)).with_suffix(".log")
