@@ -14,6 +14,7 @@ PARTS = ("Snakefile", "conf", "profiles", "workflow", "scripts", "src", "resourc
 # The smallest real run: one model, one device, one scenario, one short launch.
 TINY = (
     "experiment.models=[digits_cnn]",
+    "experiment.precisions=[fp32,fp16,int8]",
     "experiment.devices=[cpu]",
     "experiment.scenarios=[single_stream]",
     "measurement.launches=1",

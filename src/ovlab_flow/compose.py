@@ -252,7 +252,8 @@ def composer(
         if not extra_conf.is_dir():
             raise OvlabError(f"extra_conf: no folder {str(extra_conf)!r}")
         folders.insert(0, extra_conf.resolve())
-    _ExtraConf.folder = folders[0].as_uri() if extra_conf is not None else None
+    # Hydra takes what follows file:// as it is: an escaped space would be part of another folder's name.
+    _ExtraConf.folder = f"file://{folders[0].as_posix()}" if extra_conf is not None else None
     Plugins.instance().register(_ExtraConf)
     try:
         with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):

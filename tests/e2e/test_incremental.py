@@ -57,6 +57,23 @@ def test_a_second_run_has_nothing_to_do(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("deleted", "expected"),
+    [
+        ("quickstart/report", {}),
+        ("quickstart/report/index.html", {}),
+        ("quickstart/sessions", {"benchmark": 1}),
+        ("accuracy/digits_cnn/int8", {"validate": 1}),
+        ("variants/digits_cnn/int8", {"calibrate": 1, "validate": 1, "benchmark": 1}),
+    ],
+)
+def test_what_is_deleted_is_made_anew(folder: Path, deleted: str, expected: dict[str, int]) -> None:
+    path = folder / "results" / deleted
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    done = snakemake(folder, "-n", overrides=TINY)
+    assert planned(done.stdout) == expected | {"report": 1, "verdict": 1}
+
+
+@pytest.mark.parametrize(
     ("overrides", "expected"),
     [
         # A scenario: its session, nothing else.
@@ -110,7 +127,18 @@ def test_a_failed_cell_stops_no_other_is_reported_and_tried_again(folder: Path) 
     failed = snakemake(folder, overrides=too_many)
     assert failed.returncode != 0
     reason = "quantization.subset: 5000 images, but the calibration split has 300"
-    assert failed.stdout.count(reason) >= 1
+    # The last words are ours: the reason once, where to look, and the very command that tries again.
+    assert "results/quickstart/report/records.txt" in failed.stdout
+    last = failed.stdout.rsplit("\n\n", maxsplit=1)[-1].splitlines()
+    assert last[:3] == [
+        "3 cells: 2 ok, 0 unavailable, 1 failed",
+        f"failed: variant: {reason}",
+        "  cells: digits_cnn/int8/cpu/single_stream",
+    ]
+    log = folder / last[3].removeprefix("  log: ")
+    assert reason in log.read_text(encoding="utf-8")
+    assert last[4].startswith("try the failed steps again: python -m snakemake --cores all --config experiment=")
+    assert len(last) == 5
     results = pd.read_csv(folder / "results/quickstart/report/tables/results.csv").set_index("precision")
     assert results["status"].to_dict() == {"fp32": "ok", "fp16": "ok", "int8": "failed"}
     assert reason in results.loc["int8", "reason"]

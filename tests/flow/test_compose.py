@@ -186,8 +186,8 @@ def test_exclusions_leave_out_what_matches_all_their_names() -> None:
         "quickstart", "", "experiment.exclude=[{device: gpu, precision: int8}, {scenario: 'multi_*'}]"
     ).report.experiment.cells()
     assert not [cell for cell in cells if cell.scenario == "multi_stream"]
-    assert {cell.precision for cell in cells if cell.device == "gpu"} == {"fp32", "fp16"}
-    assert {cell.precision for cell in cells if cell.device == "cpu"} == {"fp32", "fp16", "int8"}
+    assert {cell.precision for cell in cells if cell.device == "gpu"} == {"fp32", "default", "fp16"}
+    assert {cell.precision for cell in cells if cell.device == "cpu"} == {"fp32", "default", "fp16", "int8"}
 
 
 def test_int8_alone_still_has_its_fp32_base() -> None:

@@ -40,7 +40,7 @@ def test_an_edited_extension_makes_its_models_variants_anew(extension: Path) -> 
     extension.write_text("extensions = [1]", encoding="utf-8")
     after = grid_with(extension)
     changed = {key for key, digest in digests(after).items() if digest != before[key]}
-    assert changed == {("own", "fp32"), ("own", "fp16"), ("own", "int8")}
+    assert changed == {("own", name) for name in ("fp32", "default", "fp16", "int8")}
     settings = next(one.settings for one in after.variants.values() if (one.model, one.precision) == ("own", "fp32"))
     assert isinstance(settings, ConvertSettings)
     assert settings.extension is not None

@@ -18,9 +18,9 @@ def test_the_quickstart_plans_every_job_once(folder: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert planned(done.stdout) == {
         "download": 4,
-        "convert": 4,
+        "convert": 5,
         "calibrate": 2,
-        "validate": 6,
+        "validate": 7,
         "benchmark": 25,
         "report": 1,
         "verdict": 1,

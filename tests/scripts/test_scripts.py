@@ -108,13 +108,17 @@ def test_the_chain_runs_by_hand(grid: Grid, chain: dict[str, Path], tmp_path: Pa
         <= accuracy.values["accuracy_delta"].high
     )
     page = tmp_path / "report" / "index.html"
-    done = run("report", *arguments_of_report(grid, chain, page))
+    records = tmp_path / "records.txt"
+    done = run("report", *arguments_of_report(grid, chain, page), "--list", records)
     assert done.returncode == 0, done.stderr
     assert page.stat().st_size > 1000
-    results = page.parent / "tables" / "results.csv"
-    done = run("verdict", "--results", results, "--records", *chain.values(), "--verdict", tmp_path / "verdict.txt")
+    listed = records.read_text().splitlines()
+    assert sorted(listed) == sorted(str(path) for path in chain.values())
+    verdict = tmp_path / "verdict.txt"
+    arguments = ["--records", records, "--folder", tmp_path, "--verdict", verdict, "--summary", tmp_path / "failures"]
+    done = run("verdict", "--results", page.parent / "tables" / "results.csv", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "2 cells: 2 ok" in (tmp_path / "verdict.txt").read_text()
+    assert "2 cells: 2 ok" in verdict.read_text()
 
 
 def test_same_seed_same_bytes(grid: Grid, chain: dict[str, Path], tmp_path: Path) -> None:
@@ -195,11 +199,20 @@ def test_verdict_puts_failed_records_aside(grid: Grid, chain: dict[str, Path], t
     results.write_text(
         "model,precision,device,scenario,status,reason\nm,int8,cpu,offline,failed,it broke\nm,fp32,cpu,offline,ok,\n"
     )
-    done = run(
-        "verdict", "--results", results, "--records", failed, chain["fp32"], "--verdict", tmp_path / "verdict.txt"
+    records = tmp_path / "records.txt"
+    records.write_text(f"{failed}\n{chain['fp32']}\n")
+    verdict, summary = tmp_path / "verdict.txt", tmp_path / "failures.txt"
+    arguments = ["--records", records, "--folder", tmp_path, "--verdict", verdict, "--summary", summary]
+    done = run("verdict", "--results", results, *arguments)
+    assert (done.returncode, done.stderr) == (1, "error: 2 cells: 1 ok, 0 unavailable, 1 failed\n")
+    assert not verdict.exists()
+    assert summary.read_text() == (
+        "2 cells: 1 ok, 0 unavailable, 1 failed\n"
+        f"failed: it broke\n  cells: m/int8/cpu/offline\n  log: {tmp_path / 'logs.log'}\n"
     )
-    assert done.returncode == 1
-    assert "failed: it broke [m/int8/cpu/offline]" in done.stderr
-    assert not (tmp_path / "verdict.txt").exists()
     assert not failed.exists() and (tmp_path / "int8.failed.json").exists()
     assert chain["fp32"].exists()
+    results.write_text("model,precision,device,scenario,status,reason\nm,fp32,cpu,offline,ok,\n")
+    done = run("verdict", "--results", results, *arguments)
+    assert (done.returncode, verdict.read_text()) == (0, "1 cell: 1 ok, 0 unavailable, 0 failed\n")
+    assert not summary.exists()
