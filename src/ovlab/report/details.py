@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from ovlab.records import Record
+from ovlab.report.baseline import arithmetic_facts
 from ovlab.report.format import MISSING, Estimate, counted, joined, significant
 from ovlab.report.results import Records
 from ovlab.report.tables import Column, Entry, Table
@@ -73,7 +74,7 @@ def environment_facts(records: Records) -> Facts:
     for record in records.everything():
         for name, value in _flat(record.environment):
             found.setdefault(name, Counter())[value] += 1
-    return [
+    return arithmetic_facts(records) + [
         (
             name,
             next(iter(values))

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ovlab.report.baseline import arithmetic_sentences, over_default_sentences, verdict
 from ovlab.report.format import Estimate, counted, estimate_text, joined, show, significant
 from ovlab.report.members import members_sentences
 from ovlab.report.noise import noise_sentences
-from ovlab.specs import PrecisionSpec, ReportSettings
+from ovlab.report.results import Records
+from ovlab.specs import PrecisionSpec, ReportSettings, default_precision
 
 HEADLINE_SCENARIO = "single_stream"
 
@@ -40,7 +42,7 @@ def headline_scenario(ok: pd.DataFrame) -> str:
     return HEADLINE_SCENARIO if HEADLINE_SCENARIO in names or not names else names[0]
 
 
-def model_findings(settings: ReportSettings, ok: pd.DataFrame) -> list[ModelFindings]:
+def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records) -> list[ModelFindings]:
     """Say for each model what each precision gains and costs.
 
     Parameters
@@ -49,6 +51,8 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame) -> list[ModelFind
         The experiment.
     ok : DataFrame
         The results' rows with status ``ok``.
+    records : Records
+        What the sessions say of the CPU and of the kernels that were executed.
 
     Returns
     -------
@@ -64,8 +68,7 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame) -> list[ModelFind
             if name == settings.reference:
                 sentences = _reference_sentences(rows[rows["scenario"] == scenario])
             else:
-                base = cells[cells["precision"] == settings.reference]
-                sentences = _precision_sentences(settings, name, rows, base, scenario)
+                sentences = _precision_sentences(settings, name, rows, cells, scenario, records)
             one.findings.append(Finding(name, sentences))
         told.append(one)
     return told
@@ -107,25 +110,22 @@ def _reference_sentences(rows: pd.DataFrame) -> list[str]:
 
 
 def _precision_sentences(
-    settings: ReportSettings, name: str, rows: pd.DataFrame, base: pd.DataFrame, scenario: str
+    settings: ReportSettings, name: str, rows: pd.DataFrame, cells: pd.DataFrame, scenario: str, records: Records
 ) -> list[str]:
+    base = cells[cells["precision"] == settings.reference]
+    default = cells[cells["precision"] == (default_precision(settings.precisions) or "")]
+    defaults = {(row["device"], row["scenario"]): str(row["executed_precision"] or "") for row in _rows(default)}
     headline = rows[rows["scenario"] == scenario]
     if headline.empty:
         headline = rows
     sentences = speed_sentences(list(_rows(headline)), settings.reference)
+    if name != default_precision(settings.precisions):
+        sentences += over_default_sentences(list(_rows(headline)), defaults)
+    sentences += arithmetic_sentences(headline, records)
     sentences += _other_scenarios(rows, headline)
     first = next(iter(_rows(headline)))
     sentences += [accuracy_sentence(first, settings.reference), *size_sentence(first, base, settings.reference)]
     return sentences + execution_sentences(rows, base, settings.precisions[name], settings.reference)
-
-
-def verdict(speedup: Estimate) -> str:
-    """Return ``faster``, ``slower``, ``same`` (no difference could be measured) or ``unknown`` (no interval)."""
-    if speedup.value is None or speedup.low is None:
-        return "unknown"
-    if speedup.contains(1):
-        return "same"
-    return "faster" if speedup.value > 1 else "slower"
 
 
 def speed_sentences(rows: list[dict[Any, Any]], reference: str) -> list[str]:
@@ -220,7 +220,10 @@ def size_sentence(row: dict[Any, Any], base: pd.DataFrame, reference: str) -> li
 
 
 def expected_precision(precision: PrecisionSpec) -> str:
-    """Return what the name suggests to be executed: ``i8``, or the first floating-point type that is asked for."""
+    """Return what the name suggests to be executed: ``i8``, or the first floating-point type that is asked for.
+
+    ``default`` suggests nothing, so that what was executed is always said.
+    """
     return "i8" if precision.quantization is not None else precision.inference_precision["any"][0]
 
 

@@ -139,7 +139,7 @@ def render_page(
         "failed": int((frame["status"] == "failed").sum()),
         "dates": details.dates(records),
         "host": details.host_line(records),
-        "models_told": model_findings(settings, ok),
+        "models_told": model_findings(settings, ok, records),
         "general": general_findings(settings, frame),
         "headline": shown_table(tables["headline"]),
         "claims": shown_table(tables["claims"]),

@@ -59,6 +59,9 @@ COLUMNS = [
     "run_id",
 ]
 EXTRA_COLUMNS = [
+    "speedup_over_default",
+    "speedup_over_default_low",
+    "speedup_over_default_high",
     "latency_ms_p95",
     "latency_ms_max",
     "top5",
@@ -117,6 +120,7 @@ SESSION = {
     "latency_ms_max": "latency_max",
     "throughput_fps": "throughput",
     "speedup": "speedup",
+    "speedup_over_default": "speedup_over_default",
     "batch": "batch",
     "infer_requests": "infer_requests",
     "compile_ms": "compile_time",

@@ -23,7 +23,14 @@ DPI = 200
 CSS_PIXELS = 96 / 72 * 1.25
 """Pixels on the page for a point of a figure: a quarter larger than in print, like the page's text."""
 # Okabe and Ito's palette, which colour-blind readers tell apart; the reference is a neutral grey-blue.
-COLOURS = {"fp32": "#7B8BA3", "fp16": "#56B4E9", "bf16": "#009E73", "int8": "#D55E00", "int8_accuracy": "#E69F00"}
+COLOURS = {
+    "fp32": "#7B8BA3",
+    "default": "#3B4A63",
+    "fp16": "#56B4E9",
+    "bf16": "#009E73",
+    "int8": "#D55E00",
+    "int8_accuracy": "#E69F00",
+}
 FURTHER = ["#CC79A7", "#0072B2", "#B8A900", "#000000", "#8C510A", "#5E3C99"]
 INK = "#222222"
 STYLE: Any = {

@@ -26,7 +26,14 @@ from ovlab.specs.run import (
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
 from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
-from ovlab.specs.steps import CalibrateSettings, ConvertSettings, ReportSettings, SessionSettings, ValidateSettings
+from ovlab.specs.steps import (
+    CalibrateSettings,
+    ConvertSettings,
+    ReportSettings,
+    SessionSettings,
+    ValidateSettings,
+    default_precision,
+)
 
 __all__ = [
     "AccuracyControlSpec",
@@ -64,5 +71,6 @@ __all__ = [
     "ValidateSettings",
     "ValidationSpec",
     "WeightCompressionSpec",
+    "default_precision",
     "parse_spec",
 ]

@@ -17,7 +17,7 @@ from ovlab.report import Records
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import compare_flags
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "cpu": {"model": "Test CPU", "architecture": "x86_64", "usable_cores": 2, "flags": ["avx2", "fma"]},
     "memory_gb": 8.0,
     "os": "Linux-test",
@@ -27,8 +27,8 @@ ENVIRONMENT = {
 }
 SHA = "ab" * 32
 WEIGHTS = {"fp16": "f16"}
-TYPES = {"fp16": ["f16", "f32"], "bf16": ["bf16"]}
-EXECUTED = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "i8", "int8_accuracy": "i8+f32"}
+TYPES = {"fp16": ["f16", "f32"], "bf16": ["bf16"], "default": ["default"]}
+EXECUTED = {"fp32": "f32", "default": "bf16", "fp16": "f32", "bf16": "bf16", "int8": "i8", "int8_accuracy": "i8+f32"}
 FACTORS = {"fp32": 1.0, "fp16": 1.0, "bf16": 1.7, "int8": 2.31, "int8_accuracy": 1.9}
 
 
@@ -36,8 +36,9 @@ FACTORS = {"fp32": 1.0, "fp16": 1.0, "bf16": 1.7, "int8": 2.31, "int8_accuracy":
 class Recipe:
     """What to make up.
 
-    `speedups`, `deltas`: (value, low, high) by precision; `failed`, `absent`: reason by device; `noise`: readings of
-    the noise gate in every launch, changed; by default none were taken.
+    `speedups`, `over_default`, `deltas`: (value, low, high) by precision; `flags`: of the CPU; `executed`: by
+    precision; `failed`, `absent`: reason by device; `noise`: readings of the noise gate in every launch, changed; by
+    default none were taken.
     """
 
     models: list[str] = field(default_factory=lambda: ["net"])
@@ -55,6 +56,9 @@ class Recipe:
     failed: dict[str, str] = field(default_factory=dict)
     title: str = "A test"
     noise: dict[str, Any] | None = None
+    over_default: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=lambda: ["avx2", "fma"])
+    executed: dict[str, str] = field(default_factory=dict)
 
 
 Maker = Callable[[Recipe], tuple[ReportSettings, Records]]
@@ -187,7 +191,9 @@ def session(recipe: Recipe, model: str, device: str, scenario: str, folder: Path
     folder.mkdir(parents=True, exist_ok=True)
     samples(recipe).to_parquet(folder / "samples.parquet", index=False)
     data = {"rows": rows, "launches": launches(recipe)}
-    return record("session", settings, data=data | (HOST if recipe.noise is not None else {}))
+    made = record("session", settings, data=data | (HOST if recipe.noise is not None else {}))
+    made.environment = ENVIRONMENT | {"cpu": {**ENVIRONMENT["cpu"], "flags": recipe.flags}}
+    return made
 
 
 READINGS: dict[str, Any] = {
@@ -242,7 +248,9 @@ def row(recipe: Recipe, precision: str, device: str) -> dict[str, Any]:
         "slowest_over_best": vars(Quantity(1.5, "ratio")),
         "spread_within_launches": vars(Quantity(0.05, "fraction")),
     }
-    executed = EXECUTED.get(precision, "f32")
+    if over := recipe.over_default.get(precision):
+        values["speedup_over_default"] = vars(Quantity(over[0], "ratio", *over[1:]))
+    executed = recipe.executed.get(precision) or EXECUTED.get(precision, "f32")
     shares = {"i8": 0.87, "f32": 0.13} if executed == "i8+f32" else {executed: 1.0}
     effective = {
         "EXECUTION_DEVICES": ["CPU"],
@@ -250,6 +258,7 @@ def row(recipe: Recipe, precision: str, device: str) -> dict[str, Any]:
         "NUM_STREAMS": 1,
         "members": {},
         "executed_shares": shares,
+        "executed_kernels": {f"brgconv_{executed}": 0.95, "other": 0.05},
         "executed_layers": {"f32": {"Softmax": 1}, executed: {"Convolution": 5}},
         "executed_precision": executed,
     }

@@ -12,7 +12,7 @@ from ovlab.report.findings import general_findings, model_findings
 def told(make: Maker, recipe: Recipe, precision: str = "int8", model: int = 0) -> str:
     settings, records = make(recipe)
     frame = results_frame(settings, records)
-    findings = model_findings(settings, frame[frame["status"] == "ok"])[model].findings
+    findings = model_findings(settings, frame[frame["status"] == "ok"], records)[model].findings
     return " ".join(next(one.sentences for one in findings if one.subject == precision))
 
 
@@ -53,7 +53,7 @@ def test_a_loss_of_accuracy_is_told_in_points(make: Maker) -> None:
 def test_a_metric_keeps_its_spelling(make: Maker) -> None:
     settings, records = make(Recipe(deltas={"int8": (-0.0123, -0.0185, -0.0061)}))
     frame = results_frame(settings, records).assign(metric="mAP (VOC 2007)")
-    findings = model_findings(settings, frame[frame["status"] == "ok"])[0].findings
+    findings = model_findings(settings, frame[frame["status"] == "ok"], records)[0].findings
     sentences = [sentence for one in findings for sentence in one.sentences if "VOC" in sentence]
     assert len(sentences) >= 2
     assert not any("MAP" in sentence for sentence in sentences)
@@ -99,7 +99,7 @@ def test_other_scenarios_that_differ_are_told(make: Maker) -> None:
     row = records.sessions["net", "cpu", "offline"].data["rows"]["int8"]
     row["values"]["speedup"] |= {"value": 1.5, "low": 1.46, "high": 1.54}
     frame = results_frame(settings, records)
-    text = " ".join(model_findings(settings, frame)[0].findings[2].sentences)
+    text = " ".join(model_findings(settings, frame, records)[0].findings[2].sentences)
     assert "Other loads: 1.50 [1.46, 1.54] times (offline on cpu)." in text
 
 
@@ -107,7 +107,7 @@ def test_an_absent_reference_leaves_no_speedup(make: Maker) -> None:
     settings, records = make(Recipe())
     for session in records.sessions.values():
         session.data["rows"]["int8"]["values"].pop("speedup")
-    text = " ".join(model_findings(settings, results_frame(settings, records))[0].findings[2].sentences)
+    text = " ".join(model_findings(settings, results_frame(settings, records), records)[0].findings[2].sentences)
     assert "no speed-up is known, since fp32 was not measured there" in text
 
 
@@ -128,5 +128,5 @@ def test_where_a_virtual_device_ran_is_told(make: Maker) -> None:
 def test_nothing_measured_is_nothing_told(make: Maker) -> None:
     settings, records = make(Recipe(absent={"cpu": "no CPU"}))
     frame = results_frame(settings, records)
-    assert model_findings(settings, frame[frame["status"] == "ok"]) == []
+    assert model_findings(settings, frame[frame["status"] == "ok"], records) == []
     assert list(pd.unique(frame["status"])) == ["unavailable"]
