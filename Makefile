@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test test-library test-workflow test-incremental test-runs lint format lock clean
+.PHONY: report grid test test-all test-library test-workflow test-quickstart test-runs lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,26 +12,30 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
-# Most tests run side by side; those that run whole experiments want the machine. Coverage is that of the library's and
-# the scripts' own tests: a dry run of Snakemake takes twice as long with it.
+# The library's tests and the workflow's run side by side; the quickstart wants the machine. Coverage is that of the
+# library's and the scripts' own tests: a dry run of Snakemake takes twice as long with it.
 test: lint
 	$(BIN)/coverage erase
-	$(MAKE) --jobs=2 test-library test-workflow test-incremental
-	$(MAKE) test-runs
+	$(MAKE) --jobs=2 test-library test-workflow
+	$(MAKE) test-quickstart
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=85
+
+# Whole experiments besides: reruns, kills, real models where ../shared/real is there.
+test-all: test test-runs
 
 test-library: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/unit --durations=10
 
 test-workflow: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/scripts tests/flow --durations=10
+	$(BIN)/coverage run -m pytest tests/scripts --durations=10
+	$(BIN)/python -m pytest tests/flow --durations=10
 
-test-incremental: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e/test_incremental.py --durations=10
+test-quickstart: .venv/test.stamp
+	$(BIN)/python -m pytest tests/e2e/test_quickstart.py --durations=10
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real --ignore=tests/e2e/test_incremental.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real --ignore=tests/e2e/test_quickstart.py --durations=10
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
