@@ -96,7 +96,7 @@ def test_embedded_files_are_the_declared_ones() -> None:
             "conf/experiment/quickstart.yaml: experiment.exclude: unknown device 'gpuu'; did you mean 'gpu'?",
         ),
         (["scenario.mode=parallel"], "mode: 'parallel' is not valid"),
-        (["precision.quantization.subset=200%"], "'200%' is neither a number of images nor a percentage"),
+        (["precision.quantization.subset=200%"], "'200%' is no number of images, no limit"),
         (["experiment.exclude=[{model: '*'}]"], "experiment.exclude leaves no cell"),
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),

@@ -24,7 +24,7 @@ AT_MOST = "at most "
 def _number_or_percentage(value: int | str) -> int | str:
     if isinstance(value, str) and not _is_percentage(value) and not _is_limit(value):
         raise ValueError(
-            f"{value!r} is neither a number of images nor a percentage such as '25%', nor a limit such as 'at most 300'"
+            f"{value!r} is no number of images, no limit such as 'at most 300' and no percentage such as '25%'"
         )
     return value
 
