@@ -38,7 +38,7 @@ from ovlab.records import read_record
 from ovlab.runtime import choose_precision, core, image_size, precision_hint, read_ir, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.stats.launches import launch_interval
-from ovlab.tasks import make_task
+from ovlab.tasks import make_evaluator
 from ovlab.validate import compile_for_validation, run
 from ovlab.validate.running import limited
 
@@ -56,7 +56,7 @@ class Lab:
         model = read_ir(variant.parent / "model.xml")
         self.size = image_size(model)
         height, width = self.size
-        self.task = make_task(settings.model, settings.dataset, self.split, width=width, height=height)
+        self.evaluator = make_evaluator(settings.model, settings.dataset, self.split, width=width, height=height)
         device = settings.validation.device
         hint = choose_precision(settings.precision, device)
         set_batch(model, 1)
@@ -81,7 +81,7 @@ class Lab:
 
     def validation(self) -> None:
         """Validate."""
-        run(self.several, self.settings, self.split, self.task)
+        run(self.several, self.settings, self.split, self.evaluator)
 
     def _infer(self, compiled: ov.CompiledModel, batch: int) -> None:
         rng = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +18,7 @@ from ovlab.calibrate.compression import at_batch_one, calibration_data, check_ig
 from ovlab.calibrate.images import Drawn
 from ovlab.calibrate.ledger import Controlled, Ledger, Trial
 from ovlab.calibrate.options import advanced_parameters, quantization_options, restorer_parameters
-from ovlab.calibrate.point import point_metric
-from ovlab.data import AnySplit, SplitImage
+from ovlab.data import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.records import Quantity
 from ovlab.runtime import core, image_size, read_ir, set_batch
@@ -31,7 +30,7 @@ from ovlab.specs import (
     ValidateSettings,
     ValidationSpec,
 )
-from ovlab.tasks import make_task
+from ovlab.tasks import make_evaluator
 
 log = logging.getLogger("ovlab.calibrate")
 REPORT_EVERY_S = 10.0
@@ -130,11 +129,10 @@ class _OutOfTimeError(Exception):
 class _Judge:
     """Computes the metric of compiled models on control images, with the validate step's own means."""
 
-    def __init__(self, settings: CalibrateSettings, split: AnySplit, model: ov.Model) -> None:
+    def __init__(self, settings: CalibrateSettings, split: Split, model: ov.Model) -> None:
         if settings.model is None:
             raise OvlabError("settings: model: missing, but needed by quantization.accuracy_control")
         self.split = split
-        self.dataset = settings.dataset
         self._settings = ValidateSettings(
             model_name=settings.model_name,
             precision_name=settings.precision_name,
@@ -144,26 +142,29 @@ class _Judge:
             validation=ValidationSpec(),
         )
         height, width = image_size(model)
-        self.task = make_task(settings.model, settings.dataset, split, width=width, height=height)
-        if not self.task.metric:
+        self.evaluator = make_evaluator(settings.model, settings.dataset, split, width=width, height=height)
+        if not self.evaluator.metric:
             raise OvlabError("quantization.accuracy_control: the data set has no metric to hold")
 
     @property
     def name(self) -> str:
         return self._settings.name
 
-    def predict(self, compiled: ov.CompiledModel, images: Iterable[SplitImage]) -> tuple[pd.DataFrame, AnySplit]:
-        """Return the table of predictions, and the split that it is about."""
+    def predict(self, compiled: ov.CompiledModel, images: Sequence[SplitImage]) -> pd.DataFrame:
+        """Return the table of predictions for some images."""
         from ovlab.validate import run
 
-        part: AnySplit = replace(self.split, images=tuple(images))  # type: ignore[arg-type]
-        frame, _ = run(compiled, self._settings, part, self.task, quiet=True)
-        return frame, part
+        chosen = replace(self.split, images=tuple(images))
+        frame, _ = run(compiled, self._settings, chosen, self.evaluator, quiet=True)
+        return frame
 
-    def judge(self, compiled: ov.CompiledModel, images: Iterable[SplitImage]) -> tuple[float, list[float]]:
+    def judge(self, compiled: ov.CompiledModel, images: Sequence[SplitImage]) -> tuple[float, list[float]]:
         """Return the metric on some images, and that of each image alone."""
-        frame, part = self.predict(compiled, images)
-        return point_metric(self.dataset, part, frame)
+        return self.score(self.predict(compiled, images), images)
+
+    def score(self, frame: pd.DataFrame, images: Sequence[SplitImage]) -> tuple[float, list[float]]:
+        """Return the metric of a table of predictions, and that of each image alone."""
+        return self.evaluator.metric_without_interval(frame, images)
 
 
 class _Trials:
@@ -172,7 +173,7 @@ class _Trials:
     def __init__(self, judge: _Judge, options: AccuracyControlSpec) -> None:
         self.judge = judge
         self.options = options
-        self.ledger = Ledger(judge.task.metric, options.max_drop, options.drop_type)
+        self.ledger = Ledger(judge.evaluator.metric, options.max_drop, options.drop_type)
         self._models: dict[int, ov.Model] = {}
         self._started = self._reported = time.perf_counter()
         self._ranked = 0
@@ -287,13 +288,13 @@ def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge
     for model in (original, made):
         fixed = model.clone()
         set_batch(fixed, 1)
-        frames.append(judge.predict(core().compile_model(fixed, "CPU", FP32), judge.split.images)[0])
-    accuracies = [point_metric(judge.dataset, judge.split, frame)[0] for frame in frames]
+        frames.append(judge.predict(core().compile_model(fixed, "CPU", FP32), judge.split.images))
+    accuracies = [judge.score(frame, judge.split.images)[0] for frame in frames]
     final = Trial(-1, accuracy=accuracies[1])
     ledger.reference = accuracies[0]
     drop = ledger.drop(final) or 0.0
     reverted = ledger.plain()["reverted"]
-    compared = judge.task.compare(frames[1], frames[0])
+    compared = judge.evaluator.compare(frames[1], frames[0])
     values = {
         "control_samples": Quantity(len(judge.split.images), "count"),
         "control_reference": Quantity(accuracies[0], "fraction"),

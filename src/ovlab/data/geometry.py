@@ -6,7 +6,7 @@ scaling an image by s scales its boxes by s, and a box's width is ``xmax - xmin`
 A box refers to pixels as they are annotated. COCO's and Pascal VOC's boxes refer to the pixels as stored, so the EXIF
 orientation of a photograph must not be applied when it is decoded for detection (OpenCV does so unless
 ``IMREAD_IGNORE_ORIENTATION`` is given); the labels of YOLO's tools refer to the upright image, so there it must be.
-`ovlab.data.annotations.AnnotatedSplit.upright` says which.
+`ovlab.tasks.detection.annotations.AnnotatedSplit.upright` says which.
 """
 
 from __future__ import annotations

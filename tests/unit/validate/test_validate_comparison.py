@@ -14,12 +14,13 @@ import pytest
 from toy import CLASSES, Lab, colour_image, source_record, write_image
 
 from ovlab.calibrate import save_ir
-from ovlab.data.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.files import read_json
 from ovlab.metrics.detection import Detections, GroundTruth
 from ovlab.records import Record
 from ovlab.runtime import core, read_ir
-from ovlab.tasks.differences import Boxes, Differences, Disagreement
+from ovlab.tasks.detection.annotations import AnnotatedImage, AnnotatedSplit
+from ovlab.tasks.detection.drawing import BoxDrawing
+from ovlab.tasks.differences import Differences, Disagreement
 from ovlab.validate import layers as layers_module
 from ovlab.validate import validate
 from ovlab.validate.distance import Distance
@@ -154,7 +155,7 @@ def test_the_record_tells_whether_the_difference_is_real(lab: Lab, quantised: Pa
     assert record.data["comparison"]["test"] == "McNemar, exact"
     assert record.data["layer_check"]["images"] == 8 and record.data["layer_check"]["layers"]
     shown = read_json(tmp_path / "int8" / "disagreements.json")
-    assert shown["total"] == len(shown["items"]) == record.data["comparison"]["images_that_part"]
+    assert shown["total"] == len(shown["items"]) == record.data["comparison"]["images_that_disagree"]
 
 
 def test_it_can_be_turned_off(lab: Lab, quantised: Path, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_thumbnails_are_small_jpegs_with_boxes(tmp_path: Path) -> None:
     truth = GroundTruth([0], [[100.0, 50.0, 300.0, 200.0]])  # type: ignore[arg-type]
     one = Detections([0], [0.9], [[-50.0, 10.0, 9000.0, 250.0]])  # type: ignore[arg-type]
     split = AnnotatedSplit("validation", (AnnotatedImage("a.png", tmp_path / "a.png", truth),), ("x",))
-    shown = Disagreement("a.png", "", "1 object", "1 box", "0 boxes", Boxes(truth, one, Detections([], [], [])))  # type: ignore[arg-type]
+    shown = Disagreement("a.png", "", "1 object", "1 box", "0 boxes", BoxDrawing(truth, one, Detections([], [], [])))  # type: ignore[arg-type]
     write_disagreements(tmp_path / "d.json", Differences("boxes", [shown], 7), split)
     data = read_json(tmp_path / "d.json")
     (item,) = data["items"]
