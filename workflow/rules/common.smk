@@ -33,6 +33,7 @@ def shipped(path):
 
 
 def library(*packages):
-    """List the modules of the library that a step is made of: Snakemake does not follow what a program imports."""
+    """List the files of the library that a step is made of: Snakemake does not follow what a program imports."""
     folders = [Path(shipped("src/ovlab")) / package for package in packages]
-    return sorted(str(path) for folder in folders for path in folder.rglob("*.py"))
+    found = (path for folder in folders for path in folder.rglob("*"))
+    return sorted(str(path) for path in found if path.suffix in {".py", ".j2", ".css"})

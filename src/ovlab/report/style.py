@@ -20,6 +20,7 @@ from ovlab.files import write_atomically
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
 DPI = 200
+SUFFIXES = ("svg", "pdf", "png")
 CSS_PIXELS = 96 / 72 * 1.25
 """Pixels on the page for a point of a figure: a quarter larger than in print, like the page's text."""
 # Okabe and Ito's palette, which colour-blind readers tell apart; the reference is a neutral grey-blue.

@@ -12,7 +12,12 @@ import pandas as pd
 
 from ovlab.files import write_json
 from ovlab.records import Quantity, Record
-from ovlab.report import Records
+from ovlab.report import Records, results_frame
+from ovlab.report.page import ShownSection, render_page
+from ovlab.report.section import ReportContext
+from ovlab.report.sections import SECTIONS
+from ovlab.report.style import Plot
+from ovlab.report.table import Table
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import compare_flags
 from ovlab.tasks.recorded_comparison import comparison_quantities
@@ -276,3 +281,29 @@ def samples(recipe: Recipe) -> pd.DataFrame:
     frame = pd.concat(parts, ignore_index=True)
     frame["start_s"] = 0.0
     return frame
+
+
+def context_of(settings: ReportSettings, records: Records) -> ReportContext:
+    return ReportContext(settings, records, results_frame(settings, records), SECTIONS)
+
+
+def make_tables(settings: ReportSettings, records: Records) -> dict[str, Table]:
+    """Make the tables of all sections, by name."""
+    context = context_of(settings, records)
+    return {table.name: table for section in SECTIONS for table in section.tables(context)}
+
+
+def make_plots(settings: ReportSettings, records: Records) -> dict[str, Plot]:
+    """Draw the figures of all sections, by name."""
+    context = context_of(settings, records)
+    return {plot.name: plot for section in SECTIONS for plot in section.figures(context)}
+
+
+def page_of(settings: ReportSettings, records: Records) -> str:
+    """Render the page without figures, which take longest."""
+    context = context_of(settings, records)
+    shown = []
+    for section in SECTIONS:
+        tables = section.tables(context)
+        shown.append(ShownSection(section, tables, [], section.is_shown(context, tables, [])))
+    return render_page(context, shown)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from report_factory import Maker, Recipe
-
-from ovlab.report import make_tables, results_frame
+from report_factory import Maker, Recipe, make_tables
 
 CPU, LAYERS, GPU, MULTI = (
     "INT8 on the CPU is at least 1.3 times as fast as FP32",
@@ -19,7 +17,7 @@ CPU, LAYERS, GPU, MULTI = (
 
 def verdicts(make: Maker, recipe: Recipe) -> dict[str, tuple[str, str]]:
     settings, records = make(recipe)
-    table = make_tables(settings, records, results_frame(settings, records))["claims"]
+    table = make_tables(settings, records)["claims"]
     return {str(claim): (str(measured), str(verdict)) for claim, _, measured, verdict in table.rows}
 
 
