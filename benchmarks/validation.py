@@ -40,7 +40,7 @@ from ovlab.specs import ValidateSettings
 from ovlab.stats.launches import launch_interval
 from ovlab.tasks import make_evaluator
 from ovlab.validate import compile_for_validation, run
-from ovlab.validate.running import limited
+from ovlab.validate.running import spread_images
 
 IN_MEMORY = 256
 OWN_COUNT = 2388
@@ -52,7 +52,7 @@ class Lab:
     def __init__(self, settings: ValidateSettings, variant: Path, data: Path) -> None:
         root = Path(read_record(data, "source").data["root"])
         split = read_split(root, settings.dataset, "validation", settings.model.dataset)
-        self.settings, self.split = settings, limited(split, settings.validation.limit)
+        self.settings, self.split = settings, spread_images(split, settings.validation.limit)
         model = read_ir(variant.parent / "model.xml")
         self.size = image_size(model)
         height, width = self.size

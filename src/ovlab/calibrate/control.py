@@ -15,8 +15,8 @@ import openvino as ov
 import pandas as pd
 
 from ovlab.calibrate.compression import at_batch_one, calibration_data, check_ignored_scope, nncf_errors
-from ovlab.calibrate.images import Drawn
-from ovlab.calibrate.ledger import Controlled, Ledger, Trial
+from ovlab.calibrate.images import CalibrationImages
+from ovlab.calibrate.ledger import ControlledVariant, Ledger, Trial
 from ovlab.calibrate.options import advanced_parameters, quantization_options, restorer_parameters
 from ovlab.data import Split, SplitImage
 from ovlab.errors import OvlabError
@@ -38,21 +38,21 @@ REPORT_EVERY_S = 10.0
 FP32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
-def control_accuracy(model: ov.Model, drawn: Drawn, settings: CalibrateSettings) -> Controlled:
+def control_accuracy(model: ov.Model, drawn: CalibrationImages, settings: CalibrateSettings) -> ControlledVariant:
     """Call ``nncf.quantize_with_accuracy_control`` and keep a ledger of what it tries.
 
     Parameters
     ----------
     model : openvino.Model
         The FP32 variant. It is compared in FP32 arithmetic on the CPU, which is where NNCF runs its models.
-    drawn : Drawn
+    drawn : CalibrationImages
         Calibration and control images.
     settings : CalibrateSettings
         With ``quantization.accuracy_control``.
 
     Returns
     -------
-    Controlled
+    ControlledVariant
         If the target is missed, the model that lost least of those that were tried.
 
     Raises
@@ -73,7 +73,7 @@ def control_accuracy(model: ov.Model, drawn: Drawn, settings: CalibrateSettings)
 
 
 def _search(
-    model: ov.Model, drawn: Drawn, settings: CalibrateSettings, options: QuantizationSpec, trials: _Trials
+    model: ov.Model, drawn: CalibrationImages, settings: CalibrateSettings, options: QuantizationSpec, trials: _Trials
 ) -> ov.Model:
     import nncf
 
@@ -281,7 +281,7 @@ class _Trials:
         return model
 
 
-def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge) -> Controlled:
+def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge) -> ControlledVariant:
     """Judge the variant once more, as it will be saved, and compare it with the FP32 variant image by image."""
     ledger = trials.ledger
     frames = []
@@ -304,4 +304,4 @@ def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge
         "reverted_operations": Quantity(len(reverted), "count"),
         "control_steps": Quantity(len(ledger.trials) - 1, "count"),
     }
-    return Controlled(made, ledger, ledger.meets(final), accuracies[1], values)
+    return ControlledVariant(made, ledger, ledger.meets(final), accuracies[1], values)

@@ -21,7 +21,7 @@ CONTROL_SEED = 0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class CalibrationImages:
     """The images of a calibration.
 
     Attributes
@@ -42,7 +42,7 @@ class Drawn:
     control_source: str = ""
 
 
-def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> Drawn:
+def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> CalibrationImages:
     """Draw the calibration images and, for accuracy control, the control images.
 
     The three sets - calibration, control, validation - have no image in common; this is checked by content.
@@ -66,8 +66,8 @@ def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> D
     section = "quantization" if settings.quantization is not None else "weight_compression"
     chosen = readable(choose_subset(calibration, subset, settings.seed, f"{section}.subset"), settings.dataset)
     if options is None or control is None:
-        return Drawn(chosen, calibration.upright)
-    return Drawn(chosen, calibration.upright, _limited(settings, control, options), source)
+        return CalibrationImages(chosen, calibration.upright)
+    return CalibrationImages(chosen, calibration.upright, _limited(settings, control, options), source)
 
 
 def _control_split(settings: CalibrateSettings) -> str:

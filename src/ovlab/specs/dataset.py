@@ -23,7 +23,7 @@ class SplitSpec(Spec):
     images : str
         Folder of the images, relative to the unpacked data set; for ``voc`` the folder of ``JPEGImages``.
     list : str, optional
-        List of "path label" lines (``imagenet_list``), relative to the unpacked data set.
+        Text file that lists the images (``imagenet_list``), relative to the unpacked data set.
     image_set : str, optional
         Name of a list in ``ImageSets/Main`` (``voc``).
     annotations : str, optional
@@ -49,7 +49,7 @@ class SplitSpec(Spec):
         return self
 
     def overlaps(self, other: SplitSpec) -> bool:
-        """Tell whether two splits declare a common image."""
+        """Say whether two splits declare a common image."""
 
         def place(split: SplitSpec) -> tuple[str | None, ...]:
             return split.images, split.list, split.image_set, split.annotations
@@ -98,7 +98,7 @@ class DatasetSpec(SpecByTask):
         return split.format or self.format
 
     def is_labelled(self, split: SplitSpec) -> bool:
-        """Tell whether the layout of a split says what its images show."""
+        """Say whether the layout of a split says what its images show."""
         return declared_tasks()[self.task].formats[self.format_of(split)].labelled
 
     @property

@@ -10,12 +10,12 @@ from pydantic import model_validator
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import AnyModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
+from ovlab.specs.source import ExtensionFile
 
 
 class ConvertSettings(Spec):

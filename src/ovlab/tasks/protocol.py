@@ -89,7 +89,7 @@ class Words:
     paired_test : str
         Sentence for the caption of the paired tests: what is counted. Empty where nothing is.
     truth : str
-        How a disagreement's truth is told, with ``{}`` for it: ``is {}``.
+        How a disagreement's truth is put, with ``{}`` for it: ``is {}``.
     drawing : str
         What is drawn on the images of a disagreement, besides what each variant says. Empty where nothing is.
     """

@@ -18,8 +18,8 @@ from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
-from ovlab.validate.layers import Side, check_layers
-from ovlab.validate.running import compile_for_validation, limited, run
+from ovlab.validate.layers import ComparedModel, check_layers
+from ovlab.validate.running import compile_for_validation, run, spread_images
 from ovlab.validate.thumbnails import write_disagreements
 
 __all__ = ["DISAGREEMENTS", "REPLICATES", "compile_for_validation", "run", "validate"]
@@ -70,7 +70,7 @@ def validate(
     require_ok(variant, "variant")
     require_ok(source, f"download of data set {settings.model.dataset}")
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.model.dataset)
-    split = limited(split, settings.validation.limit)
+    split = spread_images(split, settings.validation.limit)
     model = read_ir(variant_folder / "model.xml")
     height, width = image_size(model)
     evaluator = make_evaluator(settings.model, settings.dataset, split, width=width, height=height)
@@ -89,7 +89,7 @@ def validate(
         compared, data["comparison"] = _compare(settings, evaluator, frame, reference, split, predictions)
         values |= compared
     if reference_folder is not None and settings.validation.layer_check_images:
-        side = Side(variant_folder / "model.xml", hint)
+        side = ComparedModel(variant_folder / "model.xml", hint)
         data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
     values |= {
         "samples": Quantity(frame["image"].nunique(), "count"),
@@ -142,7 +142,7 @@ def _compare(
 
 
 def _check_layers(
-    settings: ValidateSettings, side: Side, reference_folder: Path, split: Split, size: tuple[int, int]
+    settings: ValidateSettings, side: ComparedModel, reference_folder: Path, split: Split, size: tuple[int, int]
 ) -> dict[str, Any]:
     device = settings.validation.device
     try:
@@ -151,7 +151,7 @@ def _check_layers(
         return {"images": 0, "seconds": 0.0, "outputs": [], "layers": [], "error": str(error)}
     count = settings.validation.layer_check_images
     images = load_some(split, count, *size, settings.model.preprocess.resize, settings.dataset)
-    return check_layers(Side(reference_folder / "model.xml", hint), side, images, device)
+    return check_layers(ComparedModel(reference_folder / "model.xml", hint), side, images, device)
 
 
 def _summary(evaluator: Evaluator, values: dict[str, Quantity]) -> str:

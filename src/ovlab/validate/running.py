@@ -73,7 +73,7 @@ def compile_for_validation(
 
 
 def choose_batch(model: ov.Model, images: int) -> int:
-    """Tell how many images to infer at once: one, or for a small model a power of two that makes it work for a while.
+    """Return how many images to infer at once: one, or for a small model a power of two that makes it work for a while.
 
     It depends on the model and the number of images alone, so that a repetition computes the very same.
 
@@ -92,19 +92,19 @@ def choose_batch(model: ov.Model, images: int) -> int:
 
 
 def _agree(single: ov.CompiledModel, several: ov.CompiledModel, batch: int) -> bool:
-    """Tell whether each image of a batch, drawn at random, gets what it gets alone."""
+    """Say whether each image of a batch, drawn at random, gets what it gets alone."""
     images = np.random.default_rng(0).integers(0, 256, tuple(several.inputs[0].shape), np.uint8)
     together = list(several(images).values())
     if any(len(one) != batch for one in together):
         return False
     for number in sorted({0, 1, batch - 1}):
         alone = single(images[number : number + 1]).values()
-        for one, all_of_them in zip(alone, together, strict=True):
-            part = all_of_them[number : number + 1]
-            if part.shape != one.shape:
+        for one, of_batch in zip(alone, together, strict=True):
+            twin = of_batch[number : number + 1]
+            if twin.shape != one.shape:
                 return False
-            apart, scale = (float(np.abs(array).max(initial=0.0)) for array in (part - one, one))
-            if not apart <= TOLERANCE * scale:  # a NaN is no agreement either
+            difference, scale = (float(np.abs(array).max(initial=0.0)) for array in (twin - one, one))
+            if not difference <= TOLERANCE * scale:  # a NaN is no agreement either
                 return False
     return True
 
@@ -217,7 +217,7 @@ def _progress(batches: Iterable[Batch], total: int, name: str) -> Iterator[Batch
                 reported = now
 
 
-def limited(split: Split, limit: int | None) -> Split:
+def spread_images(split: Split, limit: int | None) -> Split:
     """Leave so many images of a split, spread over it: the first of a sorted list may all be of one class."""
     if limit is None or limit >= len(split.images):
         return split

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ovlab.data import CorruptImageError, Loaded, Split, SplitImage, load_ahead, loader, usable_cores
+from ovlab.data import CorruptImageError, LoadedImage, Split, SplitImage, load_ahead, loader, usable_cores
 from ovlab.specs import ResizeSpec
 
 WORKERS = 2
@@ -28,7 +28,7 @@ class _Spy:
         self._corrupt = corrupt
         self._lock = threading.Lock()
 
-    def __call__(self, path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool) -> Loaded:
+    def __call__(self, path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool) -> LoadedImage:
         assert upright  # as the splits of classification are
         if path.name in self._corrupt:
             raise CorruptImageError(f"{path}: bad")
@@ -38,7 +38,7 @@ class _Spy:
             self.alive += 1
             self.most = max(self.most, self.alive)
         weakref.finalize(image, self._gone)
-        return Loaded(image, None)
+        return LoadedImage(image, None)
 
     def _gone(self) -> None:
         with self._lock:

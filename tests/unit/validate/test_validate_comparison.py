@@ -25,7 +25,7 @@ from ovlab.validate import layers as layers_module
 from ovlab.validate import validate
 from ovlab.validate.distance import Distance
 from ovlab.validate.graph import comparable_outputs, quantised_layers
-from ovlab.validate.layers import Side, check_layers
+from ovlab.validate.layers import ComparedModel, check_layers
 from ovlab.validate.running import choose_batch, compile_for_validation
 from ovlab.validate.thumbnails import write_disagreements
 
@@ -83,7 +83,7 @@ def test_layers_are_found_by_name_and_read_behind_their_bias(lab: Lab, quantised
 
 
 def test_the_output_distance_is_that_of_two_plain_inferences(lab: Lab, quantised: Path, images: list[Any]) -> None:
-    sides = [Side(folder / "model.xml", "f32") for folder in (lab.folder, quantised)]
+    sides = [ComparedModel(folder / "model.xml", "f32") for folder in (lab.folder, quantised)]
     check = check_layers(*sides, images, "CPU")
     assert check["error"] == "" and check["images"] == 4
     results = []
@@ -105,13 +105,13 @@ def test_a_damaged_layer_is_the_worst_by_its_own_noise(
     scaled = ov.opset13.multiply(conv.input_value(0), np.float32(0.8))
     conv.input(0).replace_source_output(scaled.output(0))
     save_ir(model, tmp_path, compress=False)
-    sides = [Side(folder / "model.xml", "f32") for folder in (lab.folder, tmp_path)]
+    sides = [ComparedModel(folder / "model.xml", "f32") for folder in (lab.folder, tmp_path)]
     check = check_layers(*sides, images, "CPU")
     first, *rest = check["layers"]
     assert first["own_snr_db"] == pytest.approx(first["snr_db"], abs=0.1)
     assert first["own_snr_db"] < 20
     # The noise that they inherit is not theirs: their own is what it was without the damage.
-    sound = check_layers(sides[0], Side(quantised / "model.xml", "f32"), images, "CPU")["layers"]
+    sound = check_layers(sides[0], ComparedModel(quantised / "model.xml", "f32"), images, "CPU")["layers"]
     assert sound[0]["own_snr_db"] > first["own_snr_db"] + 10
     assert [one["own_snr_db"] for one in rest] == pytest.approx([one["own_snr_db"] for one in sound[1:]], abs=0.05)
     assert rest[0]["snr_db"] < sound[1]["snr_db"] - 5
@@ -124,7 +124,7 @@ def test_a_damaged_layer_is_the_worst_by_its_own_noise(
 
 
 def test_a_variant_in_floating_point_has_no_layers(lab: Lab, images: list[Any]) -> None:
-    side = Side(lab.folder / "model.xml", "f32")
+    side = ComparedModel(lab.folder / "model.xml", "f32")
     check = check_layers(side, side, images, "CPU")
     assert check["layers"] == [] and check["outputs"][0]["identical"]
 
