@@ -91,7 +91,7 @@ class SpecByTask(Spec):
             if key in foreign:
                 raise PydanticCustomError("unknown_key", "{key}: not for task {task}", {"key": key, "task": task})
         for key, field in own.model_fields.items():
-            if field.is_required() and key not in cls.model_fields and key not in data:
+            if field.is_required() and key not in cls.model_fields and data.get(key) is None:
                 message = "{key}: missing, but needed by task {task}"
                 raise PydanticCustomError("unknown_key", message, {"key": key, "task": task})
         validated: Self = own.model_validate(data)
