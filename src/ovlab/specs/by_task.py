@@ -87,11 +87,16 @@ class SpecByTask(Spec):
         if own is None:
             # The task is what is wrong: nothing is said of the keys that one of them has.
             return handler({key: value for key, value in data.items() if key not in foreign})
+        if not issubclass(own, cls):
+            raise PydanticCustomError(
+                "unknown_key", "task: {task} is not what {spec} is for", {"task": task, "spec": cls.__name__}
+            )
         for key in data:
             if key in foreign:
                 raise PydanticCustomError("unknown_key", "{key}: not for task {task}", {"key": key, "task": task})
+        unknown = set(data) - set(own.model_fields)  # a misspelt section is not a missing one
         for key, field in own.model_fields.items():
-            if field.is_required() and key not in cls.model_fields and data.get(key) is None:
+            if not unknown and field.is_required() and key not in cls.model_fields and data.get(key) is None:
                 message = "{key}: missing, but needed by task {task}"
                 raise PydanticCustomError("unknown_key", message, {"key": key, "task": task})
         validated: Self = own.model_validate(data)

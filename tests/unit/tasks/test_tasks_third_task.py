@@ -172,11 +172,23 @@ def test_a_section_that_the_task_needs() -> None:
     del data["counting"]
     with pytest.raises(OvlabError, match=r"^x\.yaml: counting: missing, but needed by task counting$"):
         parse_spec(ModelSpec, data, "x.yaml")
+    with pytest.raises(OvlabError, match=r"^x\.yaml: contuing: unknown key; did you mean 'counting'\?$"):
+        parse_spec(ModelSpec, data | {"contuing": {}}, "x.yaml")
 
 
 def test_other_tasks_are_as_they_were() -> None:
     model = model_spec(Path("m.onnx"))
     assert "counting" not in model.plain() and model.plain()["detection"] is None
+
+
+def test_a_task_need_not_have_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CountingTask, "dataset_spec", DatasetSpec)
+    dataset = parse_spec(DatasetSpec, DATASET, "x.yaml")
+    assert type(dataset) is DatasetSpec and DatasetSpec.model_validate(dataset.plain()) == dataset
+    with pytest.raises(OvlabError, match=r"^x\.yaml: slack: unknown key"):
+        parse_spec(DatasetSpec, DATASET | {"slack": 1}, "x.yaml")
+    with pytest.raises(OvlabError, match=r"^x\.yaml: task: classification is not what CountingModelSpec is for"):
+        parse_spec(CountingModelSpec, model_spec(Path("m.onnx")).plain(), "x.yaml")
 
 
 def test_a_model_and_a_data_set_of_different_tasks(data: Path) -> None:
