@@ -49,7 +49,7 @@ _ITERATIONS, _CONVERGED = 60, 1e-12
 
 
 def tuning(n: int) -> float:
-    """Tell where Huber's function bends for `n` values, in robust standard deviations.
+    """Return where Huber's function bends for `n` values, in robust standard deviations.
 
     1.3 for many values (94 % efficiency for normal data). For few, the robust scale is itself so uncertain that an
     early bend costs more width than a slow launch would: 3.0 for three values, 2.3 for five.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from ovlab.compared import values_of
 from ovlab.errors import OvlabError, one_line
 from ovlab.records import Quantity, Record
 from ovlab.report.format import Estimate
@@ -16,6 +15,7 @@ from ovlab.report.records import Records
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import SIGNIFICANT, compare_flags, compare_resampled
 from ovlab.stats.proportion import agreement, holm
+from ovlab.tasks.recorded_comparison import comparison_quantities
 
 PREDICTIONS, REPLICATES = "predictions.parquet", "replicates.parquet"
 LOSS, GAIN, NOTHING = "loss", "gain", "no difference shown"
@@ -30,7 +30,7 @@ class Pair:
     model, precision, against : str
         Names.
     values : dict of Quantity
-        See `ovlab.compared.values_of`, and ``agreement``.
+        See `ovlab.tasks.recorded_comparison`, and ``agreement``.
     test : str
         What the p-value comes from.
     p_holm : float
@@ -114,16 +114,15 @@ def _of_two(records: Records, model: str, precision: str, against: str) -> Pair 
         first, second = (float(record.value("accuracy") or 0) for record in chosen)
         columns = [one["accuracy"] for one in replicates if one is not None]
         result = compare_resampled(first, second, columns[0], columns[1], int(chosen[0].value("samples") or 0))
-        return Pair(model, precision, against, values_of(result), result.test)
+        return Pair(model, precision, against, comparison_quantities(result), result.test)
     frames = [_read(Path(str(folder)) / PREDICTIONS, ["image", "top1", "predicted"]) for folder in folders]
     if frames[0] is None or frames[1] is None:
         return None
     both = frames[1].merge(frames[0], on="image", suffixes=("", "_other"))
     result = compare_flags(both["top1_other"], both["top1"])
     same = agreement(both["predicted_other"].str[0], both["predicted"].str[0])
-    return Pair(
-        model, precision, against, values_of(result) | {"agreement": Quantity.of(same, "fraction")}, result.test
-    )
+    values = comparison_quantities(result) | {"agreement": Quantity.of(same, "fraction")}
+    return Pair(model, precision, against, values, result.test)
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame | None:
