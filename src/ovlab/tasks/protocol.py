@@ -88,10 +88,9 @@ class Words:
         Sentence for the caption of the table of classes: what its p-value is. Empty where there is none.
     paired_test : str
         Sentence for the caption of the paired tests: what is counted. Empty where nothing is.
-    truth : str
-        How a disagreement's truth is put, with ``{}`` for it: ``is {}``.
     drawing : str
-        What is drawn on the images of a disagreement, besides what each variant says. Empty where nothing is.
+        What is drawn on the images of a disagreement, besides what each variant says, such as ``white: the objects``.
+        Empty where nothing is.
     """
 
     method: str
@@ -100,7 +99,6 @@ class Words:
     class_size: str = "images"
     class_test: str = ""
     paired_test: str = ""
-    truth: str = "is {}"
     drawing: str = ""
 
     def metric_title(self, metric: str) -> str:

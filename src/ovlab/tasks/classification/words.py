@@ -15,5 +15,4 @@ WORDS = Words(
         "changes are to be expected by chance where a class has few images."
     ),
     paired_test="Gains and losses: images that only the one or only the other variant gets right.",
-    truth="is {}",
 )

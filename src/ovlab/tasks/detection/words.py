@@ -6,6 +6,5 @@ WORDS = Words(
     method="Mean average precision: percentile bootstrap over images, the same resamples for the difference.",
     class_score="average precision",
     class_size="objects",
-    truth="has {}",
     drawing="white: the objects",
 )
