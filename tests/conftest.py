@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import logging
 import threading
@@ -18,6 +19,12 @@ from ovlab.measure.host.sensors import Counters
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Test first what forks: later, libraries have started threads in this process, and a fork of those may hang."""
     items.sort(key=lambda item: item.path.name != "test_core_steps.py")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules and tests, which it would look through each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
