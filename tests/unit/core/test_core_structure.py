@@ -1,59 +1,67 @@
-"""How the library hangs together: what may import what."""
+"""The library's structure: modules import each other in one direction, and no folder holds more than one can grasp."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import ovlab
+import pytest
 
-SOURCE = Path(ovlab.__file__).parent
+SOURCE = Path(__file__).parents[3] / "src"
+MOST_MODULES = 12
+MOST_LINES = 400
+ADAPTER = {"snakemake", "hydra", "omegaconf", "ovlab_flow"}
 MODULES = {
-    ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in SOURCE.rglob("*.py")
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SOURCE.rglob("*.py"))
 }
 
 
-def imported_when_loaded(path: Path) -> set[str]:
-    """Modules of the library that a file imports when it is loaded: not in functions, not for type checkers."""
+def imported(name: str) -> Iterator[str]:
+    """Yield what a module imports, also for type checkers alone, as full names of modules or of things in them.
 
-    def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-        for node in body:
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-                continue
-            yield node
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for field in ("body", "orelse", "finalbody"):
-                    yield from statements(getattr(node, field, []))
-
-    found: set[str] = set()
-    for node in statements(ast.parse(path.read_text(encoding="utf-8")).body):
+    What a function imports when it runs is left out.
+    """
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    for node in (inner for outer in tree.body for inner in (outer.body if isinstance(outer, ast.If) else [outer])):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (inner & set(MODULES)) or {node.module}
-    return found & set(MODULES)
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: a relative import"
+            yield from (f"{node.module}.{one.name}" for one in node.names)
 
 
-def test_imports_have_no_circle() -> None:
-    edges = {name: imported_when_loaded(path) - {name} for name, path in MODULES.items()}
-    done: set[str] = set()
-
-    def follow(name: str, way: tuple[str, ...]) -> None:
-        assert name not in way, " -> ".join([*way[way.index(name) :], name])
-        if name not in done:
-            for other in sorted(edges[name]):
-                follow(other, (*way, name))
-            done.add(name)
-
-    for name in sorted(edges):
-        follow(name, ())
+def edges(name: str) -> set[str]:
+    found = set()
+    for one in imported(name):
+        parent = one.rpartition(".")[0]
+        found |= {one} & MODULES.keys() or {parent} & MODULES.keys()
+    return found - {name}
 
 
-def test_a_folder_of_what_tasks_and_specs_need_is_seen_at_a_glance() -> None:
-    for top in ("tasks", "specs", "data", "validate", "calibrate", "stats", "metrics"):
-        for folder in [SOURCE / top, *(path for path in (SOURCE / top).rglob("*") if path.is_dir())]:
-            modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-            assert len(modules) <= 12, f"{folder}: {len(modules)} modules"
+def test_no_module_imports_itself_through_others() -> None:
+    try:
+        TopologicalSorter({name: edges(name) for name in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(f"imports go round: {' -> '.join(error.args[1])}")
+
+
+def test_no_folder_holds_more_modules_than_one_can_grasp() -> None:
+    count: dict[Path, int] = {}
+    for path in MODULES.values():
+        count[path.parent] = count.get(path.parent, 0) + (path.name != "__init__.py")
+    too_many = {str(folder.relative_to(SOURCE)): n for folder, n in count.items() if n > MOST_MODULES}
+    assert too_many == {}
+
+
+def test_no_module_is_too_long_to_hold_in_the_head() -> None:
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_the_library_knows_nothing_of_the_workflow() -> None:
+    for name in MODULES:
+        if name.startswith("ovlab."):
+            assert not {one.partition(".")[0] for one in imported(name)} & ADAPTER, name
