@@ -15,7 +15,7 @@ import numpy as np
 from ovlab.data.fitting import load
 from ovlab.data.geometry import Placement
 from ovlab.data.images import CorruptImageError, Image, decode
-from ovlab.data.splits import Split, SplitImage
+from ovlab.data.split import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.specs import DatasetSpec, ResizeSpec
 

@@ -7,7 +7,8 @@ from them (`ovlab.tasks`). Validating the shared one gives an instance of the ta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,11 +16,33 @@ from pydantic_core import PydanticCustomError
 from ovlab.errors import nearest
 from ovlab.specs.base import Spec
 
-if TYPE_CHECKING:
-    from ovlab.tasks.protocol import Task
+
+@dataclass(frozen=True)
+class Format:
+    """A layout of a data set's files.
+
+    Attributes
+    ----------
+    needs : tuple of str
+        Keys of a split (`SplitSpec`) that this layout cannot do without.
+    needs_class_names : bool
+        Whether the data set's YAML must name the classes.
+    labelled : bool
+        Whether the files say what the images show. Images without labels serve for calibration and for speed.
+    """
+
+    needs: tuple[str, ...] = ()
+    needs_class_names: bool = False
+    labelled: bool = True
 
 
-def declared_tasks() -> Mapping[str, Task]:
+class DeclaresSpecs(Protocol):
+    """What specs ask of a task; `ovlab.tasks.protocol.Task` says it all."""
+
+    formats: Mapping[str, Format]
+
+
+def declared_tasks() -> Mapping[str, DeclaresSpecs]:
     """Return the tasks by name.
 
     They derive their specs from those of this package, so they are looked up when a spec is validated, not imported

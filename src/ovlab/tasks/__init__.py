@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ovlab.errors import OvlabError
+from ovlab.specs.by_task import Format
 from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, Format, PairComparison, SplitFiles, Task, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, PairComparison, SplitFiles, Task, Words
 from ovlab.tasks.registry import TASKS
 
 if TYPE_CHECKING:
-    from ovlab.data.splits import Split
+    from ovlab.data.split import Split
 
 __all__ = [
     "TASKS",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ovlab.specs.by_task import Format
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.model import ModelSpec
 
@@ -18,28 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from ovlab.data.splits import Split
+    from ovlab.data.split import Split
     from ovlab.records import Quantity
     from ovlab.tasks.differences import Differences
-
-
-@dataclass(frozen=True)
-class Format:
-    """A layout of a data set's files.
-
-    Attributes
-    ----------
-    needs : tuple of str
-        Keys of a split (`SplitSpec`) that this layout cannot do without.
-    needs_class_names : bool
-        Whether the data set's YAML must name the classes.
-    labelled : bool
-        Whether the files say what the images show. Images without labels serve for calibration and for speed.
-    """
-
-    needs: tuple[str, ...] = ()
-    needs_class_names: bool = False
-    labelled: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ovlab.specs.by_task import Format
 from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
 from ovlab.tasks.classification.spec import ClassificationDatasetSpec, ClassificationModelSpec
 from ovlab.tasks.classification.words import WORDS
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, Format, PairComparison, SplitFiles, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, PairComparison, SplitFiles, Words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ovlab.data.splits import Split
+    from ovlab.data.split import Split
 
 
 def _compare_by_image(frame: pd.DataFrame, reference: pd.DataFrame) -> PairComparison:

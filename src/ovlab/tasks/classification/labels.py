@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ovlab.data.splits import Split, SplitImage
+from ovlab.data.split import Split, SplitImage
 
 UNKNOWN = -1
 """Label of an image whose class nobody says."""

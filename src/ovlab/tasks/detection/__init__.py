@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ovlab.specs.by_task import Format
 from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
 from ovlab.tasks.detection.spec import DetectionDatasetSpec, DetectionModelSpec
 from ovlab.tasks.detection.words import WORDS
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, Format, SplitFiles, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, SplitFiles, Words
 
 if TYPE_CHECKING:
-    from ovlab.data.splits import Split
+    from ovlab.data.split import Split
 
 
 class DetectionTask:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ovlab.data.splits import Split, SplitImage
+from ovlab.data.split import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.spec import BadBoxPolicy
