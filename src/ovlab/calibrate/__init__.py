@@ -14,7 +14,7 @@ from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.records import Quantity, Record, require_ok, require_usable
 from ovlab.runtime import read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile
 
@@ -50,7 +50,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         If an input failed, the subset is larger than the split, two splits share an image, an ignored scope matches
         nothing, or NNCF cannot do this to the model.
     """
-    require_ok(base, "FP32 variant")
+    require_usable(base, base_folder, "FP32 variant")
     require_ok(source, f"download of data set {settings.dataset_name}")
     drawn = _draw(settings, Path(source.data["root"]))
     model = read_ir(base_folder / "model.xml")
@@ -70,6 +70,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         kind="variant",
         settings=settings.plain(),
         inputs=base.data["sha256"],
+        files=ir_hashes(folder),
         values=values,
         data={
             "model": "model.xml",

@@ -12,9 +12,9 @@ import pandas as pd
 
 from ovlab.data import Split, load_some, read_split
 from ovlab.errors import UnavailableError
-from ovlab.files import digest_of, sha256_of, write_atomically
+from ovlab.files import digest_of, known_sha256, write_atomically
 from ovlab.measure.device.properties import require_named_device
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.records import Quantity, Record, require_ok, require_usable
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
@@ -67,7 +67,7 @@ def validate(
     UnavailableError
         If the device does not execute the precision.
     """
-    require_ok(variant, "variant")
+    require_usable(variant, variant_folder, "variant")
     require_ok(source, f"download of data set {settings.model.dataset}")
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.model.dataset)
     split = spread_images(split, settings.validation.limit)
@@ -102,7 +102,8 @@ def validate(
     return Record(
         kind="accuracy",
         settings=settings.plain(),
-        inputs=variant.data["sha256"] | {"predictions.parquet": sha256_of(predictions)},
+        inputs=variant.data["sha256"] | {"predictions.parquet": known_sha256(predictions)},
+        files={name: known_sha256(predictions.with_name(name)) for name in _left_beside(predictions)},
         values=values,
         data=data
         | {
@@ -116,6 +117,10 @@ def validate(
             "skipped": skipped,
         },
     )
+
+
+def _left_beside(predictions: Path) -> list[str]:
+    return [name for name in (predictions.name, REPLICATES, DISAGREEMENTS) if predictions.with_name(name).exists()]
 
 
 def _write_replicates(path: Path, evaluator: Evaluator, frame: pd.DataFrame) -> None:

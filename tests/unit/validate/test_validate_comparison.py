@@ -143,7 +143,13 @@ def run(lab: Lab, quantised: Path, folder: Path, data: Path, **changes: Any) -> 
     validate(lab.validate_settings(**changes), lab.record, lab.folder, source_record(data), reference)
     target = folder / "int8" / "predictions.parquet"
     return validate(
-        lab.validate_settings(**changes), lab.record, quantised, source_record(data), target, reference, lab.folder
+        lab.validate_settings(**changes),
+        lab.record_of(quantised),
+        quantised,
+        source_record(data),
+        target,
+        reference,
+        lab.folder,
     )
 
 
