@@ -78,10 +78,12 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr("requests.get", forbid)
 
 
-@pytest.fixture(autouse=True)
-def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def quiet_host() -> Iterator[None]:
     """No test depends on what else this machine does: it seems quiet to the noise gate, and nothing is waited for."""
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
+        patch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
+        patch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
+        patch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+        yield
