@@ -34,8 +34,8 @@ def visible(text: str, keep: str = "\n\t") -> str:
     Returns
     -------
     str
-        The same text, with ``\x1b``, ``\u202e`` and ``\U000e0041`` for what cannot be seen, surrogates included, so that
-        it can be encoded.
+        The same text, with ``\x1b``, ``\u202e`` and ``\U000e0041`` for what cannot be seen. Surrogates are among that,
+        so that it can be encoded.
     """
     if text.isprintable() and not _ANY_BLANK.search(text):
         return text

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ovlab.errors import OvlabError, nearest
-from ovlab.text import shortened
+from ovlab.text import shortened, visible_json
 
 SpecT = TypeVar("SpecT", bound="Spec")
 UNION_LABELS = ("function-", "list[", "dict[", "tuple[", "literal[")
