@@ -9,12 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from pydantic import Field
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import Field, field_validator
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
@@ -32,15 +32,11 @@ from ovlab.specs import (
 from ovlab.specs.base import SpecT
 from ovlab.text import shortened
 from ovlab_flow.conf_source import search_first, shown_path
-from ovlab_flow.names import why_bad
+from ovlab_flow.hydra_compose import compose_files, plain_data
 from ovlab_flow.overrides import parse_overrides
-from ovlab_flow.yaml_files import KEYS_AND_VALUES, is_text, read_yaml
+from ovlab_flow.paths import is_folder, why_bad_folder, why_bad_name
+from ovlab_flow.yaml_files import KEYS_AND_VALUES, read_yaml
 
-SHOWN_OVERRIDES = 5
-"""What is chosen, to say with which files a composition failed."""
-LONGEST_REASON = 500
-MOST_INTERPOLATIONS = 16
-"""Each may stand for what holds others, so that their number bounds how a configuration grows."""
 GROUPS = ("model", "dataset", "precision", "device", "scenario")
 CONF = "conf"
 
@@ -64,6 +60,13 @@ class RunSpec(Spec):
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec
+
+    @field_validator("results")
+    @classmethod
+    def _can_keep_results(cls, value: str) -> str:
+        if why := why_bad_folder(value):
+            raise ValueError(f"{shortened(value)}: {why}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Composer:
         if name not in names:
             raise OvlabError(f"{prefix}unknown {group} {shortened(name)}{nearest(name, names)}")
         if name not in self._good_names:
-            if why := why_bad(name):
+            if why := why_bad_name(name):
                 raise OvlabError(f"{prefix}{group} {shortened(name)}: a file cannot be called so: {why}")
             self._good_names.add(name)
 
@@ -215,7 +218,7 @@ class Composer:
             name = None if path is None else read_yaml(path, shown_path(path))[1].get("dataset")
         except (OvlabError, OmegaConfBaseException):
             return None  # Hydra reads it next, and its message says where
-        return name if isinstance(name, str) and name in self.names("dataset") and why_bad(name) is None else None
+        return name if isinstance(name, str) and name in self.names("dataset") and why_bad_name(name) is None else None
 
     def refuse_unused(self) -> None:
         """Refuse an override that changed nothing: its key is in none of the composed files."""
@@ -229,33 +232,15 @@ class Composer:
         top = [override for override in self._overrides if _head(override) not in GROUPS]
         inner = [override for override in self._overrides if _head(override) in choices]
         lines = [_line(override) for override in top]
-        composed = _hydra(chosen + lines)
+        composed = compose_files(chosen + lines)
         if inner:
             # Only where its section exists: an option of quantisation is no option of fp32.
             fitting = [_line(one) for one in inner if one.is_add() or _has_section(composed, one)]
             self._unused.difference_update(fitting)
-            composed = _hydra(chosen + lines + fitting)
+            composed = compose_files(chosen + lines + fitting)
         self._unused.difference_update(lines)
-        return self._resolved(composed, {"experiment": self._experiment} | choices)
-
-    def _resolved(self, composed: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
-        """Return plain data, with what ``${...}`` stands for in its place."""
-        unresolved: Any = OmegaConf.to_container(composed, resolve=False)
-        count = 0
-        for key, text in _texts(unresolved):
-            count += text.count("${")
-            if not is_text(text):
-                raise OvlabError(f"configuration: {key}: {shortened(text)} holds a character that no text has")
-        if count > MOST_INTERPOLATIONS:
-            raise OvlabError(f"configuration: {count} times ${{...}}, expected at most {MOST_INTERPOLATIONS}")
-        try:
-            plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        except (OmegaConfBaseException, RecursionError, ValueError, TypeError) as error:
-            key = str(getattr(error, "full_key", None) or "")
-            head, _, rest = key.partition(".")
-            where = self.where(head, choices[head]) if head in choices else self.where("experiment", self._experiment)
-            raise OvlabError(f"{where}: {rest if head in GROUPS else key}: {_unresolved(error)}") from None
-        return dict(plain)
+        files = {"experiment": self._experiment} | choices
+        return plain_data(composed, {group: self.where(group, name) for group, name in files.items()})
 
 
 @contextmanager
@@ -286,46 +271,12 @@ def composer(
     """
     folders = [conf.resolve()]
     if extra_conf is not None:
-        if not _is_folder(extra_conf):
+        if not is_folder(extra_conf):
             raise OvlabError(f"extra_conf: no folder {shortened(str(extra_conf))}")
         folders.insert(0, extra_conf.resolve())
     search_first(folders[0] if extra_conf is not None else None)
     with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
         yield Composer(folders, experiment, overrides)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that no file system has
-        return False
-
-
-def _hydra(overrides: list[str]) -> DictConfig:
-    try:
-        return compose(config_name="config", overrides=overrides)
-    except OvlabError:
-        raise
-    except Exception as error:
-        # Hydra merges without a look at what kind of thing a file holds, and fails in many ways.
-        raise OvlabError(f"configuration ({', '.join(overrides[:SHOWN_OVERRIDES])}): {_one_line(error)}") from None
-
-
-def _unresolved(error: Exception) -> str:
-    """Say why a value with ``${...}`` has none."""
-    if isinstance(error, MissingMandatoryValue):
-        return "??? stands for a value that is missing"
-    reason = "it refers to itself" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-    return f"{reason} (in a text write \\${{ for ${{)"
-
-
-def _texts(data: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield all texts of a configuration with their keys."""
-    if isinstance(data, str):
-        yield key, data
-    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for name, value in pairs:
-        yield from _texts(value, f"{key}.{name}" if key else str(name))
 
 
 def _line(override: Override) -> str:
@@ -342,13 +293,5 @@ def _head(override: Override) -> str:
 
 
 def _has_section(composed: DictConfig, override: Override) -> bool:
-    return isinstance(OmegaConf.select(composed, override.key_or_group.rpartition(".")[0]), DictConfig)
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "the defaults of a file lead back to it"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # Hydra lists its search path after the message.
-    kept = lines[: lines.index("Config search path:")] if "Config search path:" in lines else lines
-    return " ".join(kept)[:LONGEST_REASON]
+    section = override.key_or_group.rpartition(".")[0]
+    return isinstance(OmegaConf.select(composed, section, throw_on_resolution_failure=False), DictConfig)
