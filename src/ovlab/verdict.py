@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError
 from ovlab.files import write_text
 from ovlab.records import read_record, require_intact
+from ovlab.text import visible, visible_line
 
 log = logging.getLogger("ovlab.verdict")
 SHOWN_CELLS = 6
@@ -54,7 +56,7 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
     OvlabError
         If a cell failed, with the number of cells by status.
     """
-    frame = pd.read_csv(results)
+    frame = read_csv(results)
     line = summarise(frame)
     failed = frame[frame["status"] == "failed"]
     if failed.empty:
@@ -82,8 +84,9 @@ def failed_step(path: Path) -> FailedStep | None:
         if record.ok:
             require_intact(record, path.parent)
     except OvlabError as error:
-        return FailedStep(path, str(error))
-    return FailedStep(path, record.reason) if record.status == "failed" else None
+        return FailedStep(path, visible(str(error)))
+    # As results.csv has it: what cannot be seen is written as escapes there.
+    return FailedStep(path, visible(record.reason)) if record.status == "failed" else None
 
 
 def put_aside(step: FailedStep) -> None:
@@ -110,7 +113,7 @@ def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedSte
     for reason, cells in failed.groupby("reason", sort=False):
         names = ["/".join(cell) for cell in cells[["model", "precision", "device", "scenario"]].to_numpy()]
         more = [f"and {len(names) - SHOWN_CELLS} more"] if len(names) > SHOWN_CELLS else []
-        lines += [f"failed: {reason}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
+        lines += [f"failed: {visible_line(str(reason))}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
         # Later steps pass the first cause on, so that the first step with this cause is where it arose.
         origin = next((step for step in steps if step.reason and step.reason in str(reason)), None)
         if origin is not None:

@@ -14,9 +14,11 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from ovlab.errors import OvlabError, nearest
+from ovlab.text import shortened, visible
 from ovlab_flow.compose import CONF, composer
 from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
+from ovlab_flow.paths import has_placeholder
 
 OPTIONS = ("experiment", "mirror", "extra_conf", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
@@ -69,6 +71,14 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
+        for key in OPTIONS[:3]:
+            if isinstance(config.get(key), bool | float | list | dict):
+                raise OvlabError(f"--config {key}: {shortened(config[key])}, expected a name or a folder")
+        if has_placeholder(str(home)) and not Path(home).samefile(Path.cwd()):
+            raise OvlabError(
+                f"{home}: Snakemake takes {{...}} and <...> in the path of this workflow for something else; run it "
+                "from its own folder"
+            )
         return load_grid(
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
             conf=Path(home) / CONF,
@@ -93,7 +103,8 @@ def last_words(summary: str) -> None:
     if path.is_file() and path.stat().st_mtime >= STARTED:
         text = path.read_text(encoding="utf-8")
         command = shlex.join([_seen_from_here(sys.argv[0]), *sys.argv[1:]])
-        atexit.register(print, f"\n{text}try the failed steps again: {command}", file=sys.stderr, flush=True)
+        words = visible(f"\n{text}try the failed steps again: {command}")
+        atexit.register(print, words, file=sys.stderr, flush=True)
 
 
 def _seen_from_here(program: str) -> str:

@@ -28,7 +28,7 @@ rule calibrate:
     wildcard_constraints:
         digest=GRID.digests(quantised=True),
     params:
-        settings=lambda w: GRID.variant(w).settings.model_dump_json(),
+        settings=lambda w: GRID.variant(w).settings.to_json(),
     message:
         "calibrate {wildcards.model} for {wildcards.precision}"
     shell:

@@ -11,6 +11,8 @@ pathvars:
     results=GRID.results,
 
 
+# Texts of the configuration reach a command as `params` that are functions: in a literal one, as in any path,
+# Snakemake takes {NAME} for a wildcard.
 PYTHON = sys.executable
 MIRROR = str(config.get("mirror") or "")
 

@@ -35,7 +35,7 @@ rule validate:
         "<results>/logs/accuracy/{model}/{precision}/{digest}.log",
     threads: workflow.cores
     params:
-        settings=lambda w: GRID.accuracy(w).settings.model_dump_json(),
+        settings=lambda w: GRID.accuracy(w).settings.to_json(),
     message:
         "validate {wildcards.model} in {wildcards.precision}"
     shell:

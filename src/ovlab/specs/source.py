@@ -9,8 +9,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.text import shortened, visible_line
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+LONGEST_FILE_NAME = 200
+"""Bytes: what is written beside it while it arrives has a longer name, and file systems take 255."""
 HUB = "https://huggingface.co"
 
 
@@ -81,9 +84,14 @@ class FileSpec(Spec):
             raise ValueError("name: missing, but needed for a file that is got by hand")
         for address in self.url or ():
             if urlsplit(address).scheme not in {"http", "https"}:
-                raise ValueError(f"url: {address!r} is not an http or https address")
+                raise ValueError(f"url: {shortened(address)} is not an http or https address")
         if self.file_name in {"", ".", ".."} or "/" in self.file_name or "\\" in self.file_name:
-            raise ValueError(f"name: {self.file_name!r} is not a file name")
+            raise ValueError(f"name: {shortened(self.file_name)} is not a file name")
+        if visible_line(self.file_name) != self.file_name or len(self.file_name.encode()) > LONGEST_FILE_NAME:
+            raise ValueError(
+                f"name: {shortened(self.file_name)} is not a file name; expected at most {LONGEST_FILE_NAME} bytes, "
+                "all of it to be seen"
+            )
         return self
 
     @property
