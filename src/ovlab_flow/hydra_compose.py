@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ MOST_INTERPOLATIONS = 16
 SHOWN_OVERRIDES = 5
 """What is chosen, to say with which files a composition failed."""
 LONGEST_REASON = 500
+_INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")  # not after an odd number of backslashes: that is text
 
 
 def compose_files(overrides: list[str]) -> DictConfig:
@@ -55,7 +57,7 @@ def plain_data(composed: DictConfig, files: Mapping[str, str]) -> dict[str, Any]
     unresolved: Any = OmegaConf.to_container(composed, resolve=False)
     count = 0
     for key, text in _texts(unresolved):
-        count += text.count("${")
+        count += len(_INTERPOLATION.findall(text))
         if not is_text(text):
             raise OvlabError(f"configuration: {key}: {shortened(text)} holds a character that no text has")
     if count > MOST_INTERPOLATIONS:

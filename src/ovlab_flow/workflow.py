@@ -102,15 +102,15 @@ def last_words(summary: str) -> None:
     path = Path(summary)
     if path.is_file() and path.stat().st_mtime >= STARTED:
         text = path.read_text(encoding="utf-8")
-        command = shlex.join([_seen_from_here(sys.argv[0]), *sys.argv[1:]])
+        command = shlex.join([*_seen_from_here(sys.argv[0]), *sys.argv[1:]])
         words = visible(f"\n{text}try the failed steps again: {command}")
         atexit.register(print, words, file=sys.stderr, flush=True)
 
 
-def _seen_from_here(program: str) -> str:
+def _seen_from_here(program: str) -> list[str]:
     """Return how a program would be called from the current folder."""
     path = Path(program)
     if path.name == "__main__.py":
-        return f"python -m {path.parent.name}"
+        return ["python", "-m", path.parent.name]
     relative = os.path.relpath(path)
-    return path.name if relative.startswith("..") else relative
+    return [path.name if relative.startswith("..") else relative]
