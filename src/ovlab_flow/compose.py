@@ -190,7 +190,7 @@ class Composer:
             for override in self._overrides:
                 key = override.key_or_group
                 if key.startswith(prefix) and text.startswith(f"{key.removeprefix(prefix)}:"):
-                    raise OvlabError(f"override {override.input_line!r}: {text}") from None
+                    raise OvlabError(f"override {shortened(override.input_line)}: {text}") from None
             raise
 
     def _with_dataset(self, choices: dict[str, str]) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class Composer:
         """Refuse an override that changed nothing: its key is in none of the composed files."""
         if self._unused:
             line = sorted(self._unused)[0].removeprefix("++")
-            raise OvlabError(f"override {line!r}: nothing that this experiment selects has such a section")
+            raise OvlabError(f"override {shortened(line)}: nothing that this experiment selects has such a section")
 
     def _compose(self, choices: dict[str, str]) -> dict[str, Any]:
         # In quotes: a name such as 2024 is one all the same.

@@ -38,6 +38,7 @@ OTHER_ENCODINGS = {
 _NUMBER = re.compile(r"[-+]?(0x[\da-fA-F_]+|[\d_]+([:.][\d_]*)*([eE][-+]?\d+)?)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 NULLS = {"", "~", "null", "Null", "NULL"}
+BEFORE_THE_FIRST = -1
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 
 
@@ -124,7 +125,7 @@ class _Level:
     keys: dict[str, int] = field(default_factory=dict)
     key: str | None = None
     """Of a mapping: the key whose value comes next; none where a key comes next."""
-    place: int = -1
+    place: int = BEFORE_THE_FIRST
 
 
 class _Reader:
@@ -138,8 +139,8 @@ class _Reader:
 
     def where(self) -> str:
         """Return the key of what comes next, as ``files.0.url``."""
-        keys = [level.key if level.is_mapping else str(level.place) for level in self._levels]
-        text = ".".join(key for key in keys if key is not None)
+        keys = [level.key if level.is_mapping else level.place for level in self._levels]
+        text = ".".join(str(key) for key in keys if key not in {None, BEFORE_THE_FIRST})
         return text if len(text) <= SHOWN_SIGNS else f"{text[:SHOWN_SIGNS]}..."
 
     def take(self, event: yaml.Event) -> None:

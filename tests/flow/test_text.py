@@ -23,15 +23,13 @@ from ovlab.text import visible
 # Each would do something if anybody took it for more than text.
 HOSTILE = (
     "{braces} {experiment} {model!r} {wildcards.model} {{x}} {0} {} 100% %s %(a)s $(touch pwned) `touch pwned` $HOME "
-    "${HOME} 'single' \"double\" \\ back\\slash ; touch pwned & | > pwned <results> <b>bold</b> &amp; {{ 7*7 }} {% x %} "
-    "\\textbf{x} ünïcödé 日本語 #no comment: no key, =1+1"
+    "${HOME} 'single' \"double\" \\ back\\slash ; touch pwned & | > pwned <results> <b>bold</b> &amp; {{ 7*7 }} "
+    "{% x %} \\textbf{x} ünïcödé 日本語 #no comment: no key, =1+1"
 )
 UNSEEN = "\x1b[31mred\x1b[0m \u202eturned\u202c zero\u200bwidth"
 TEXT = f"{HOSTILE}\nsecond line {UNSEEN}"
 # File systems and Snakemake take this as a folder; with braces it is one that Snakemake watches nothing in.
-FOLDER = (
-    "a $(touch pwned) `touch pwned` 'q' \"d\" 100% $HOME & ;# é日 =1"  # Snakemake's --config takes " #" for a comment
-)
+FOLDER = "a $(touch pwned) `touch pwned` 'q' \"d\" 100% $HOME & ;# é日 =1"  # " #" begins a comment in --config
 BRACES = "{model} {x} <results> " + FOLDER
 IMAGES = "images {name} $(x)"
 CLASSES = [f"={number} {{x}} $(touch pwned) 'a' \"b\" ${{c}} | {UNSEEN} é" for number in range(10)]
