@@ -232,12 +232,12 @@ class Composer:
         top = [override for override in self._overrides if _head(override) not in GROUPS]
         inner = [override for override in self._overrides if _head(override) in choices]
         lines = [_line(override) for override in top]
-        composed = compose_files(chosen + lines)
+        composed = compose_files(chosen, lines)
         if inner:
             # Only where its section exists: an option of quantisation is no option of fp32.
             fitting = [_line(one) for one in inner if one.is_add() or _has_section(composed, one)]
             self._unused.difference_update(fitting)
-            composed = compose_files(chosen + lines + fitting)
+            composed = compose_files(chosen, lines + fitting)
         self._unused.difference_update(lines)
         files = {"experiment": self._experiment} | choices
         return plain_data(composed, {group: self.where(group, name) for group, name in files.items()})

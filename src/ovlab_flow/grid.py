@@ -190,6 +190,8 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.refuse_unused()
     grid = Grid(name, run.results, _report_settings(name, run, selection))
     for (model, precision), parts in selection.variants.items():
+        if precision == run.reference and parts.precision.is_compressed:
+            raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")
         _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
     for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.text import SHOWN_SIGNS, shortened
@@ -27,6 +27,7 @@ MOST_DEPTH = 32
 LONGEST_NUMBER = 40
 """Digits of a number; beyond them no field takes it, and Python takes long to read it."""
 KEYS_AND_VALUES = "expected keys and values (KEY: VALUE)"
+ESCAPE = r" (in a text write \${ for ${)"
 TAG = "tag:yaml.org,2002:"
 TAGS = {"!", *(f"{TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))}
 OTHER_ENCODINGS = {
@@ -73,7 +74,8 @@ def read_yaml(path: Path, shown: str) -> tuple[str, DictConfig]:
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text, shown, "") from None
     except OmegaConfBaseException as error:
-        key, reason = error.full_key or "", str(error).splitlines()[0]
+        hint = ESCAPE if isinstance(error, GrammarParseError) else ""
+        key, reason = error.full_key or "", f"{str(error).splitlines()[0]}{hint}"
         raise OvlabError(f"{shown}: {f'{key}: ' if key else ''}{reason}") from None
     except (yaml.YAMLError, OSError, ValueError, TypeError, OverflowError) as error:
         raise OvlabError(f"{shown}: is no YAML that can be used ({one_line(error)})") from None

@@ -116,6 +116,7 @@ def test_embedded_files_are_the_declared_ones() -> None:
         (["precision.quantization.subse=3"], "quantization.subse: unknown key; did you mean 'subset'?"),
         (["precision.quantisation.subset=3"], "nothing that this experiment selects has such a section"),
         (["model=digits_cnn"], "choose with experiment.models=[...]"),
+        (["reference=int8"], "reference: int8 is itself made from the reference, expected one such as fp32"),
         (["seed=["], "overrides: cannot read 'seed=[', expected KEY=VALUE in Hydra's grammar ("),
     ],
 )
