@@ -37,7 +37,9 @@ def visible(text: str, keep: str = "\n\t") -> str:
         The same text, with ``\x1b``, ``\u202e`` and ``\U000e0041`` for what cannot be seen. Surrogates are among that,
         so that it can be encoded.
     """
-    return _NOT_PLAIN.sub(lambda found: found[0] if found[0] in keep or _is_seen(found[0]) else _escaped(found[0]), text)
+    return _NOT_PLAIN.sub(
+        lambda found: found[0] if found[0] in keep or _is_seen(found[0]) else _escaped(found[0]), text
+    )
 
 
 def visible_line(text: str) -> str:
