@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
 import yaml
+from matplotlib.lines import Line2D
 
 from ovlab.records import Record
 from ovlab.report.columns import AXES, PRECISION
@@ -117,16 +120,19 @@ def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, st
     with mpl.rc_context(STYLE):
         figure = new_figure(WIDE, 2.3)
         axes = figure.subplots()
-        for precision, check in checks.items():
-            places = range(1, len(check["layers"]) + 1)
-            # The caption says what is line and what is dot, so that the legend needs one entry a precision.
-            for key, style, label in (("snr_db", "-", precision), ("own_snr_db", "o", "_")):
-                values = [math.nan if one[key] is None else one[key] for one in check["layers"]]
-                axes.plot(places, values, style, color=palette[precision], ms=3, lw=1.1, label=label)
-        axes.set_xlabel("layer, in the order of execution")
-        axes.set_ylabel("signal to noise (dB)")
+        points = pd.concat(
+            pd.DataFrame(check["layers"]).assign(precision=precision, position=range(1, len(check["layers"]) + 1))
+            for precision, check in checks.items()
+        ).reset_index(drop=True)
+        points[["snr_db", "own_snr_db"]] = points[["snr_db", "own_snr_db"]].astype(float)
+        colour: Any = {"hue": "precision", "palette": palette, "ax": axes}
+        sns.lineplot(points, x="position", y="snr_db", lw=1.1, legend=False, **colour)
+        sns.scatterplot(points, x="position", y="own_snr_db", s=14, linewidth=0, legend=False, **colour)
+        axes.set(xlabel="layer, in the order of execution", ylabel="signal to noise (dB)")
         axes.grid()
-        figure.legend(loc="outside upper center", ncols=min(len(checks), 4))
+        # The caption says what is line and what is dot, so that the legend needs one entry a precision.
+        handles = [Line2D([], [], color=palette[name], lw=1.1, label=name) for name in checks]
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(checks), 4))
     images = max(check["images"] for check in checks.values())
     caption = (
         f"{model}: signal to noise of each quantised layer’s result against {reference}’s on {images} images. Lines: "

@@ -5,26 +5,43 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ovlab.report.format import Estimate, counted, significant
-from ovlab.report.results import headline_scenario
+from ovlab.report.format import counted
+from ovlab.report.results import headline_scenario, rows_of
 from ovlab.report.sections.results.tables import speedup_definition
-from ovlab.report.style import INK, NARROW, STYLE, WIDE, Plot, colours, log_axis, new_figure, plain_number
+from ovlab.report.style import (
+    INK,
+    NARROW,
+    STYLE,
+    WIDE,
+    Plot,
+    colours,
+    draw_bars,
+    log_axis,
+    new_figure,
+    new_panels,
+    plain_number,
+)
+from ovlab.report.task_words import metric_title
+from ovlab.specs import ReportSettings
 
 MARKERS = "osD^vPX*<>"
 LOG_FROM = 6.0
 """Ratio of the largest to the smallest latency from which the axis is logarithmic."""
 POINTS = 40_000
 """About so many points are drawn for the launches of a figure; all samples go into each curve."""
+LATENCY = ["latency_ms_p50", "latency_ms_p50_low", "latency_ms_p50_high"]
+ACCURACY = ["accuracy", "accuracy_low", "accuracy_high"]
 Samples = Callable[[str, str, str], pd.DataFrame | None]
 
 
@@ -49,7 +66,7 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
     panels = list(rows.groupby(["model", "device"], sort=False))
     bars = max(panel["scenario"].nunique() for _, panel in panels) * len(names)
     with mpl.rc_context(STYLE):
-        figure, grid = _flow(len(panels), max(1.5, 0.19 * bars + 0.5), 2.0, narrow=bars <= 12)
+        figure, grid = new_panels(len(panels), max(1.5, 0.19 * bars + 0.5), 2.0, narrow=bars <= 12)
         for number, ((model, device), panel) in enumerate(panels):
             _speedup_panel(grid[number], panel, names, palette)
             grid[number].set_title(f"{model}\n{device}" if ok["model"].nunique() > 1 else str(device))
@@ -64,38 +81,20 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
 
 
 def _speedup_panel(axes: Axes, panel: pd.DataFrame, names: list[str], palette: dict[str, str]) -> None:
-    scenarios = list(panel["scenario"].unique())
-    width = 0.8 / len(names)
-    estimates = {
-        (row["scenario"], row["precision"]): Estimate.of(row["speedup"], row["speedup_low"], row["speedup_high"])
-        for row in panel.to_dict("records")
-    }
-    values = [one.value or 0.0 for one in estimates.values()]
-    top = 1.18 * max(1.0, *values, min(max(one.high or 0.0 for one in estimates.values()), 1.5 * max(values)))
-    labelled = len(estimates) <= 10
-    for (scenario, name), estimate in estimates.items():
-        value = estimate.value or 0.0
-        x = scenarios.index(scenario) + (names.index(name) - (len(names) - 1) / 2) * width
-        axes.bar(x, value, 0.88 * width, color=palette[name])
-        end = value
-        if estimate.low is not None and estimate.high is not None:
-            end = min(estimate.high, top / 1.12)
-            axes.plot([x, x], [estimate.low, end], color=INK, lw=0.9, solid_capstyle="butt")
-            if estimate.high > end:
-                axes.plot(x, end, "^", color=INK, ms=3)
-        if labelled:
-            axes.annotate(
-                significant(value), (x, end), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=7
-            )
+    values, high = panel["speedup"].astype(float), panel["speedup_high"].astype(float)
+    top = 1.18 * max(1.0, values.max(), min(float(high.fillna(0).max()), 1.5 * values.max()))
+    few: Any = {"labelled": len(panel) <= 10}
+    draw_bars(
+        axes, panel, "speedup", top / 1.12, x="scenario", hue="precision", hue_order=names, palette=palette, **few
+    )
     axes.axhline(1, color=INK, lw=0.7, ls=(0, (4, 3)))
     axes.set_ylim(0, top)
+    scenarios = panel["scenario"].unique()
     axes.set_xlim(-0.6, len(scenarios) - 0.4)
     axes.set_xticks(range(len(scenarios)), [_wrapped(one) for one in scenarios])
-    axes.tick_params(axis="x", length=0)
-    axes.grid(axis="y")
 
 
-def tradeoff_figure(ok: pd.DataFrame) -> Plot | None:
+def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
     """Draw accuracy against latency under the headline scenario: a panel for each model.
 
     Returns
@@ -112,13 +111,13 @@ def tradeoff_figure(ok: pd.DataFrame) -> Plot | None:
     names, devices = list(rows["precision"].unique()), list(rows["device"].unique())
     panels = list(rows.groupby("model", sort=False))
     with mpl.rc_context(STYLE):
-        figure, grid = _flow(len(panels), 2.1, 2.2, narrow=True)
+        figure, grid = new_panels(len(panels), 2.1, 2.2, narrow=True)
         for number, (model, panel) in enumerate(panels):
             _tradeoff_panel(grid[number], panel, devices, palette)
             grid[number].set_title(str(model))
-        metrics = [one for one in rows["metric"].dropna().unique() if one]
+        titles = {metric_title(settings, row) for row in rows_of(rows)}
         figure.supxlabel("median latency (ms)", fontsize=8)
-        figure.supylabel(f"{_axis_title(metrics)} (%)", fontsize=8)
+        figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)", fontsize=8)
         handles = [Line2D([], [], marker="s", ls="", ms=5, color=palette[name], label=name) for name in names]
         if len(devices) > 1:
             handles += [
@@ -135,19 +134,15 @@ def tradeoff_figure(ok: pd.DataFrame) -> Plot | None:
 
 
 def _tradeoff_panel(axes: Axes, panel: pd.DataFrame, devices: list[str], palette: dict[str, str]) -> None:
-    for row in panel.to_dict("records"):
-        latency = Estimate.of(row["latency_ms_p50"], row["latency_ms_p50_low"], row["latency_ms_p50_high"])
-        accuracy = Estimate.of(row["accuracy"], row["accuracy_low"], row["accuracy_high"]).scaled(100)
-        colour = palette[row["precision"]]
-        x, y = latency.value or 0.0, accuracy.value or 0.0
-        if latency.low is not None and latency.high is not None:
-            axes.plot([latency.low, latency.high], [y, y], color=colour, lw=0.9)
-        if accuracy.low is not None and accuracy.high is not None:
-            axes.plot([x, x], [accuracy.low, accuracy.high], color=colour, lw=0.9)
-        marker = MARKERS[devices.index(row["device"]) % len(MARKERS)]
-        # Earlier ones are larger, so that they show behind a later one at the same place.
-        size = max(4.0, 7.0 - list(palette).index(row["precision"]))
-        axes.plot(x, y, marker, color=colour, ms=size, mec="white", mew=0.5)
+    shown = panel.assign(**{name: 100 * panel[name].astype(float) for name in ACCURACY})
+    across, along = _distances(shown[LATENCY]), _distances(shown[ACCURACY])
+    lines: Any = {"fmt": "none", "elinewidth": 0.9, "ecolor": list(shown["precision"].map(palette))}
+    axes.errorbar(shown[LATENCY[0]].astype(float), shown[ACCURACY[0]], along, across, **lines)
+    # Earlier precisions are larger, so that they show behind a later one at the same place.
+    sizes = {name: max(4.0, 7.0 - number) ** 2 for number, name in enumerate(palette)}
+    marks: Any = {"markers": dict(zip(devices, MARKERS * len(devices), strict=False)), "style": "device"}
+    colour: Any = {"hue": "precision", "palette": palette, "size": "precision", "sizes": sizes}
+    sns.scatterplot(shown, x=LATENCY[0], y=ACCURACY[0], **marks, **colour, legend=False, ax=axes)
     values = panel["latency_ms_p50"].astype(float)
     low, high = float(values.min()), float(values.max())
     if high / low > LOG_FROM:
@@ -156,7 +151,15 @@ def _tradeoff_panel(axes: Axes, panel: pd.DataFrame, devices: list[str], palette
         ends = float(panel["latency_ms_p50_high"].astype(float).max())
         axes.set_xlim(0, 1.12 * max(high, min(ends if math.isfinite(ends) else high, 2 * high)))
     axes.margins(y=0.12)
+    axes.set(xlabel=None, ylabel=None)
     axes.grid()
+
+
+def _distances(bounded: pd.DataFrame) -> NDArray[np.float64]:
+    """Return how far the bounds are below and above the values; 0 where there is no interval."""
+    value, low, high = bounded.astype(float).to_numpy().T
+    distances: NDArray[np.float64] = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+    return distances
 
 
 def latency_figures(ok: pd.DataFrame, samples: Samples) -> list[Plot]:
@@ -219,13 +222,11 @@ def _latency_figure(
 
 
 def _latency_panel(axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: int) -> None:
-    for name in names:
-        own = samples[samples["precision"] == name]
-        if own.empty:
-            continue
-        for _, launch in own.groupby("round"):
-            axes.plot(*_distribution(launch["latency_ms"].to_numpy(), points), color=palette[name], lw=0.5, alpha=0.55)
-        axes.plot(*_distribution(own["latency_ms"].to_numpy(), 240), color=palette[name], lw=1.6)
+    shared: Any = {"hue": "precision", "hue_order": names, "palette": palette, "estimator": None, "legend": False}
+    each, together = _curves(samples, ["precision", "round"], points), _curves(samples, ["precision"], 240)
+    sns.lineplot(each, x="latency_ms", y="share", units="round", lw=0.5, alpha=0.55, sort=False, ax=axes, **shared)
+    sns.lineplot(together, x="latency_ms", y="share", lw=1.6, sort=False, ax=axes, **shared)
+    axes.set(xlabel=None, ylabel=None)
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.15, high * 1.15)
@@ -237,9 +238,18 @@ def _latency_panel(axes: Axes, samples: pd.DataFrame, names: list[str], palette:
     axes.grid()
 
 
-def _distribution(latencies: NDArray[np.float64], points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curves(samples: pd.DataFrame, keys: list[str], points: int) -> pd.DataFrame:
+    """Return the distribution of each group of samples, one below the other."""
+    curves: dict[Any, pd.DataFrame] = {
+        names: _distribution(own["latency_ms"], points) for names, own in samples.groupby(keys, sort=False)
+    }
+    stacked: pd.DataFrame = pd.concat(curves, names=keys)
+    return stacked.reset_index(level=keys).reset_index(drop=True)
+
+
+def _distribution(latencies: pd.Series, points: int) -> pd.DataFrame:
     """Return the cumulative distribution in %, thinned for drawing; the smallest and the largest sample stay."""
-    ordered = np.sort(latencies)
+    ordered = np.sort(latencies.to_numpy())
     share = 100 * np.arange(1, ordered.size + 1) / ordered.size
     if ordered.size > points:
         # Half of the points are spread evenly, half lie in the upper tenth, where the tail is.
@@ -247,25 +257,7 @@ def _distribution(latencies: NDArray[np.float64], points: int) -> tuple[NDArray[
         tail = np.linspace(0.9 * ordered.size, ordered.size - 1, points // 2)
         chosen = np.unique(np.concatenate([even, tail]).astype(int))
         ordered, share = ordered[chosen], share[chosen]
-    return np.concatenate([ordered[:1], ordered]), np.concatenate([[0.0], share])
-
-
-def _flow(panels: int, panel_width: float, panel_height: float, *, narrow: bool) -> tuple[Figure, list[Axes]]:
-    """Make a figure with so many panels, as many a row as fit; one alone takes one column of a paper."""
-    width = NARROW if panels == 1 and narrow else WIDE
-    columns = max(1, min(panels, int((width - 0.4) / panel_width)))
-    rows = math.ceil(panels / columns)
-    figure = new_figure(width, 0.5 + panel_height * rows)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[panels:]:
-        axes.set_axis_off()
-    return figure, list(grid.flat)
-
-
-def _axis_title(metrics: list[str]) -> str:
-    if len(metrics) != 1:
-        return "accuracy"
-    return f"{metrics[0]} accuracy" if metrics[0].startswith("top-") else metrics[0]
+    return pd.DataFrame({"latency_ms": np.append(ordered[:1], ordered), "share": np.append(0.0, share)})
 
 
 def _wrapped(name: str) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ovlab.report.format import Estimate, counted, significant
+from ovlab.report.results import rows_of
 from ovlab.report.style import INK, NARROW, STYLE, WIDE, Plot, new_figure
 from ovlab.specs import ReportSettings, ScenarioSpec
 
@@ -77,25 +79,26 @@ def _matrix(
     best: pd.DataFrame,
     scenario: ScenarioSpec,
 ) -> None:
-    values = np.full((len(settings), len(batches)), np.nan)
-    for row in own.to_dict("records"):
-        place = settings.index((row["infer_requests"], row["streams"])), batches.index(row["batch"])
-        value = Estimate.of(row.get("throughput_fps")).value
-        values[place] = np.nan if value is None else value
-        text = "×" if value is None else significant(value)
-        axes.text(
-            place[1], place[0], f"({text})" if _over(row, scenario) else text, ha="center", va="center", fontsize=6
-        )
-    top = np.nanmax(values) if np.isfinite(values).any() else 1.0
-    axes.imshow(values / top, cmap="Blues", vmin=0, vmax=1 / SHADE, aspect="auto")
-    for row in best.to_dict("records"):
-        x, y = batches.index(row["batch"]), settings.index((row["infer_requests"], row["streams"]))
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=INK, lw=1.4, clip_on=False))
-    axes.set_xticks(range(len(batches)), [str(one) for one in batches])
-    axes.set_yticks(range(len(settings)), [", ".join(one) for one in settings])
+    index: Any = {"index": ["infer_requests", "streams"], "columns": "batch"}
+    place = pd.MultiIndex.from_tuples(settings)
+    labelled = own.assign(text=[_text(row, scenario) for row in rows_of(own)])
+    texts = labelled.pivot(**index, values="text").reindex(index=place, columns=batches).fillna("")
+    values = own.pivot(**index, values="throughput_fps").reindex(index=place, columns=batches).astype(float)
+    colour: Any = {"cmap": "Blues", "vmin": 0, "vmax": np.nanmax([1.0, *values.to_numpy().ravel()]) / SHADE}
+    text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": INK}}
+    sns.heatmap(values.fillna(0), **colour, **text, cbar=False, ax=axes)
+    for row in rows_of(best):
+        corner = batches.index(row["batch"]), settings.index((row["infer_requests"], row["streams"]))
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec=INK, lw=1.4, clip_on=False))
+    axes.set_yticks(axes.get_yticks(), [", ".join(one) for one in settings], rotation=0)
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.set(xlabel=None, ylabel=None)
+
+
+def _text(row: dict[Any, Any], scenario: ScenarioSpec) -> str:
+    value = Estimate.of_row(row, "throughput_fps").value
+    text = "×" if value is None else significant(value)
+    return f"({text})" if _over(row, scenario) else text
 
 
 def _over(row: dict[Any, Any], scenario: ScenarioSpec) -> bool:
