@@ -8,7 +8,7 @@
 
 from snakemake.utils import min_version
 
-from ovlab_flow import grid_for_snakemake, last_words
+from ovlab_flow import clean_up, grid_for_snakemake, last_words
 
 min_version("9.27")
 
@@ -30,6 +30,10 @@ rule all:
         f"<results>/{GRID.experiment}/verdict.txt",
         f"<results>/{GRID.experiment}/report/index.html",
         *[record for group in RECORDS.values() for record in group],
+
+
+onstart:
+    clean_up(GRID)
 
 
 onerror:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError
 from ovlab.records import Kind
 from ovlab.specs import Spec
@@ -40,7 +41,8 @@ def read_settings(spec: type[SpecT], text: str) -> SpecT:
         is_text = text.lstrip().startswith("{")
         return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"))
     except (OvlabError, OSError) as error:
-        sys.exit(f"error: {error}")
+        # Text that is neither JSON nor a file may hold an address.
+        sys.exit(f"error: {hide_secrets(str(error))}")
 
 
 def make_step(kind: Kind, args: argparse.Namespace, settings: Spec) -> Step:

@@ -68,7 +68,7 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def forbid(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("the network was used")
 
-    return lambda: monkeypatch.setattr("requests.get", forbid)
+    return lambda: monkeypatch.setattr("requests.Session.get", forbid)
 
 
 @pytest.fixture(autouse=True)

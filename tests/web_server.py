@@ -53,6 +53,8 @@ def handler(server: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
                 return
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
+            if server.ranges:
+                self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
             part = content[start:]
             self.wfile.write(part[: server.cuts.pop(0)] if server.cuts else part)

@@ -13,7 +13,10 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
+from ovlab.addresses import hide_secrets
+from ovlab.credentials import hand_over, hand_over_mirror
 from ovlab.errors import OvlabError, nearest
+from ovlab.scratch import cache_folder, remove_leftovers
 from ovlab_flow.compose import CONF, composer
 from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
@@ -53,6 +56,9 @@ def load_grid(
 def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Grid:
     """Load the grid that Snakemake's ``--config`` asks for, and fill in the options' defaults.
 
+    Credentials in addresses are handed to the download jobs in the environment of this process: they stand in no
+    setting, parameter or command line.
+
     Parameters
     ----------
     config : dict
@@ -69,14 +75,24 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
-        return load_grid(
+        grid = load_grid(
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
             conf=Path(home) / CONF,
             extra_conf=str(config.get("extra_conf") or ""),
             overrides=as_lines(config.get("overrides")),
         )
     except OvlabError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(hide_secrets(str(error))) from None
+    for source in grid.sources.values():
+        os.environ |= hand_over(source.spec)
+    os.environ |= hand_over_mirror(str(config.get("mirror") or ""))
+    return grid
+
+
+def clean_up(grid: Grid) -> None:
+    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with."""
+    files = [file for source in grid.sources.values() for file in source.spec.files]
+    remove_leftovers(Path(grid.results), {cache_folder(file.sha256) for file in files if file.sha256})
 
 
 def last_words(summary: str) -> None:
@@ -92,7 +108,7 @@ def last_words(summary: str) -> None:
     path = Path(summary)
     if path.is_file() and path.stat().st_mtime >= STARTED:
         text = path.read_text(encoding="utf-8")
-        command = shlex.join([_seen_from_here(sys.argv[0]), *sys.argv[1:]])
+        command = shlex.join([_seen_from_here(sys.argv[0]), *map(hide_secrets, sys.argv[1:])])
         atexit.register(print, f"\n{text}try the failed steps again: {command}", file=sys.stderr, flush=True)
 
 

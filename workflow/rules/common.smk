@@ -4,6 +4,7 @@
 import sys
 from pathlib import Path
 
+from ovlab.credentials import show_mirror
 from ovlab_flow.grid import pattern
 
 
@@ -12,7 +13,9 @@ pathvars:
 
 
 PYTHON = sys.executable
-MIRROR = str(config.get("mirror") or "")
+# With credentials hidden: the download step gets them in its environment, where grid_for_snakemake has put them.
+MIRROR = show_mirror(str(config.get("mirror") or ""))
+LIMITS = GRID.download.model_dump_json()
 
 
 wildcard_constraints:

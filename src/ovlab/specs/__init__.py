@@ -6,6 +6,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.download import DownloadSpec, UnpackSpec
 from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
@@ -42,6 +43,7 @@ __all__ = [
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "DownloadSpec",
     "ExclusionSpec",
     "ExperimentSpec",
     "ExtensionFile",
@@ -68,6 +70,7 @@ __all__ = [
     "Spec",
     "SplitSpec",
     "SweepSpec",
+    "UnpackSpec",
     "ValidateSettings",
     "ValidationSpec",
     "WeightCompressionSpec",

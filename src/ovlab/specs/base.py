@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, nearest
 
 SpecT = TypeVar("SpecT", bound="Spec")
@@ -83,7 +84,8 @@ def describe(error: ValidationError) -> str:
         by_key.setdefault(_key(detail), []).append(detail)
     key, details = next(iter(by_key.items()))
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
-    return _line(key, details) + more
+    # What pydantic says may quote the value, which may be an address.
+    return hide_secrets(_line(key, details)) + more
 
 
 def _key(detail: ErrorDetails) -> str:

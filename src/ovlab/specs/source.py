@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
+from ovlab.addresses import show_address
 from ovlab.specs.base import Spec
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -33,7 +34,8 @@ class FileSpec(Spec):
     Attributes
     ----------
     url : str or list of str, optional
-        Address, or addresses that are tried in turn.
+        Address, or addresses that are tried in turn. They may hold credentials, so that settings, digests and records
+        have them as `ovlab.addresses.show_address` shows them.
     huggingface : HubFile, optional
         A file of the Hugging Face Hub.
     embedded : str, optional
@@ -47,12 +49,12 @@ class FileSpec(Spec):
     sha256 : str, optional
         Needed unless the source is a local `path`.
     size : int, optional
-        Size in bytes.
+        Size in bytes: no more than this is read from a server.
     unpack : bool, optional
         Whether to unpack the file; by default whether it is a ``.zip`` or ``.tar[.gz|.bz2|.xz]``.
     """
 
-    url: tuple[str, ...] | None = None
+    url: Annotated[tuple[str, ...] | None, Field(repr=False)] = None
     huggingface: HubFile | None = None
     embedded: str | None = None
     path: str | None = None
@@ -69,6 +71,10 @@ class FileSpec(Spec):
             return data | {"url": [data["url"]]}
         return data
 
+    @field_serializer("url")
+    def _without_credentials(self, url: tuple[str, ...] | None) -> list[str] | None:
+        return None if url is None else [show_address(address) for address in url]
+
     @model_validator(mode="after")
     def _exactly_one_source(self) -> FileSpec:
         kinds = ("url", "huggingface", "embedded", "path", "by_hand")
@@ -80,8 +86,8 @@ class FileSpec(Spec):
         if self.by_hand is not None and self.name is None:
             raise ValueError("name: missing, but needed for a file that is got by hand")
         for address in self.url or ():
-            if urlsplit(address).scheme not in {"http", "https"}:
-                raise ValueError(f"url: {address!r} is not an http or https address")
+            if not address.lower().startswith(("http://", "https://")):
+                raise ValueError(f"url: {show_address(address)!r} is not an http or https address")
         if self.file_name in {"", ".", ".."} or "/" in self.file_name or "\\" in self.file_name:
             raise ValueError(f"name: {self.file_name!r} is not a file name")
         return self
@@ -92,7 +98,7 @@ class FileSpec(Spec):
         if self.name is not None:
             return self.name
         if self.url is not None:
-            return unquote(PurePosixPath(urlsplit(self.url[0]).path).name)
+            return unquote(PurePosixPath(_path_of(self.url[0])).name)
         if self.huggingface is not None:
             return PurePosixPath(self.huggingface.file).name
         return PurePosixPath(str(self.embedded or self.path).replace("\\", "/")).name
@@ -101,6 +107,13 @@ class FileSpec(Spec):
     def addresses(self) -> tuple[str, ...]:
         """The addresses to try, in order; none for local and embedded files."""
         return (self.huggingface.url,) if self.huggingface else self.url or ()
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:  # such as an IPv6 address without its bracket: the download says so and tries the next one
+        return address.partition("?")[0]
 
 
 class GeneratorSpec(Spec):
