@@ -9,7 +9,7 @@ import lzma
 import math
 import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -26,6 +26,8 @@ COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
 }
 # Long names, further attributes and maps of sparse files before one entry; tarfile reads them into memory.
 HEADERS = 1 << 20
+# So many entries are kept from the first reading to the second one: about 100 MB.
+KEPT = 100_000
 EARLIEST_S, LATEST_S = -(2**31), 2**33
 REFUSED = {
     tarfile.AbsolutePathError: "its path is absolute",
@@ -55,7 +57,7 @@ class _Unpacked:
 def unpack_tar(archive: Path, folder: Path, limits: UnpackSpec, need_space: Callable[[int], None]) -> None:
     """Unpack a tar archive, also a compressed one, into a folder.
 
-    It is read twice: nothing is written before all entries have been looked at, and none is kept in memory.
+    It is read twice, so that nothing is written before all entries have been looked at.
 
     Raises
     ------
@@ -65,20 +67,42 @@ def unpack_tar(archive: Path, folder: Path, limits: UnpackSpec, need_space: Call
         If the archive is damaged.
     """
     tally = Tally(archive, limits)
-    with _opened(archive) as (tar, stream), Progress(f"reading {archive.name}", None, "entries") as progress:
-        last: tarfile.TarInfo | None = None
+    with _opened(archive) as (tar, stream):
+        members = _look_through(archive, tar, stream, tally)
+        need_space(tally.size)
+        if len(members) == tally.entries:
+            _write(archive, tar, stream, members, folder, tally)
+            return
+    with _opened(archive) as (tar, stream):
+        _write(archive, tar, stream, _members(tar, stream, archive), folder, tally)
+
+
+def _look_through(archive: Path, tar: tarfile.TarFile, stream: _Unpacked, tally: Tally) -> list[tarfile.TarInfo]:
+    """Count all entries, and return those that fit into memory."""
+    kept: list[tarfile.TarInfo] = []
+    last: tarfile.TarInfo | None = None
+    with Progress(f"reading {archive.name}", None, "entries") as progress:
         for member in _members(tar, stream, archive):
             tally.add(member.name, member.size)
             last = member
+            if tally.entries <= KEPT:
+                kept.append(member)
             progress.advance()
-        _check_end(archive, tar, stream, last, tally)
-    need_space(tally.size)
-    with (
-        _opened(archive) as (tar, stream),
-        Progress(f"unpacking {archive.name}", tally.entries, "entries") as progress,
-    ):
-        links: set[PurePosixPath] = set()
-        for member in _members(tar, stream, archive):
+    _check_end(archive, tar, stream, last, tally)
+    return kept
+
+
+def _write(
+    archive: Path,
+    tar: tarfile.TarFile,
+    stream: _Unpacked,
+    members: Iterable[tarfile.TarInfo],
+    folder: Path,
+    tally: Tally,
+) -> None:
+    links: set[PurePosixPath] = set()
+    with Progress(f"unpacking {archive.name}", tally.entries, "entries") as progress:
+        for member in members:
             stream.allowance = math.inf
             _check_links(archive, folder, member, links)
             _extract(archive, tar, member, folder)
@@ -141,6 +165,9 @@ def _check_end(
 
 def _check_links(archive: Path, folder: Path, member: tarfile.TarInfo, links: set[PurePosixPath]) -> None:
     """Refuse a path through a link, a link to nothing, and one whose target may lie elsewhere than it reads."""
+    is_link = member.issym() or member.islnk()
+    if not links and not is_link:
+        return
     path = PurePosixPath(member.name)
     if links and not links.isdisjoint([*path.parents, *([] if member.issym() else [path])]):
         raise refused(archive, member.name, "its path goes through a link")
