@@ -84,7 +84,7 @@ class ResumingDownloader:
     def _fetch(self, session: requests.Session, watch: Watch) -> None:
         have = self._partial.stat().st_size if self._partial.exists() else 0
         headers = HEADERS | ({"Range": f"bytes={have}-"} if have else {})
-        timeout = (CONNECT_TIMEOUT_S, self._limits.window_s)
+        timeout = (CONNECT_TIMEOUT_S, 2 * self._limits.window_s)  # the watch comes first
         try:
             with session.get(self._address, headers=headers, stream=True, timeout=timeout) as answer:
                 have = self._start(answer, have)

@@ -20,7 +20,7 @@ from ovlab.errors import OvlabError
 
 # What the network brings; an OSError of the disk is none of it.
 NETWORK_ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, ValueError)
-NO_SUCH_ADDRESS = "is not a valid address: no such host or port can be"
+NO_SUCH_ADDRESS = "is, or leads to, an address that cannot be: no such host or port"
 WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (requests.exceptions.InvalidSchema, "leads to an address that is neither http nor https"),
     (requests.exceptions.MissingSchema, "leads to an address that is neither http nor https"),
@@ -82,7 +82,8 @@ def in_words(error: Exception) -> AddressError:
         # Only the operating system's errors have a number; requests' own are OSErrors too, with the address in it.
         if isinstance(cause, OSError) and cause.errno is not None and cause.strerror:
             return AddressError(cause.strerror.lower(), again=again)
-    return AddressError("the answer is not proper HTTP" if isinstance(error, ValueError) else type(error).__name__)
+    # urllib.parse has no error of its own for an address that it cannot read.
+    return AddressError(NO_SUCH_ADDRESS if isinstance(error, ValueError) else type(error).__name__)
 
 
 def of_status(code: int) -> AddressError:

@@ -106,6 +106,8 @@ class Watch:
             return f"took longer than {limits.time_limit_s:g} s (download.time_limit_s)"
         if now < self._window_ends:
             return ""
+        if self._received == 0:
+            return f"nothing came for {limits.window_s:g} s (download.window_s)"
         if self._received < self._least:
             return (
                 f"slower than {limits.slowest_kb_per_s:g} kB/s over {limits.window_s:g} s (download.slowest_kb_per_s)"
