@@ -9,6 +9,7 @@ from ovlab.errors import OvlabError
 from ovlab.specs import UnpackSpec
 
 SHOWN_NAME = 80
+LARGEST = 2**63  # no file system has a larger file
 # The host's errors, which are none of the archive's entry.
 HOST_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
@@ -68,8 +69,8 @@ class Tally:
         if len(parts) > self._limits.depth and (folders := len(_named(parts)) - 1) > self._limits.depth:
             why = f"it lies in {folders} folders, more than {self._limits.depth} (download.unpack.depth)"
             raise refused(self._archive, name, why)
-        if size < 0:
-            raise refused(self._archive, name, "its size is negative")
+        if not 0 <= size < LARGEST:
+            raise refused(self._archive, name, "its size cannot be")
         self.entries += 1
         self.size += size
         if self.entries > self._limits.entries:

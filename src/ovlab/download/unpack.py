@@ -52,6 +52,8 @@ def unpack(archive: Path, folder: Path, limits: UnpackSpec | None = None) -> Non
     is_zip = archive.name.lower().endswith(".zip") or (not is_archive(archive.name) and zipfile.is_zipfile(archive))
     try:
         (unpack_zip if is_zip else unpack_tar)(archive, folder, limits, need_space)
+    except RecursionError:  # tarfile calls itself for each of the headers that may precede an entry
+        raise OvlabError(f"{archive.name}: is refused: an entry has hundreds of headers") from None
     except NotImplementedError as error:
         raise OvlabError(f"{archive.name}: cannot be unpacked ({error})") from None
     except (
