@@ -35,11 +35,11 @@ def step_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def read_settings(spec: type[SpecT], text: str) -> SpecT:
+def read_settings(spec: type[SpecT], text: str, option: str = "--settings") -> SpecT:
     """Read settings from JSON text or from a file; what is wrong with them ends the program in one line."""
     try:
         is_text = text.lstrip().startswith("{")
-        return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"))
+        return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"), option)
     except (OvlabError, OSError) as error:
         # Text that is neither JSON nor a file may hold an address.
         sys.exit(f"error: {hide_secrets(str(error))}")

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limits", metavar="JSON", default="{}", help="bounds on what is fetched and unpacked")
     args = parser.parse_args(argv)
     settings = read_settings(SourceSpec, args.settings)
-    limits = read_settings(DownloadSpec, args.limits)
+    limits = read_settings(DownloadSpec, args.limits, "--limits")
     places = Places(args.cache, args.resources, take_over_mirror(args.mirror), limits)
     return make_step("source", args, settings).run(lambda: download(take_over(settings), args.files, places))
 

@@ -40,8 +40,8 @@ class Spec(BaseModel):
         return self.model_dump(mode="json")
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a spec from JSON text, as the scripts' ``--settings`` carries it.
+    def from_json(cls, text: str, option: str = "--settings") -> Self:
+        """Read a spec from JSON text, as an option of the scripts carries it; an error begins with the option.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise OvlabError(f"--settings: {describe(error)}") from None
+            raise OvlabError(f"{option}: {describe(error)}") from None
 
 
 def parse_spec(spec: type[SpecT], data: Mapping[str, Any], where: str) -> SpecT:
