@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli import make_step, read_settings, step_parser
 
-from ovlab.credentials import take_over, take_over_mirror
+from ovlab.addresses.handover import take_over, take_over_mirror
 from ovlab.download import Places, download
 from ovlab.specs import DownloadSpec, SourceSpec
 

@@ -24,10 +24,13 @@ from ovlab.specs import (
     ReportSettings,
     SessionSettings,
     SourceSpec,
+    Spec,
     ValidateSettings,
 )
+from ovlab_flow.command_line import check_sizes
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 from ovlab_flow.extension import check_extension, extension_file
+from ovlab_flow.paths import has_placeholder, state_of
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "logs"}
@@ -41,6 +44,19 @@ class Source:
     name: str
     digest: str
     spec: SourceSpec
+
+    def local_files(self, resources: str) -> list[str]:
+        """Return the files on this machine that the source names; embedded ones lie in the folder `resources`."""
+        named = [file.path or (f"{resources}/{file.embedded}" if file.embedded else "") for file in self.spec.files]
+        return [path for path in named if path]
+
+    def watched_files(self, resources: str) -> list[str]:
+        """Return those that Snakemake can watch for changes."""
+        return [path for path in self.local_files(resources) if not has_placeholder(path)]
+
+    def unwatched_files(self, resources: str) -> list[str]:
+        """Return those that it cannot, with their size and time of change."""
+        return [f"{path} {state_of(path)}" for path in self.local_files(resources) if has_placeholder(path)]
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,15 @@ class Grid:
         """Return the session behind ``{model}/{device}/{scenario}``."""
         return self.sessions[wildcards.model, wildcards.device, wildcards.scenario]
 
+    def all_settings(self) -> list[Spec]:
+        """Return the settings of all steps."""
+        steps: list[Variant | Accuracy | Session] = [
+            *self.variants.values(),
+            *self.accuracies.values(),
+            *self.sessions.values(),
+        ]
+        return [*(one.settings for one in steps), *(one.spec for one in self.sources.values()), self.report]
+
     def reported_variants(self) -> list[Variant]:
         """Return the variants that are part of the experiment (its INT8 variants' FP32 bases may not be)."""
         return [one for one in self.variants.values() if one.precision in self.report.experiment.precisions]
@@ -176,6 +201,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
         settings = _session_settings(run, selection, model, members, device, scenario)
         variants = tuple(_find(grid, model, precision) for precision in members)
         grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
+    check_sizes(grid.all_settings(), where)
     return grid
 
 

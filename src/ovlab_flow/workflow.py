@@ -14,12 +14,14 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from ovlab.addresses import hide_secrets
-from ovlab.credentials import hand_over, hand_over_mirror
+from ovlab.addresses.handover import hand_over, hand_over_mirror
 from ovlab.errors import OvlabError, nearest
-from ovlab.scratch import cache_folder, remove_leftovers
+from ovlab.scratch.leftovers import cache_folder, remove_leftovers
+from ovlab.text import shortened, visible
 from ovlab_flow.compose import CONF, composer
 from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
+from ovlab_flow.paths import has_placeholder
 
 OPTIONS = ("experiment", "mirror", "extra_conf", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
@@ -75,6 +77,14 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
+        for key in OPTIONS[:3]:
+            if isinstance(config.get(key), bool | float | list | dict):
+                raise OvlabError(f"--config {key}: {shortened(config[key])}, expected a name or a folder")
+        if has_placeholder(str(home)) and not Path(home).samefile(Path.cwd()):
+            raise OvlabError(
+                f"{home}: Snakemake takes {{...}} and <...> in the path of this workflow for something else; run it "
+                "from its own folder"
+            )
         grid = load_grid(
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
             conf=Path(home) / CONF,
@@ -109,7 +119,8 @@ def last_words(summary: str) -> None:
     if path.is_file() and path.stat().st_mtime >= STARTED:
         text = path.read_text(encoding="utf-8")
         command = shlex.join([_seen_from_here(sys.argv[0]), *map(hide_secrets, sys.argv[1:])])
-        atexit.register(print, f"\n{text}try the failed steps again: {command}", file=sys.stderr, flush=True)
+        words = visible(f"\n{text}try the failed steps again: {command}")
+        atexit.register(print, words, file=sys.stderr, flush=True)
 
 
 def _seen_from_here(program: str) -> str:

@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from ovlab.credentials import show_mirror
+from ovlab.addresses.handover import show_mirror
 from ovlab_flow.grid import pattern
 
 
@@ -12,10 +12,12 @@ pathvars:
     results=GRID.results,
 
 
+# Texts of the configuration reach a command as `params` that are functions: in a literal one, as in any path,
+# Snakemake takes {NAME} for a wildcard.
 PYTHON = sys.executable
 # With credentials hidden: the download step gets them in its environment, where grid_for_snakemake has put them.
 MIRROR = show_mirror(str(config.get("mirror") or ""))
-LIMITS = GRID.download.model_dump_json()
+LIMITS = GRID.download.to_json()
 
 
 wildcard_constraints:
@@ -36,6 +38,7 @@ def shipped(path):
 
 
 def library(*packages):
-    """List the modules of the library that a step is made of: Snakemake does not follow what a program imports."""
+    """List the files of the library that a step is made of: Snakemake does not follow what a program imports."""
     folders = [Path(shipped("src/ovlab")) / package for package in packages]
-    return sorted(str(path) for folder in folders for path in folder.rglob("*.py"))
+    found = (path for folder in folders for path in folder.rglob("*"))
+    return sorted(str(path) for path in found if path.suffix in {".py", ".j2", ".css"})

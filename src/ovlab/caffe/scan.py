@@ -53,13 +53,17 @@ NOT_INFERENCE = frozenset(
 # All that is read of a layer of an unsupported type: enough to see whether its phase leaves it out, and to name it.
 _IDENTITY = frozenset({"name", "type", "bottom", "top", "include", "exclude", "phase"})
 
+# Possessive: a string that is never closed is given up at once, without a stack of its characters.
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|\#[^\n]*)
-    |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    |(?P<string>"(?:\\.|[^"\\\n]++)*+"|'(?:\\.|[^'\\\n]++)*+')
     |(?P<word>[\w.+\-]+)
     |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+# Networks with a thousand layers exist; a hundred of the largest known ones would fit into these.
+MOST_LAYERS, MOST_TOKENS, MOST_DEPTH, LONGEST_WORD = 10_000, 4_000_000, 32, 1 << 16
+LAYER_FIELDS = ("layer", "layers")
 _OPEN = {"{": "}", "<": ">", "[": "]"}
 
 
@@ -106,31 +110,46 @@ class Source:
     Raises
     ------
     OvlabError
-        A bracket does not match; the line is named.
+        A bracket does not match, or the text is larger or deeper than any network; the line is named.
     """
 
     def __init__(self, text: str, path: Path) -> None:
         self._text = text
         self._newlines = [match.start() for match in re.finditer("\n", text)]
-        self._tokens = [
-            _Token(match.lastgroup or "", match.group(), match.start(), match.end())
-            for match in _TOKEN.finditer(text)
-            if match.lastgroup != "skip"
+        self._tokens = self._read_tokens(path)
+        self._layers = [
+            (start, end, dict(self._inner(start, end)))
+            for start, end in self._fields(0, len(self._tokens))
+            if self._tokens[start].text in LAYER_FIELDS
         ]
+        self.blocks = [self._block(*layer) for layer in self._layers]
+
+    def _read_tokens(self, path: Path) -> list[_Token]:
+        """Split the text, and stop as soon as it is more than a network has."""
+        tokens: list[_Token] = []
         opened: list[_Token] = []
-        for token in self._tokens:
+        layers = 0
+        for match in _TOKEN.finditer(self._text):
+            if match.lastgroup == "skip":
+                continue
+            token = _Token(match.lastgroup or "", match.group(), match.start(), match.end())
+            tokens.append(token)
+            layers += not opened and token.text in LAYER_FIELDS
             if token.depth > 0:
                 opened.append(token)
             elif token.depth < 0 and (not opened or _OPEN[opened.pop().text] != token.text):
                 raise OvlabError(f"{path}, line {self._line(token.start)}: '{token.text}' closes nothing")
+            if layers > MOST_LAYERS:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: more than {MOST_LAYERS} layers")
+            if len(tokens) > MOST_TOKENS:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: more than {MOST_TOKENS} words and signs")
+            if len(opened) > MOST_DEPTH:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: brackets more than {MOST_DEPTH} deep")
+            if len(token.text) > LONGEST_WORD:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: a word of {len(token.text)} characters")
         if opened:
             raise OvlabError(f"{path}, line {self._line(opened[-1].start)}: '{opened[-1].text}' is never closed")
-        self._layers = [
-            (start, end, dict(self._inner(start, end)))
-            for start, end in self._fields(0, len(self._tokens))
-            if self._tokens[start].text in ("layer", "layers")
-        ]
-        self.blocks = [self._block(*layer) for layer in self._layers]
+        return tokens
 
     def inference_text(self, supported: Collection[str]) -> str:
         """Return the text with all that has no meaning at test time replaced by spaces.

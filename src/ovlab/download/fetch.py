@@ -13,12 +13,12 @@ import filelock
 import pooch
 
 from ovlab.addresses import HIDDEN, show_address
-from ovlab.credentials import show_mirror
+from ovlab.addresses.handover import show_mirror
 from ovlab.download.http import ResumingDownloader
 from ovlab.download.reasons import AddressError, RefusedError
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import sha256_of
-from ovlab.scratch import DOWNLOADING, cache_folder, remove_unchecked
+from ovlab.scratch.leftovers import DOWNLOADING, cache_folder, remove_unchecked
 from ovlab.specs import DownloadSpec, FileSpec
 
 log = logging.getLogger("ovlab.download")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from ovlab.text import visible_line
 
 MISSING = "–"
 MINUS = "−"
@@ -57,6 +61,11 @@ class Estimate:
         if number is None or lower is None or upper is None:
             lower = upper = None
         return cls(number, lower, upper)
+
+    @classmethod
+    def of_row(cls, row: Mapping[Any, Any], column: str, factor: float = 1.0) -> Estimate:
+        """Make an estimate from a column of the results and its ``_low`` and ``_high``, in another unit."""
+        return cls.of(row.get(column), row.get(f"{column}_low"), row.get(f"{column}_high")).scaled(factor)
 
     @property
     def exact(self) -> bool:
@@ -203,8 +212,8 @@ def escape_markdown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Put white space, line ends included, and control characters together into single spaces."""
-    return " ".join("".join(sign if sign.isprintable() or sign.isspace() else " " for sign in text).split())
+    """Put white space, line ends included, together into single spaces; what cannot be seen becomes escapes."""
+    return visible_line(" ".join(text.split()))
 
 
 def joined(names: list[str]) -> str:
@@ -212,7 +221,25 @@ def joined(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
+def capitalised(text: str) -> str:
+    """Begin a sentence with a name: mAP stays mAP."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
 def counted(number: int, noun: str) -> str:
     """Return ``1 launch`` or ``3 launches``."""
     plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def plain_value(value: Any) -> str:
+    """Return a value of a record as text: yes and no, lists with commas, a dash for what is not known."""
+    if value is None or value in ("", []):
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain_value(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain_value(one)}" for name, one in value.items())
+    return str(value)

@@ -7,23 +7,20 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 import ovlab
-from ovlab.report import details
-from ovlab.report.calibration import missed_targets
-from ovlab.report.disagreements import galleries
-from ovlab.report.findings import general_findings, model_findings
-from ovlab.report.format import MISSING, Estimate, interval_text, typographic
-from ovlab.report.layers import suggestions
-from ovlab.report.loads import finalists, load_paragraphs
-from ovlab.report.noise import noise_paragraphs
-from ovlab.report.remarks import condensed_remarks
-from ovlab.report.results import Records
+from ovlab.records import Record
+from ovlab.report.format import MISSING, Estimate, counted, interval_text, typographic
+from ovlab.report.records import Records
+from ovlab.report.results import status_line
+from ovlab.report.section import ReportContext, Section
 from ovlab.report.style import Plot, inline_svg
-from ovlab.report.tables import Column, Entry, Table, condensed
-from ovlab.specs import ReportSettings
+from ovlab.report.table import Column, Entry, Table
+from ovlab.text import visible
+
+# Which packages the host line names; the environment table has them all.
+NAMED_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,90 +95,130 @@ def _cell(column: Column, entry: Entry, tail: str) -> Cell:
     return Cell(typographic(shown.value), interval_text(shown), pad, numeric=True)
 
 
-def status_line(frame: pd.DataFrame) -> str:
-    """Return how many cells there are, by status."""
-    counts = frame["status"].value_counts()
-    parts = [f"{counts.get(status, 0)} {status}" for status in ("ok", "unavailable", "failed")]
-    return f"{len(frame)} {'cell' if len(frame) == 1 else 'cells'}: {', '.join(parts)}"
+@dataclass
+class ShownFigure:
+    """A figure with its number on the page, and its SVG text once it is written."""
+
+    number: int
+    plot: Plot
+    svg: str = ""
+
+    @property
+    def markup(self) -> Markup:
+        """The drawing as part of an HTML page."""
+        # Made by matplotlib from escaped text: the only markup that is not the templates' own.
+        return Markup(inline_svg(self.svg, f"figure-{self.number}"))  # noqa: S704
 
 
-def render_page(
-    settings: ReportSettings,
-    records: Records,
-    frame: pd.DataFrame,
-    tables: dict[str, Table],
-    plots: list[tuple[Plot, str]],
-) -> str:
+@dataclass
+class ShownSection:
+    """A section with its tables and figures.
+
+    Attributes
+    ----------
+    visible : bool
+        Whether it has anything to show; its tables are written all the same.
+    """
+
+    section: Section
+    tables: list[Table]
+    figures: list[ShownFigure]
+    visible: bool
+
+
+def show_sections(report: ReportContext) -> list[ShownSection]:
+    """Make the tables and figures of all sections; figures are numbered in the page's order."""
+    shown: list[ShownSection] = []
+    number = 0
+    for section in report.sections:
+        tables, plots = section.tables(report), section.figures(report)
+        figures = [ShownFigure(number + i, plot) for i, plot in enumerate(plots, 1)]
+        number += len(plots)
+        shown.append(ShownSection(section, tables, figures, section.is_shown(report, tables, plots)))
+    return shown
+
+
+def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
     """Render the page.
 
     Parameters
     ----------
-    frame : DataFrame
-        The results, one row a cell.
-    tables : dict
-        The tables by name: ``headline``, ``claims``, ``members``, ``remarks``, ``unavailable``, ``spread``, ``noise``,
-        ``environment``, ``variants``, ``accuracy_control``, ``ledger``, ``calibration_seeds``, ``costs``, ``server``,
-        ``sweep``, and those of the section on accuracy.
-    plots : list of (Plot, str)
-        The figures with their SVG text.
+    report : ReportContext
+        The experiment and its results.
+    shown : list of ShownSection
+        Its sections, the figures with their SVG text.
 
     Returns
     -------
     str
         HTML that needs no other file and no network.
     """
-    ok = frame[frame["status"] == "ok"]
+    visible = [one for one in shown if one.visible]
     context: dict[str, Any] = {
-        "title": settings.experiment.title or settings.name,
-        "name": settings.name,
-        "description": settings.experiment.description,
-        "status": status_line(frame),
-        "failed": int((frame["status"] == "failed").sum()),
-        "dates": details.dates(records),
-        "host": details.host_line(records),
-        "models_told": model_findings(settings, ok, records),
-        "general": general_findings(settings, frame),
-        "headline": shown_table(tables["headline"]),
-        "claims": shown_table(tables["claims"]),
-        "spread": shown_table(tables["spread"]),
-        "noise": shown_table(tables["noise"]),
-        "costs": shown_table(tables["costs"]),
-        "server": shown_table(tables["server"]),
-        "sweep": shown_table(finalists(tables["sweep"])),
-        "unavailable": shown_table(condensed(tables["unavailable"])),
-        "members": shown_table(tables["members"]),
-        "remarks": shown_table(condensed_remarks(tables["remarks"])),
-        "environment": shown_table(tables["environment"]),
-        "control": shown_table(tables["accuracy_control"]),
-        "ledger": shown_table(tables["ledger"]),
-        "seeds": shown_table(tables["calibration_seeds"]),
-        "missed": missed_targets(settings, records),
-        "variants": shown_table(tables["variants"]),
-        # Made by matplotlib from escaped text: the only markup that is not the template's own.
-        "plots": [(plot, Markup(inline_svg(svg, f"figure-{i}"))) for i, (plot, svg) in enumerate(plots, 1)],  # noqa: S704
-        "method": details.method(settings, ok)
-        + load_paragraphs(settings)
-        + noise_paragraphs(settings.measurement.noise, records),
-        "models": details.describe_models(settings, records),
-        "datasets": details.describe_datasets(settings, records),
-        **{name: shown_table(tables[name]) for name in ("significance", "power", "classes", "distance", "layers")},
-        "reference": settings.reference,
-        "galleries": galleries(settings, records),
-        "suggestions": suggestions(settings, records),
-        "effective": details.effective_settings(records),
-        "configuration": details.configuration(settings),
+        "title": report.settings.experiment.title or report.settings.name,
+        "name": report.settings.name,
+        "description": report.settings.experiment.description,
+        "status": status_line(report.frame),
+        "failed": int((report.frame["status"] == "failed").sum()),
+        "dates": dates(report.records),
+        "host": host_line(report.records),
+        "sections": [(one.section, _render_section(report, one)) for one in visible],
         "version": ovlab.__version__,
         "css": Markup(_resource("page.css")),  # noqa: S704
     }
-    environment = jinja2.Environment(
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _render_section(report: ReportContext, shown: ShownSection) -> Markup:
+    environment = _environment()
+    own = shown.section.template
+    template = environment.get_template("section.html.j2") if own is None else environment.from_string(own)
+    tables = {table.name: shown_table(table) for table in shown.tables}
+    context = {"tables": tables, "figures": shown.figures, "reference": report.reference}
+    # Rendered with escaping: the text is markup by now.
+    return Markup(template.render(context | shown.section.context(report)))  # noqa: S704
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_seen,
     )
-    return environment.get_template("page.html.j2").render(context)
+
+
+def _seen(value: Any) -> Any:
+    """Make text of others visible where a template puts it in; markup is the templates' own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _resource(name: str) -> str:
     return resources.files("ovlab.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def measured_by(records: Records) -> list[Record]:
+    """Return the records that speak of the measuring host: the sessions, or all where there is none."""
+    return list(records.sessions.values()) or records.everything()
+
+
+def dates(records: Records) -> str:
+    """Return the day, or the first and the last day, on which was measured (UTC)."""
+    days = sorted({record.created[:10] for record in measured_by(records)})
+    return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def host_line(records: Records) -> str:
+    """Return the host in one line; several hosts are separated by semicolons."""
+    lines = dict.fromkeys(_host(record.environment) for record in measured_by(records))
+    return "; ".join(line for line in lines if line)
+
+
+def _host(environment: dict[str, Any]) -> str:
+    cpu, packages = environment.get("cpu", {}), environment.get("packages", {})
+    cores = cpu.get("usable_cores")
+    versions = [f"{title} {packages[name]}" for name, title in NAMED_PACKAGES.items() if packages.get(name)]
+    parts = [cpu.get("model"), counted(cores, "core") if cores else None, environment.get("os"), *versions]
+    return " · ".join(str(part) for part in parts if part)

@@ -1,21 +1,19 @@
-"""From the records of an experiment to one row a cell."""
+"""The results: one row a cell, from the records of an experiment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ovlab.errors import OvlabError, one_line
 from ovlab.records import Record
-from ovlab.report.seeds import failed_calibration, missed_target, seed_spread
+from ovlab.report.records import Records
+from ovlab.report.repeated_calibration import failed_calibration, missed_target, seed_spread
 from ovlab.specs import Cell, ReportSettings
 
 MISSING = "its record is missing"
-SAMPLES = "samples.parquet"
+HEADLINE_SCENARIO = "single_stream"
 # The columns that others rely on (docs/results.md says what each is); further ones follow them.
 COLUMNS = [
     "experiment",
@@ -147,110 +145,6 @@ SESSION = {
 }
 
 
-@dataclass
-class Records:
-    """The records of an experiment, by the names in their settings.
-
-    `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
-    Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
-    one that is measured; `repeated` holds all of them, by (kind, model, precision).
-    """
-
-    sources: list[Record] = field(default_factory=list)
-    variants: dict[tuple[str, str], Record] = field(default_factory=dict)
-    accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
-    sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
-    folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
-    accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
-    repeated: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        sources: Iterable[Record],
-        variants: Iterable[Record],
-        accuracies: Iterable[Record],
-        sessions: Iterable[Record],
-        session_folders: Iterable[Path] = (),
-        accuracy_folders: Iterable[Path] = (),
-    ) -> Records:
-        """Sort records by the names of their cells.
-
-        Parameters
-        ----------
-        sources, variants, accuracies, sessions : iterable of Record
-            The records.
-        session_folders : iterable of Path
-            Where the sessions' samples lie, in the order of `sessions`; may be left out.
-        accuracy_folders : iterable of Path
-            Where the predictions lie, in the order of `accuracies`; may be left out.
-        """
-        sessions, accuracies = list(sessions), list(accuracies)
-
-        def key(record: Record, *names: str) -> tuple[str, ...]:
-            return tuple(record.settings[f"{name}_name"] for name in names)
-
-        repeated: dict[tuple[str, str, str], list[Record]] = {}
-        for one in (*variants, *accuracies):
-            repeated.setdefault((one.kind, *key(one, "model", "precision")), []).append(one)  # type: ignore[arg-type]
-
-        def first(wanted: str) -> dict[tuple[str, str], Record]:
-            return {
-                (model, precision): ones[0] for (kind, model, precision), ones in repeated.items() if kind == wanted
-            }
-
-        return cls(
-            list(sources),
-            first("variant"),
-            first("accuracy"),
-            {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
-            {
-                key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
-                for one, folder in zip(sessions, session_folders, strict=False)
-            },
-            {
-                key(one, "model", "precision"): folder  # type: ignore[misc]
-                for one, folder in reversed(list(zip(accuracies, accuracy_folders, strict=False)))
-            },
-            repeated,
-        )
-
-    def calibrations(self, model: str, precision: str) -> list[Record]:
-        """Return the variants that repeated calibrations made, that which is measured first."""
-        return self.repeated.get(("variant", model, precision), [])
-
-    def validations(self, model: str, precision: str) -> list[Record]:
-        """Return the accuracies of these variants."""
-        return self.repeated.get(("accuracy", model, precision), [])
-
-    def validation(self, model: str, precision: str, seed: int | None) -> Record | None:
-        """Return the accuracy of the variant that was calibrated with a seed."""
-        found = (one for one in self.validations(model, precision) if one.settings.get("calibration_seed") == seed)
-        return next(found, None)
-
-    def samples(self, model: str, device: str, scenario: str) -> pd.DataFrame | None:
-        """Return all samples of a session (precision, round, position, start_s, latency_ms), None if not at hand.
-
-        Raises
-        ------
-        OvlabError
-            If the file is there but cannot be read.
-        """
-        folder = self.folders.get((model, device, scenario))
-        path = folder / SAMPLES if folder is not None else None
-        if path is None or not path.exists():
-            return None
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise OvlabError(f"{path}: cannot be read as samples of a session ({one_line(error)})") from None
-
-    def everything(self) -> list[Record]:
-        """Return all records: sources, variants, accuracies, sessions."""
-        repeated = [record for records in self.repeated.values() for record in records]
-        return [*self.sources, *repeated, *self.sessions.values()]
-
-
 def results_frame(settings: ReportSettings, records: Records) -> pd.DataFrame:
     """Make the results: one row a cell, in the experiment's order.
 
@@ -278,12 +172,12 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     variant = records.variants.get((cell.model, cell.precision))
     accuracy = records.accuracies.get((cell.model, cell.precision))
     session = records.sessions.get((cell.model, cell.device, cell.scenario))
-    row |= _with_calibration(cell, _status(cell, accuracy, session), records)
+    row |= _with_calibration(cell, _status(cell, variant, accuracy, session), records)
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
     if accuracy is not None and accuracy.ok:
         row["metric"] = accuracy.data["metric"] or None
-        row |= _quantities(vars_of(accuracy), ACCURACY)
+        row |= _quantities(_plain_quantities(accuracy), ACCURACY)
         if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
         row |= seed_spread(records, cell.model, cell.precision)
@@ -293,7 +187,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     return row
 
 
-def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict[str, str]:
+def _status(cell: Cell, variant: Record | None, accuracy: Record | None, session: Record | None) -> dict[str, str]:
     """Tell how a cell went: it fails if any step on its way failed."""
     outcome = session.data.get("rows", {}).get(cell.precision) if session is not None else None
     if outcome is None:
@@ -302,6 +196,8 @@ def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict
     if outcome["status"] == "ok" and (accuracy is None or not accuracy.ok):
         status = accuracy.status if accuracy is not None else "failed"
         return {"status": status, "reason": f"validation: {accuracy.reason if accuracy is not None else MISSING}"}
+    if outcome["status"] == "ok" and variant is not None and variant.status == "failed":
+        return {"status": "failed", "reason": f"variant: {variant.reason}"}
     return {"status": outcome["status"], "reason": outcome["reason"]}
 
 
@@ -315,7 +211,7 @@ def _with_calibration(cell: Cell, outcome: dict[str, str], records: Records) -> 
     return {"status": "ok", "reason": "; ".join(reason for reason in reasons if reason)}
 
 
-def vars_of(record: Record) -> dict[str, Mapping[str, Any]]:
+def _plain_quantities(record: Record) -> dict[str, Mapping[str, Any]]:
     """Return a record's quantities as plain dictionaries, as a session's rows hold theirs."""
     return {name: vars(quantity) for name, quantity in record.values.items()}
 
@@ -339,8 +235,8 @@ def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict
     row = _quantities(outcome["values"], SESSION)
     effective = outcome["effective"]
     inner: dict[str, Any] = next(iter(effective["members"].values()), {})
-    row["streams"] = _number(effective.get("NUM_STREAMS", inner.get("NUM_STREAMS")))
-    row["threads"] = _number(effective.get("INFERENCE_NUM_THREADS", inner.get("INFERENCE_NUM_THREADS")))
+    row["streams"] = _whole_number(effective.get("NUM_STREAMS", inner.get("NUM_STREAMS")))
+    row["threads"] = _whole_number(effective.get("INFERENCE_NUM_THREADS", inner.get("INFERENCE_NUM_THREADS")))
     row["execution_devices"] = "+".join(effective.get("EXECUTION_DEVICES", []))
     row["executed_precision"] = effective["executed_precision"]
     row["executed_int8_mac_share"] = effective["executed_shares"].get("i8", 0.0)
@@ -349,8 +245,26 @@ def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict
     return row
 
 
-def _number(value: Any) -> int | None:
+def _whole_number(value: Any) -> int | None:
     try:
         return int(value)
     except (TypeError, ValueError):
         return None
+
+
+def status_line(frame: pd.DataFrame) -> str:
+    """Return how many cells there are, by status."""
+    counts = frame["status"].value_counts()
+    parts = [f"{counts.get(status, 0)} {status}" for status in ("ok", "unavailable", "failed")]
+    return f"{len(frame)} {'cell' if len(frame) == 1 else 'cells'}: {', '.join(parts)}"
+
+
+def headline_scenario(ok: pd.DataFrame) -> str:
+    """Return the scenario that findings begin with: ``single_stream`` where it was measured, else the first."""
+    names = list(ok["scenario"].unique())
+    return HEADLINE_SCENARIO if HEADLINE_SCENARIO in names or not names else names[0]
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return rows of the results as dictionaries by column."""
+    return frame.to_dict("records")

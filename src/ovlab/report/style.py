@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,16 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ovlab.files import write_atomically
+from ovlab.report.format import significant
+from ovlab.text import visible
 
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
 DPI = 200
+SUFFIXES = ("svg", "pdf", "png")
 CSS_PIXELS = 96 / 72 * 1.25
 """Pixels on the page for a point of a figure: a quarter larger than in print, like the page's text."""
 # Okabe and Ito's palette, which colour-blind readers tell apart; the reference is a neutral grey-blue.
@@ -33,35 +42,22 @@ COLOURS = {
 }
 FURTHER = ["#CC79A7", "#0072B2", "#B8A900", "#000000", "#8C510A", "#5E3C99"]
 INK = "#222222"
-STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "axes.axisbelow": True,
-    "grid.color": "#E6E8EC",
-    "grid.linewidth": 0.6,
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-}
+STYLE: Any = (
+    sns.plotting_context("paper", font_scale=8 / 9.6)  # 8 points, as captions in papers
+    | sns.axes_style("ticks")
+    | dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK)
+    | dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), "#555555")
+    | dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width", "grid.linewidth"), 0.6)
+    | dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon", "patch.force_edgecolor"), False)
+    | {
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+        "legend.fontsize": 8,
+        "grid.color": "#E6E8EC",
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +90,63 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def new_panels(panels: int, panel_width: float, panel_height: float, *, narrow: bool) -> tuple[Figure, list[Axes]]:
+    """Make a figure with so many panels, as many a row as fit; one alone takes one column of a paper.
+
+    Parameters
+    ----------
+    panel_width, panel_height : float
+        In inches.
+    narrow : bool
+        Whether one panel fits into one column.
+    """
+    width = NARROW if panels == 1 and narrow else WIDE
+    columns = max(1, min(panels, int((width - 0.4) / panel_width)))
+    rows = math.ceil(panels / columns)
+    figure = new_figure(width, 0.5 + panel_height * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[panels:]:
+        axes.set_axis_off()
+    return figure, list(grid.flat[:panels])
+
+
+def draw_bars(
+    axes: Axes, rows: pd.DataFrame, column: str, highest: float, *, labelled: bool = True, **others: Any
+) -> None:
+    """Draw bars with their 95 % confidence intervals; one that goes on beyond `highest` ends in a triangle.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row a bar, with ``COLUMN_low`` and ``COLUMN_high`` (missing where there is no interval).
+    labelled : bool
+        Whether each bar's value stands above it.
+    others : dict
+        For seaborn's ``barplot``: ``x``, ``hue``, ``order``, ``palette``.
+    """
+    # seaborn's intervals are those of samples: three samples have the value as median and the bounds as extremes.
+    samples = pd.concat(
+        rows.assign(**{column: rows[one].astype(float).clip(upper=highest)})
+        for one in (column, f"{column}_low", f"{column}_high")
+    ).reset_index(drop=True)
+    lines = {"color": INK, "linewidth": 0.9, "solid_capstyle": "butt"}
+    interval: Any = {"estimator": "median", "errorbar": ("pi", 100), "err_kws": lines}
+    sns.barplot(samples, y=column, **interval, **others, saturation=1, gap=0.12, legend=False, ax=axes)
+    drawn = (np.asarray(line.get_xydata(), dtype=float) for line in axes.lines)
+    ends = {round(float(points[0, 0]), 6): float(points[:, 1].max()) for points in drawn}
+    for bar in (one for one in axes.patches if isinstance(one, Rectangle)):
+        x, value = bar.get_x() + bar.get_width() / 2, float(bar.get_height())
+        end = ends.get(round(x, 6), value)
+        if end >= highest:
+            axes.plot(x, end, "^", color=INK, ms=3)
+        if labelled and value > 0:
+            place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
+            axes.annotate(significant(value), (x, end), (0, 3), **place)
+    axes.tick_params(axis="x", length=0)
+    axes.set(xlabel=None, ylabel=None)
+    axes.grid(axis="y")
+
+
 def plain_number(value: float) -> str:
     """Format a tick: no powers of ten between a thousandth and a million."""
     return f"{value:.10g}".replace("-", "−") if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.0e}"
@@ -119,17 +172,19 @@ def save(plot: Plot, folder: Path) -> str:
         The SVG's text, to be put into a page.
     """
     figure = plot.figure
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
     with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name}):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once, not anew for each format
         memory = io.StringIO()
         figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
-        text = memory.getvalue()
-        write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(text, encoding="utf-8"))
+        drawing = memory.getvalue()
+        write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(drawing, encoding="utf-8"))
         dates = {"CreationDate": None, "Creator": None, "Producer": None}
         write_atomically(folder / f"{plot.name}.pdf", lambda path: figure.savefig(path, metadata=dates))
         write_atomically(folder / f"{plot.name}.png", lambda path: figure.savefig(path, dpi=DPI, metadata=PNG))
-    return text
+    return drawing
 
 
 PNG: Any = {"Software": None}

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, nearest
+from ovlab.text import shortened, visible_json
 
 SpecT = TypeVar("SpecT", bound="Spec")
 UNION_LABELS = ("function-", "list[", "dict[", "tuple[", "literal[")
@@ -38,6 +39,10 @@ class Spec(BaseModel):
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain JSON-compatible data."""
         return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """Return the spec as JSON for a command line, in which everything can be seen; `from_json` reads it."""
+        return visible_json(self.model_dump_json())
 
     @classmethod
     def from_json(cls, text: str, option: str = "--settings") -> Self:
@@ -108,8 +113,8 @@ def _line(key: str, details: list[ErrorDetails]) -> str:
         return prefix + message.removeprefix("Value error, ")
     if kind == "literal_error":
         expected = [name.strip(" '") for name in str(detail["ctx"]["expected"]).replace(" or ", ",").split(",")]
-        return f"{prefix}{value!r} is not valid{nearest(str(value), expected)}"
+        return f"{prefix}{shortened(value)} is not valid{nearest(str(value), expected)}"
     message = f"Input {YAML_WORDS[kind]}" if kind in YAML_WORDS else message
     others = "".join(f", or {other['msg'].removeprefix('Input should be ')}" for other in details[1:])
-    shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
+    shown = f" (got {shortened(value)})" if isinstance(value, str | int | float | bool | None) else ""
     return f"{prefix}{message[0].lower()}{message[1:]}{others}{shown}"

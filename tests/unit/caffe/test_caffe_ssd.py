@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ovlab.caffe.ssd import aspect_ratios
+from ovlab.caffe.layers.ssd import aspect_ratios
 from ovlab.errors import OvlabError
 
 Array = NDArray[np.float32]

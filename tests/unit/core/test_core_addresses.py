@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ovlab.addresses import hide_secrets, show_address
-from ovlab.credentials import hand_over, hand_over_mirror, show_mirror, take_over, take_over_mirror
+from ovlab.addresses.handover import hand_over, hand_over_mirror, show_mirror, take_over, take_over_mirror
 from ovlab.errors import OvlabError
 from ovlab.files import digest_of
 from ovlab.specs import FileSpec, SourceSpec, parse_spec

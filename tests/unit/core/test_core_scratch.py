@@ -14,7 +14,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from ovlab.scratch import OWNER, remove_leftovers, scratch_folder
+from ovlab.scratch import OWNER, scratch_folder
+from ovlab.scratch.leftovers import remove_leftovers
 
 OWNER_CODE = """if True:
     import sys

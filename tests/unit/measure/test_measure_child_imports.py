@@ -19,6 +19,7 @@ ALLOWED = {
     "ovlab.extension",
     "ovlab.files",
     "ovlab.runtime",
+    "ovlab.text",
     "ovlab.measure",
     "ovlab.measure.child",
     "ovlab.measure.device",

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ovlab.compared import values_of
 from ovlab.files import write_json
 from ovlab.records import Quantity, Record
-from ovlab.report import Records
+from ovlab.report import Records, results_frame
+from ovlab.report.page import ShownSection, render_page
+from ovlab.report.section import ReportContext
+from ovlab.report.sections import SECTIONS
+from ovlab.report.style import Plot
+from ovlab.report.table import Table
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import compare_flags
+from ovlab.tasks.recorded_comparison import comparison_quantities
 
 ENVIRONMENT: dict[str, Any] = {
     "cpu": {"model": "Test CPU", "architecture": "x86_64", "usable_cores": 2, "flags": ["avx2", "fma"]},
@@ -161,7 +166,7 @@ def compare(record: Record, number: int, folder: Path) -> None:
     if number == 0:
         return
     compared = compare_flags(np.arange(1000) < 700, right)
-    record.values |= values_of(compared) | {"agreement": Quantity(1 - 0.01 * number, "fraction")}
+    record.values |= comparison_quantities(compared) | {"agreement": Quantity(1 - 0.01 * number, "fraction")}
     changes = [
         {"class_name": f"<b>{name}</b>", "images": 10, "reference": 0.8, "candidate": 0.8 + delta, "delta": delta}
         | {"gains": 0, "losses": 1, "p_holm": 0.5}
@@ -276,3 +281,29 @@ def samples(recipe: Recipe) -> pd.DataFrame:
     frame = pd.concat(parts, ignore_index=True)
     frame["start_s"] = 0.0
     return frame
+
+
+def context_of(settings: ReportSettings, records: Records) -> ReportContext:
+    return ReportContext(settings, records, results_frame(settings, records), SECTIONS)
+
+
+def make_tables(settings: ReportSettings, records: Records) -> dict[str, Table]:
+    """Make the tables of all sections, by name."""
+    context = context_of(settings, records)
+    return {table.name: table for section in SECTIONS for table in section.tables(context)}
+
+
+def make_plots(settings: ReportSettings, records: Records) -> dict[str, Plot]:
+    """Draw the figures of all sections, by name."""
+    context = context_of(settings, records)
+    return {plot.name: plot for section in SECTIONS for plot in section.figures(context)}
+
+
+def page_of(settings: ReportSettings, records: Records) -> str:
+    """Render the page without figures, which take longest."""
+    context = context_of(settings, records)
+    shown = []
+    for section in SECTIONS:
+        tables = section.tables(context)
+        shown.append(ShownSection(section, tables, [], section.is_shown(context, tables, [])))
+    return render_page(context, shown)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, page_of
 from statsmodels.stats.multitest import multipletests
 
 from ovlab.errors import OvlabError
 from ovlab.report import report
-from ovlab.report.accuracy import classes_table, compared_pairs, power_table, significance_table
-from ovlab.report.disagreements import galleries
-from ovlab.report.layers import distance_table, layer_figures, layers_table, suggestions
+from ovlab.report.sections.accuracy.galleries import galleries
+from ovlab.report.sections.accuracy.layers import distance_table, layer_figures, layers_table, suggestions
+from ovlab.report.sections.accuracy.pairs import compared_pairs
+from ovlab.report.sections.accuracy.tables import classes_table, power_table, significance_table
 from ovlab.stats.proportion import exact_mcnemar
 
 RECIPE = Recipe(precisions=["fp32", "fp16", "int8", "int8_accuracy"], scenarios=["offline"], comparisons=True)
@@ -40,7 +41,7 @@ def test_every_pair_is_tested_and_adjusted_within_its_family(make: Maker) -> Non
     assert last.values["agreement"].value == pytest.approx(0.99)
     assert {pair.verdict for pair in pairs} == {"loss"}
     assert [row[1] for row in power_table(pairs, "fp32").rows] == ["fp16", "int8", "int8_accuracy"]
-    assert len(significance_table(pairs).rows) == 6
+    assert len(significance_table(settings, pairs).rows) == 6
 
 
 def test_without_predictions_the_pairs_with_the_reference_remain(make: Maker) -> None:
@@ -106,16 +107,14 @@ def test_a_check_that_openvino_refused_is_told(make: Maker) -> None:
     assert row[-1] == "cannot be cut"
 
 
-def test_the_page_has_the_section_and_escapes_it(make: Maker, tmp_path: Path) -> None:
-    settings, records = make(RECIPE)
-    report(settings, records, tmp_path / "index.html")
-    text = (tmp_path / "index.html").read_text()
+def test_the_page_has_the_section_and_escapes_it(make: Maker) -> None:
+    text = page_of(*make(RECIPE))
     for part in (
         "Is the difference real?",
         "1 of 11 images (of 1000 compared)",
         "p (Holm)",
         "conv_2",
-        "is cat &amp; dog",
+        "truth: cat &amp; dog",
     ):
         assert part in text
     assert text.count('src="data:image/jpeg;base64,/9j/"') == 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 from report_factory import Maker, Recipe
 
 from ovlab.report import results_frame
-from ovlab.report.details import environment_facts
-from ovlab.report.findings import model_findings
-from ovlab.report.tables import headline_table, speedup_table
+from ovlab.report.sections.environment import environment_facts
+from ovlab.report.sections.findings import model_findings
+from ovlab.report.sections.results.tables import headline_table, speedup_table
 
 AMX = ["avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"]
 PRECISIONS = ["fp32", "default", "fp16", "int8"]

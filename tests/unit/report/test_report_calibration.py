@@ -11,7 +11,7 @@ from report_factory import Maker, Recipe
 
 from ovlab.records import Quantity, Record
 from ovlab.report import Records, report, results_frame
-from ovlab.report.calibration import allowed_drop, seeds_table
+from ovlab.report.sections.calibration.tables import allowed_drop, seeds_table
 from ovlab.specs import ReportSettings
 
 RECIPE = Recipe(precisions=["fp32", "int8", "int8_accuracy"], scenarios=["offline"])
@@ -123,9 +123,10 @@ def test_accuracy_control(make: Maker, tmp_path: Path, met: bool) -> None:
 
 def test_an_experiment_without_either_has_no_such_section(make: Maker, tmp_path: Path) -> None:
     settings, records = make(RECIPE)
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "ledger.csv").write_text("of an earlier report")
+    add_control(records, met=True)
     report(settings, records, tmp_path / "index.html")
+    assert (tmp_path / "tables" / "ledger.csv").exists()
+    report(*make(RECIPE), tmp_path / "index.html")
     assert 'id="calibration"' not in (tmp_path / "index.html").read_text()
     assert not (tmp_path / "tables" / "ledger.csv").exists()
 

@@ -8,16 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, make_plots
 
-from ovlab.report import make_plots, results_frame
 from ovlab.report.style import COLOURS, Plot, colours, inline_svg, plain_number, save
 
 
 def plots(make: Maker, recipe: Recipe) -> dict[str, Plot]:
-    settings, records = make(recipe)
-    frame = results_frame(settings, records)
-    return {plot.name: plot for plot in make_plots(settings, records, frame[frame["status"] == "ok"])}
+    return make_plots(*make(recipe))
 
 
 def labels(figure: Figure) -> str:
@@ -67,8 +64,7 @@ def test_no_reference_or_nothing_at_all_draws_nothing(make: Maker) -> None:
 
 def test_every_sample_is_in_the_distribution(make: Maker) -> None:
     settings, records = make(Recipe(precisions=["fp32"], scenarios=["single_stream"], launches=1, samples=5000))
-    frame = results_frame(settings, records)
-    plot = next(one for one in make_plots(settings, records, frame) if one.name.startswith("latency_"))
+    plot = make_plots(settings, records)["latency_net"]
     x = pd.Series(plot.figure.axes[0].lines[-1].get_xdata(), dtype=float)
     y = pd.Series(plot.figure.axes[0].lines[-1].get_ydata(), dtype=float)
     taken = records.samples("net", "cpu", "single_stream")

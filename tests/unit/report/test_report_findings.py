@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, context_of
 
 from ovlab.report import results_frame
-from ovlab.report.findings import general_findings, model_findings
+from ovlab.report.sections.findings import general_findings, model_findings
 
 
 def told(make: Maker, recipe: Recipe, precision: str = "int8", model: int = 0) -> str:
@@ -18,9 +18,7 @@ def told(make: Maker, recipe: Recipe, precision: str = "int8", model: int = 0) -
 
 def whole(make: Maker, recipe: Recipe) -> dict[str, str]:
     settings, records = make(recipe)
-    return {
-        one.subject: " ".join(one.sentences) for one in general_findings(settings, results_frame(settings, records))
-    }
+    return {one.subject: " ".join(one.sentences) for one in general_findings(context_of(settings, records))}
 
 
 def test_a_speedup_is_told_with_its_interval(make: Maker) -> None:

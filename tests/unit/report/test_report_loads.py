@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, make_plots, make_tables
 
 from ovlab.records import Quantity
-from ovlab.report import Records, make_plots, make_tables, report, results_frame
-from ovlab.report.findings import speed_sentences
-from ovlab.report.loads import finalists, load_paragraphs, sweep_points
+from ovlab.report import Records, report, results_frame
+from ovlab.report.sections.findings.speed import speed_sentences
+from ovlab.report.sections.server import server_paragraphs
+from ovlab.report.sections.sweep import sweep_paragraphs
+from ovlab.report.sections.sweep.points import sweep_points
 from ovlab.specs import ReportSettings, ScenarioSpec
 
 SERVER = {"mode": "server", "server": {"rate": "50%", "p99_ms": 20}}
@@ -74,15 +76,16 @@ def test_results_have_the_servers_columns(make: Maker) -> None:
 
 def test_the_tables(make: Maker) -> None:
     settings, records = loaded(make)
-    tables = make_tables(settings, records, results_frame(settings, records))
+    tables = make_tables(settings, records)
     server = tables["server"]
     assert len(server.rows) == 3
     assert "reason" not in [column.key for column in server.columns]  # nothing to note
-    sweep = tables["sweep"].raw()
+    short = tables["sweep"]
+    assert short.whole is not None
+    sweep = short.whole.raw()
     assert len(sweep) == 12 + 6
     assert sweep["streams"].tolist()[:4] == ["hint", "2", "hint", "2"]
     assert sweep["choice"].tolist().count("chosen") == 3
-    short = finalists(tables["sweep"])
     assert len(short.rows) == 6
     keys = [column.key for column in short.columns]
     assert "stage" not in keys
@@ -94,7 +97,7 @@ def test_the_tables(make: Maker) -> None:
 
 def test_without_servers_and_sweeps_nothing_is_said_of_them(make: Maker, tmp_path: Path) -> None:
     settings, records = make(Recipe())
-    assert load_paragraphs(settings) == []
+    assert server_paragraphs(settings) == sweep_paragraphs(settings) == []
     assert sweep_points(records).empty
     report(settings, records, tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -124,11 +127,10 @@ def test_the_page_shows_both(make: Maker, tmp_path: Path) -> None:
 
 def test_the_matrix_marks_limit_failure_and_choice(make: Maker) -> None:
     settings, records = loaded(make)
-    plots = {plot.name: plot for plot in make_plots(settings, records, results_frame(settings, records))}
-    plot = plots["sweep_net_cpu_sweep"]
+    plot = make_plots(settings, records)["sweep_net_cpu_sweep"]
     texts = [text.get_text() for text in plot.figure.axes[0].texts]
     # 5 * 2 + 99 / 25 ms is above the limit of 12; the last point failed.
-    assert texts == ["100", "110", "(120)", "×"]
+    assert texts == ["100", "(120)", "110", "×"]  # row by row: batch 1, batch 2
     assert all(len(axes.patches) == 1 for axes in plot.figure.axes)
     assert "above the limit of 12 ms" in plot.caption
 
@@ -138,7 +140,7 @@ def test_how_a_server_was_measured(make: Maker, rate: float | str, expected: str
     settings, _ = loaded(make)
     server = ScenarioSpec.model_validate({"mode": "server", "server": {"rate": rate, "p99_ms": 20}})
     settings = settings.model_copy(update={"scenarios": settings.scenarios | {"server": server}})
-    paragraph, sweep = load_paragraphs(settings)
+    (paragraph,), (sweep,) = server_paragraphs(settings), sweep_paragraphs(settings)
     assert expected in paragraph
     assert "p99 within 20 ms: 6 bisections" in paragraph
     assert "4 points of batch" in sweep

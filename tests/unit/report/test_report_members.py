@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe
+from report_factory import Maker, Recipe, make_tables, page_of
 
-from ovlab.report import make_tables, results_frame
+from ovlab.report import results_frame
 from ovlab.report.format import Estimate
-from ovlab.report.members import cells_together, members_sentences, members_table, ratio_of, sum_of
-from ovlab.report.page import render_page
+from ovlab.report.sections.devices_at_once.comparison import (
+    cells_at_once,
+    members_sentences,
+    members_table,
+    ratio_of,
+    sum_of,
+)
 from ovlab.specs import ReportSettings
 
 ALL = Recipe(devices=["cpu", "gpu", "multi"], precisions=["fp32", "int8"], scenarios=["offline"])
@@ -100,7 +105,7 @@ def test_one_cell_is_told_without_a_range(make: Maker) -> None:
 )
 def test_nothing_is_said_without_all_that_it_needs(make: Maker, recipe: Recipe, why: str) -> None:
     settings, ok = measured(make, recipe)
-    assert list(cells_together(settings, ok)) == [], why
+    assert list(cells_at_once(settings, ok)) == [], why
     assert members_table(settings, ok).rows == []
     assert members_sentences(settings, ok) == []
 
@@ -119,13 +124,11 @@ def test_the_cumulative_hint_is_like_multi(make: Maker) -> None:
 
 def test_on_the_page(make: Maker) -> None:
     settings, records = make(ALL)
-    frame = results_frame(settings, records)
-    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    text = page_of(settings, records)
     assert "Several devices at once" in text
     assert "Devices at once" in text
     settings, records = make(Recipe())
-    frame = results_frame(settings, records)
-    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    text = page_of(settings, records)
     assert "evices at once" not in text
 
 
@@ -141,10 +144,11 @@ def remarked(make: Maker, remark: str) -> tuple[ReportSettings, Any, pd.DataFram
 def test_remarks_of_measured_cells_are_told(make: Maker) -> None:
     settings, records, frame = remarked(make, "AUTO ran on <CPU>, not on GPU")
     assert set(frame["status"]) == {"ok"}
-    tables = make_tables(settings, records, frame)
-    assert len(tables["remarks"].rows) == 6  # 3 precisions, 2 scenarios
-    assert set(tables["remarks"].raw()["device"]) == {"auto"}
-    text = render_page(settings, records, frame, tables, [])
+    tables = make_tables(settings, records)
+    assert tables["remarks"].whole is not None
+    assert len(tables["remarks"].whole.rows) == 6  # 3 precisions, 2 scenarios
+    assert set(tables["remarks"].whole.raw()["device"]) == {"auto"}
+    text = page_of(settings, records)
     assert text.count("AUTO ran on &lt;CPU&gt;, not on GPU") == 1
     assert "<h2>Remarks</h2>" in text
 
@@ -157,16 +161,16 @@ def test_remarks_of_measured_cells_are_told(make: Maker) -> None:
     ],
 )
 def test_noise_is_left_to_its_own_section(make: Maker, reason: str, shown: list[str]) -> None:
-    settings, records, frame = remarked(make, reason)
-    table = make_tables(settings, records, frame)["remarks"]
-    assert sorted({str(row[1]) for row in table.rows}) == shown
+    settings, records, _ = remarked(make, reason)
+    table = make_tables(settings, records)["remarks"]
+    assert sorted({str(row[0]) for row in table.rows}) == shown
 
 
 def test_no_remarks_no_section(make: Maker) -> None:
-    settings, records, frame = remarked(make, "")
-    tables = make_tables(settings, records, frame)
+    settings, records, _ = remarked(make, "")
+    tables = make_tables(settings, records)
     assert tables["remarks"].rows == []
-    assert "<h2>Remarks</h2>" not in render_page(settings, records, frame, tables, [])
+    assert "<h2>Remarks</h2>" not in page_of(settings, records)
 
 
 def test_the_split_of_hetero_is_shown(make: Maker) -> None:
@@ -180,8 +184,7 @@ def test_the_split_of_hetero_is_shown(make: Maker) -> None:
         },
         "gathered_requests": 4,
     }
-    frame = results_frame(settings, records)
-    text = render_page(settings, records, frame, make_tables(settings, records, frame), [])
+    text = page_of(settings, records)
     for expected in (
         "operations on GPU.0",
         "2 Convolution and 1 Relu (90.0 % of the multiply-accumulates)",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from report_factory import Maker, Recipe, make_tables, page_of
 
-from report_factory import Maker, Recipe
-
-from ovlab.report import make_tables, report, results_frame
-from ovlab.report.noise import noise_paragraphs, noise_sentences
-from ovlab.report.tables import Table, to_latex, to_markdown
+from ovlab.report import results_frame
+from ovlab.report.sections.measuring.noise import noise_paragraphs, noise_sentences
+from ovlab.report.table import Table
+from ovlab.report.table_files import to_latex, to_markdown
 
 
 def noise_of(make: Maker, recipe: Recipe) -> Table:
     settings, records = make(recipe)
-    return make_tables(settings, records, results_frame(settings, records))["noise"]
+    return make_tables(settings, records)["noise"]
 
 
 def test_one_row_a_session_and_no_column_for_what_no_host_told(make: Maker) -> None:
@@ -52,8 +51,8 @@ def test_what_the_gate_was_set_to(make: Maker) -> None:
         "page faults 100. A row with more than 20 % of its launches beyond a bound is marked as noisy."
     )
     assert host == (
-        "Settings of the processor while it measured: frequency governor: powersave; driver: not told by the host; "
-        "turbo: on; simultaneous multithreading: not told by the host."
+        "Settings of the processor while it measured: frequency governor: powersave; driver: not reported by the host; "
+        "turbo: on; simultaneous multithreading: not reported by the host."
     )
 
 
@@ -72,9 +71,7 @@ def test_marked_cells_are_named(make: Maker) -> None:
     assert told[-1] == "The others: column reason of results.csv."
 
 
-def test_the_page_shows_it(make: Maker, tmp_path: Path) -> None:
-    settings, records = make(Recipe(noise={}))
-    report(settings, records, tmp_path / "index.html")
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+def test_the_page_shows_it(make: Maker) -> None:
+    page = page_of(*make(Recipe(noise={})))
     assert '<table id="noise">' in page
     assert "frequency governor: powersave" in page

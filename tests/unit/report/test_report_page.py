@@ -11,10 +11,15 @@ import pytest
 from report_factory import Maker, Recipe, make_records, make_settings
 
 from ovlab.errors import OvlabError
-from ovlab.report import report
+from ovlab.files import sha256_of
+from ovlab.records import Kind, write_record
+from ovlab.report import Records, read_reported, report
+from ovlab.report.section import Finding, ReportContext, Section
+from ovlab.report.sections import SECTIONS
+from ovlab.report.table import Column, Table
 
 TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "members", "remarks", "environment", "noise")
-TABLES += ("costs", "server", "sweep", "significance", "power", "classes", "distance", "layers")
+TABLES += ("spread", "variants", "costs", "server", "sweep", "significance", "power", "classes", "distance", "layers")
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
@@ -67,7 +72,7 @@ def test_all_files_are_there(plain: Path) -> None:
         f"figures/{n}.{s}" for n in ("speedup", "accuracy_latency", "latency_net") for s in ("svg", "pdf", "png")
     }
     tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md")}
-    assert found == {"index.html", "tables/results.csv"} | figures | tables
+    assert found == {"index.html", "files.json", "tables/results.csv"} | figures | tables
 
 
 def test_the_page_needs_no_other_file(plain: Path) -> None:
@@ -159,10 +164,79 @@ def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path, plain
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_figures_of_an_earlier_report_go_and_other_files_stay(make: Maker, tmp_path: Path) -> None:
-    (tmp_path / "figures").mkdir()
-    for name in ("latency_gone.svg", "mine.svg"):
-        (tmp_path / "figures" / name).write_text("")
-    write(make, Recipe(), tmp_path)
-    assert not (tmp_path / "figures" / "latency_gone.svg").exists()
-    assert (tmp_path / "figures" / "mine.svg").exists()
+def test_files_of_an_earlier_report_go_and_files_of_others_stay(make: Maker, tmp_path: Path) -> None:
+    write(make, Recipe(models=["gone"], comparisons=True, scenarios=["offline"]), tmp_path)
+    assert (tmp_path / "figures" / "latency_gone.svg").exists()
+    (tmp_path / "figures" / "mine.svg").write_text("")
+    (tmp_path / "tables" / "mine.csv").write_text("")
+    write(make, Recipe(models=["net"], scenarios=["offline"]), tmp_path)
+    assert not list((tmp_path / "figures").glob("*_gone.*"))
+    assert (tmp_path / "figures" / "mine.svg").exists() and (tmp_path / "tables" / "mine.csv").exists()
+
+
+@pytest.mark.parametrize("listing", ["", "[]", '{"files": ["../../precious.txt", "index.html"]}'])
+def test_a_list_of_files_that_is_not_ours_removes_nothing(make: Maker, tmp_path: Path, listing: str) -> None:
+    folder = tmp_path / "experiment" / "report"
+    folder.mkdir(parents=True)
+    (tmp_path / "precious.txt").write_text("")
+    (folder / "files.json").write_text(listing)
+    write(make, Recipe(absent={"cpu": "no CPU"}), folder)
+    assert (tmp_path / "precious.txt").exists() and (folder / "index.html").exists()
+
+
+def test_the_contents_list_every_section_that_is_shown(plain: Path) -> None:
+    text = (plain / "index.html").read_text()
+    contents = re.findall(r'<li><a href="#([^"]+)">', text)
+    assert contents == re.findall(r'<section id="([^"]+)"', text)
+    assert contents[:2] == ["findings", "results"] and "server-section" not in contents
+
+
+def test_a_section_of_ones_own_needs_no_template(make: Maker, tmp_path: Path) -> None:
+    class Own(Section):
+        anchor, title, question = "own", "My section", "What is mine?"
+
+        def tables(self, report: ReportContext) -> list[Table]:
+            return [Table("own_table", "Mine.", [Column("model", "model")], [[one] for one in report.ok["model"]])]
+
+        def findings(self, report: ReportContext) -> list[Finding]:
+            return [Finding("Mine", [f"{len(report.ok)} rows."])]
+
+    settings, records = make(Recipe(scenarios=["offline"]))
+    report(settings, records, tmp_path / "index.html", (*SECTIONS[:1], Own()))
+    text = (tmp_path / "index.html").read_text()
+    for part in ('<a href="#own">My section</a>', "What is mine?", '<table id="own_table">', "3 rows."):
+        assert part in text
+    assert len(pd.read_csv(tmp_path / "tables" / "own_table.csv")) == 3
+
+
+def test_records_that_cannot_be_relied_on_fail_their_cells_alone(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe(models=["a", "b"], scenarios=["offline"]))
+    places: dict[Kind, list[Path]] = {"variant": [], "accuracy": [], "session": []}
+    for kind, found in (("variant", records.variants), ("accuracy", records.accuracies), ("session", records.sessions)):
+        for names, record in found.items():
+            path = tmp_path.joinpath(kind, *names, *(["digest"] if kind != "session" else []), f"{kind}.json")
+            path.parent.mkdir(parents=True)
+            (path.parent / "data.bin").write_bytes(b"data")
+            record.files = {"data.bin": sha256_of(path.parent / "data.bin")}
+            write_record(path, record)
+            places[record.kind].append(path)
+    assert places["accuracy"][0].parts[-4:-2] == ("a", "fp32")
+    places["accuracy"][0].write_text("{")  # a fp32
+    (places["variant"][4].parent / "data.bin").write_bytes(b"DATA")  # b fp16
+    (places["session"][1].parent / "data.bin").unlink()  # b
+    kinds = {kind: [read_reported(path, kind) for path in paths] for kind, paths in places.items()}
+    again = Records.of([], kinds["variant"], kinds["accuracy"], kinds["session"])
+    report(settings, again, tmp_path / "index.html", SECTIONS[:1])
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv").set_index(["model", "precision"])
+    assert frame["status"].to_dict() == {
+        ("a", "fp32"): "failed",
+        ("a", "fp16"): "ok",
+        ("a", "int8"): "ok",
+        **{("b", name): "failed" for name in ("fp32", "fp16", "int8")},
+    }
+    assert "accuracy.json: not a record" in frame.loc[("a", "fp32"), "reason"]
+    assert "data.bin: cannot be read" in frame.loc[("b", "fp32"), "reason"]
+    kinds["session"] = list(records.sessions.values())
+    report(settings, Records.of([], kinds["variant"], kinds["accuracy"], kinds["session"]), tmp_path / "index.html", ())
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv").set_index(["model", "precision"])
+    assert "data.bin: was changed after it was made" in frame.loc[("b", "fp16"), "reason"]

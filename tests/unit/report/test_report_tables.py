@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from report_factory import Maker, Recipe, make_records, make_settings
+from report_factory import Maker, Recipe, make_records, make_settings, make_tables
 
-from ovlab.report import make_tables, results_frame
+from ovlab.report import results_frame
 from ovlab.report.page import shown_table
-from ovlab.report.tables import Table, condensed, speedup_definition, to_latex, to_markdown
+from ovlab.report.sections.results.tables import speedup_definition
+from ovlab.report.table import Table
+from ovlab.report.table_files import to_latex, to_markdown
 
 HOSTILE = Recipe(
     models=["net_1%$#", "a&b|c"],
@@ -23,7 +25,7 @@ NAMES = ("headline", "speedup", "accuracy", "unavailable", "environment", "sprea
 
 def tables(make: Maker, recipe: Recipe) -> dict[str, Table]:
     settings, records = make(recipe)
-    return make_tables(settings, records, results_frame(settings, records))
+    return make_tables(settings, records)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_units_are_in_the_headers(make: Maker) -> None:
 def test_csv_is_raw(make: Maker) -> None:
     settings, records = make(Recipe(latency_ms=4.123456789))
     frame = results_frame(settings, records)
-    raw = make_tables(settings, records, frame)["headline"].raw()
+    raw = make_tables(settings, records)["headline"].raw()
     assert raw["latency_ms_p50"].max() == 4.123456789
     merged = raw.merge(frame, on=["model", "device", "scenario", "precision"], suffixes=("", "_frame"))
     for column in ("speedup", "speedup_low", "accuracy", "accuracy_delta_high", "throughput_fps"):
@@ -97,8 +99,9 @@ def test_accuracy_has_one_row_a_variant(make: Maker) -> None:
 def test_unmeasured_cells_are_gathered_by_reason(make: Maker) -> None:
     recipe = Recipe(devices=["gpu", "npu"], absent={"gpu": "no GPU", "npu": "no NPU"})
     made = tables(make, recipe)["unavailable"]
-    assert len(made.raw()) == 12
-    assert condensed(made).rows == [
+    assert made.whole is not None
+    assert len(made.whole.raw()) == 12
+    assert made.rows == [
         ["unavailable", f"no {name.upper()}", "net", name, "single_stream, offline", "fp32, fp16, int8"]
         for name in ("gpu", "npu")
     ]

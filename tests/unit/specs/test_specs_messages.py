@@ -179,12 +179,12 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
             "inference_precision.CPU: ['default', 'f32']: default asks for nothing, so it stands alone",
         ),
         (QuantizationSpec, {"subset": "many"}, "subset: 'many' is no number of images, no limit"),
-        (QuantizationSpec, {"subset": "0%"}, "subset: '0%' is neither"),
-        (QuantizationSpec, {"subset": "at most 0"}, "subset: 'at most 0' is neither"),
+        (QuantizationSpec, {"subset": "0%"}, "subset: '0%' is no number"),
+        (QuantizationSpec, {"subset": "at most 0"}, "subset: 'at most 0' is no number"),
         (QuantizationSpec, {"subset": "at most many"}, "subset: 'at most many' is no number of images, no limit"),
-        (QuantizationSpec, {"subset": "at most 5%"}, "subset: 'at most 5%' is neither"),
-        (QuantizationSpec, {"subset": "101%"}, "subset: '101%' is neither"),
-        (QuantizationSpec, {"subset": "\N{SUPERSCRIPT TWO}%"}, "subset: '\N{SUPERSCRIPT TWO}%' is neither"),
+        (QuantizationSpec, {"subset": "at most 5%"}, "subset: 'at most 5%' is no number"),
+        (QuantizationSpec, {"subset": "101%"}, "subset: '101%' is no number"),
+        (QuantizationSpec, {"subset": "\N{SUPERSCRIPT TWO}%"}, "subset: '\N{SUPERSCRIPT TWO}%' is no number"),
         # Run.
         (ScenarioSpec, SYNC | {"infer_requests": 4}, "infer_requests: 4 with mode synchronous, expected 1"),
         (MeasurementSpec, {"launches": 9, "max_launches": 3}, "max_launches: 3 is less than launches: 9"),
@@ -226,7 +226,7 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         (ScenarioSpec, {"mode": "asynchronous", "infer_requests": 10**7}, "infer_requests: input should be less than"),
         (DeviceSpec, {"device": ""}, "device: string should have at least 1 character"),
         (ExperimentSpec, EXPERIMENT | {"models": []}, "models: empty, expected at least one name"),
-        (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: ['cpu', 'cpu'] names something twice"),
+        (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: names something twice ('cpu')"),
     ],
 )
 def test_bad_value_is_told_in_one_line(spec: type[Spec], data: dict[str, Any], expected: str) -> None:

@@ -1,0 +1,1 @@
+"""The layer types, by family: importing a module here registers its types."""

@@ -1,0 +1,143 @@
+"""The records of an experiment, by the names of their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ovlab.errors import OvlabError, one_line
+from ovlab.records import Kind, Record, read_record, require_intact
+
+SAMPLES = "samples.parquet"
+
+
+# Folders above a record, by its kind: the names of its cell.
+PLACES: dict[Kind, tuple[str, ...]] = {
+    "variant": ("model_name", "precision_name", "digest"),
+    "accuracy": ("model_name", "precision_name", "digest"),
+    "session": ("model_name", "device_name", "scenario_name"),
+}
+
+
+def read_reported(path: Path, kind: Kind) -> Record:
+    """Read a record for the report: one that cannot be relied on becomes a failed one that says why.
+
+    That is so if it cannot be read, or if it or a file beside it was changed after it was made; the names of its cell
+    are those of its folders then.
+    """
+    try:
+        record = read_record(path, kind)
+        if record.ok:
+            require_intact(record, path.parent)
+    except OvlabError as error:
+        names = PLACES.get(kind, ())
+        folders = path.resolve().parent.parts[-len(names) :] if names else ()
+        return Record(kind, dict(zip(names, folders, strict=False)), status="failed", reason=str(error))
+    return record
+
+
+@dataclass
+class Records:
+    """The records of an experiment, by the names in their settings.
+
+    `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
+    Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
+    one that is measured; `repeated` holds all of them, by (kind, model, precision).
+    """
+
+    sources: list[Record] = field(default_factory=list)
+    variants: dict[tuple[str, str], Record] = field(default_factory=dict)
+    accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
+    sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
+    accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
+    repeated: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        sources: Iterable[Record],
+        variants: Iterable[Record],
+        accuracies: Iterable[Record],
+        sessions: Iterable[Record],
+        session_folders: Iterable[Path] = (),
+        accuracy_folders: Iterable[Path] = (),
+    ) -> Records:
+        """Sort records by the names of their cells.
+
+        Parameters
+        ----------
+        sources, variants, accuracies, sessions : iterable of Record
+            The records.
+        session_folders : iterable of Path
+            Where the sessions' samples lie, in the order of `sessions`; may be left out.
+        accuracy_folders : iterable of Path
+            Where the predictions lie, in the order of `accuracies`; may be left out.
+        """
+        sessions, accuracies = list(sessions), list(accuracies)
+
+        def key(record: Record, *names: str) -> tuple[str, ...]:
+            return tuple(record.settings[f"{name}_name"] for name in names)
+
+        repeated: dict[tuple[str, str, str], list[Record]] = {}
+        for one in (*variants, *accuracies):
+            repeated.setdefault((one.kind, *key(one, "model", "precision")), []).append(one)  # type: ignore[arg-type]
+
+        def first(wanted: str) -> dict[tuple[str, str], Record]:
+            return {
+                (model, precision): ones[0] for (kind, model, precision), ones in repeated.items() if kind == wanted
+            }
+
+        return cls(
+            list(sources),
+            first("variant"),
+            first("accuracy"),
+            {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
+            {
+                key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
+                for one, folder in zip(sessions, session_folders, strict=False)
+            },
+            {
+                key(one, "model", "precision"): folder  # type: ignore[misc]
+                for one, folder in reversed(list(zip(accuracies, accuracy_folders, strict=False)))
+            },
+            repeated,
+        )
+
+    def calibrations(self, model: str, precision: str) -> list[Record]:
+        """Return the variants that repeated calibrations made, that which is measured first."""
+        return self.repeated.get(("variant", model, precision), [])
+
+    def validations(self, model: str, precision: str) -> list[Record]:
+        """Return the accuracies of these variants."""
+        return self.repeated.get(("accuracy", model, precision), [])
+
+    def validation(self, model: str, precision: str, seed: int | None) -> Record | None:
+        """Return the accuracy of the variant that was calibrated with a seed."""
+        found = (one for one in self.validations(model, precision) if one.settings.get("calibration_seed") == seed)
+        return next(found, None)
+
+    def samples(self, model: str, device: str, scenario: str) -> pd.DataFrame | None:
+        """Return all samples of a session (precision, round, position, start_s, latency_ms), None if not at hand.
+
+        Raises
+        ------
+        OvlabError
+            If the file is there but cannot be read.
+        """
+        folder = self.folders.get((model, device, scenario))
+        path = folder / SAMPLES if folder is not None else None
+        if path is None or not path.exists():
+            return None
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise OvlabError(f"{path}: cannot be read as samples of a session ({one_line(error)})") from None
+
+    def everything(self) -> list[Record]:
+        """Return all records: sources, variants, accuracies, sessions."""
+        repeated = [record for records in self.repeated.values() for record in records]
+        return [*self.sources, *repeated, *self.sessions.values()]

@@ -1,0 +1,45 @@
+"""Accuracy: is a difference real, where does it show, which layers does it come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ovlab.report.section import ReportContext, Section
+from ovlab.report.sections.accuracy.galleries import galleries
+from ovlab.report.sections.accuracy.layers import SHOWN_LAYERS, distance_table, layer_figures, layers_table, suggestions
+from ovlab.report.sections.accuracy.pairs import compared_pairs
+from ovlab.report.sections.accuracy.tables import SHOWN_CLASSES, classes_table, power_table, significance_table
+from ovlab.report.style import Plot
+from ovlab.report.table import Table
+
+
+class Accuracy(Section):
+    """Paired tests, the classes and images that change, and the distances of layers."""
+
+    anchor = "accuracy-section"
+    title = "Accuracy"
+    question = "Is a difference in accuracy real, and where does it come from?"
+
+    def tables(self, report: ReportContext) -> list[Table]:
+        """Make the tables of paired tests, of classes and of distances."""
+        of = report.settings, report.records
+        pairs = compared_pairs(*of)
+        return [
+            significance_table(report.settings, pairs),
+            power_table(pairs, report.reference),
+            replace(classes_table(*of, SHOWN_CLASSES), whole=classes_table(*of)),
+            distance_table(*of),
+            replace(layers_table(*of, SHOWN_LAYERS), whole=layers_table(*of)),
+        ]
+
+    def figures(self, report: ReportContext) -> list[Plot]:
+        """Draw signal to noise along each model's graph."""
+        return layer_figures(report.settings, report.records)
+
+    def context(self, report: ReportContext) -> dict[str, Any]:
+        """Return the images where variants disagree, and the ignored scopes to try."""
+        return {
+            "galleries": galleries(report.settings, report.records),
+            "suggestions": suggestions(report.settings, report.records),
+        }

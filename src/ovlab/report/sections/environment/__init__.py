@@ -1,0 +1,62 @@
+"""Environment: the machine and the software."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ovlab.report.format import counted, plain_value
+from ovlab.report.records import Records
+from ovlab.report.section import ReportContext, Section
+from ovlab.report.sections.environment.arithmetic import arithmetic_facts
+from ovlab.report.table import Column, Entry, Table
+
+PROPERTIES = {"os": "OS", "python": "Python", "memory_gb": "memory (GB)"}
+
+
+class Environment(Section):
+    """The machine and the software that the results were made with."""
+
+    anchor = "environment-section"
+    title = "Environment"
+    question = "On which machine, with which software?"
+
+    def tables(self, report: ReportContext) -> list[Table]:
+        """Make the table of properties."""
+        return [environment_table(environment_facts(report.records))]
+
+
+def environment_table(environment: list[tuple[str, str]]) -> Table:
+    """Make the table of the environment from its properties and their values."""
+    columns = [Column("property", "property"), Column("value", "value", width=r"0.7\linewidth")]
+    rows: list[list[Entry]] = [[name, value] for name, value in environment]
+    return Table("environment", "The machine and the software that the results were made with.", columns, rows)
+
+
+def environment_facts(records: Records) -> list[tuple[str, str]]:
+    """Return every property of the environment; where records differ, each value with the number of its records."""
+    found: dict[str, Counter[str]] = {}
+    for record in records.everything():
+        for name, value in _flat(record.environment):
+            found.setdefault(name, Counter())[value] += 1
+    return arithmetic_facts(records) + [
+        (
+            name,
+            next(iter(values))
+            if len(values) == 1
+            else "; ".join(f"{value} ({counted(number, 'record')})" for value, number in values.items()),
+        )
+        for name, values in found.items()
+    ]
+
+
+def _flat(environment: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, value in environment.items():
+        title = PROPERTIES.get(name, name.replace("_", " "))
+        if isinstance(value, dict):
+            prefix = "" if name == "packages" else f"{name.upper() if name == 'cpu' else name} "
+            for inner, one in value.items():
+                yield f"{prefix}{inner.replace('_', ' ')}", plain_value(one)
+        else:
+            yield title, plain_value(value)

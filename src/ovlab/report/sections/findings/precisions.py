@@ -1,0 +1,164 @@
+"""What each precision of a model gains and costs, in sentences that say nothing that was not measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ovlab.report.format import Estimate, capitalised, counted, estimate_text, joined, show, significant
+from ovlab.report.records import Records
+from ovlab.report.results import headline_scenario, rows_of
+from ovlab.report.section import Finding
+from ovlab.report.sections.environment.arithmetic import arithmetic_sentences
+from ovlab.report.sections.findings.speed import other_scenarios, over_default_sentences, speed_sentences
+from ovlab.report.task_words import metric_title
+from ovlab.specs import PrecisionSpec, ReportSettings, default_precision
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFindings:
+    """The findings on one model under the scenario that heads the report."""
+
+    model: str
+    scenario: str
+    findings: list[Finding] = field(default_factory=list)
+
+
+def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records) -> list[ModelFindings]:
+    """Say for each model what each precision gains and costs.
+
+    Parameters
+    ----------
+    settings : ReportSettings
+        The experiment.
+    ok : DataFrame
+        The results' rows with status ``ok``.
+    records : Records
+        What the sessions say of the CPU and of the kernels that were executed.
+
+    Returns
+    -------
+    list of ModelFindings
+        In the experiment's order; models without a measured cell are left out.
+    """
+    findings = []
+    for model, cells in ok.groupby("model", sort=False):
+        scenario = headline_scenario(cells)
+        one = ModelFindings(str(model), scenario)
+        for precision, rows in cells.groupby("precision", sort=False):
+            name = str(precision)
+            if name == settings.reference:
+                sentences = _reference_sentences(settings, rows[rows["scenario"] == scenario])
+            else:
+                sentences = _precision_sentences(settings, name, rows, cells, scenario, records)
+            one.findings.append(Finding(name, sentences))
+        findings.append(one)
+    return findings
+
+
+def _reference_sentences(settings: ReportSettings, rows: pd.DataFrame) -> list[str]:
+    cells = rows_of(rows)
+    if not cells:
+        return ["The reference."]
+    latencies = [f"{estimate_text(Estimate.of_row(row, 'latency_ms_p50'), ' ms')} on {row['device']}" for row in cells]
+    sentences = [f"The reference: median latency {joined(latencies)}."]
+    accuracy = Estimate.of_row(cells[0], "accuracy", 100)
+    if accuracy.value is not None:
+        images = counted(int(cells[0]["samples"]), "image")
+        sentences.append(
+            f"{capitalised(metric_title(settings, cells[0]))} {estimate_text(accuracy, ' %', least=2)} over {images}."
+        )
+    return sentences
+
+
+def _precision_sentences(
+    settings: ReportSettings, name: str, rows: pd.DataFrame, cells: pd.DataFrame, scenario: str, records: Records
+) -> list[str]:
+    base = cells[cells["precision"] == settings.reference]
+    default = cells[cells["precision"] == (default_precision(settings.precisions) or "")]
+    defaults = {(row["device"], row["scenario"]): str(row["executed_precision"] or "") for row in rows_of(default)}
+    headline = rows[rows["scenario"] == scenario]
+    if headline.empty:
+        headline = rows
+    sentences = speed_sentences(rows_of(headline), settings.reference)
+    if name != default_precision(settings.precisions):
+        sentences += over_default_sentences(rows_of(headline), defaults)
+    sentences += arithmetic_sentences(headline, records)
+    sentences += other_scenarios(rows, headline)
+    first = rows_of(headline)[0]
+    sentences += [
+        accuracy_sentence(first, settings.reference, metric_title(settings, first)),
+        *size_sentence(first, base, settings.reference),
+    ]
+    return sentences + execution_sentences(rows, base, settings.precisions[name], settings.reference)
+
+
+def accuracy_sentence(row: dict[Any, Any], reference: str, metric: str) -> str:
+    """Say what a variant costs in accuracy, in percentage points, paired over the same images."""
+    accuracy, delta = Estimate.of_row(row, "accuracy", 100), Estimate.of_row(row, "accuracy_delta", 100)
+    if accuracy.value is None:
+        return "Its accuracy is not known."
+    value = f"{capitalised(metric)} is {show(accuracy, least=2).value} %"
+    if delta.value is None:
+        return f"{value}; its difference from {reference} is not known."
+    points = estimate_text(delta, " points", signed=True, least=2)
+    if delta.low is None or delta.high is None:
+        return f"{value}, {points} from {reference}, interval unknown."
+    over = f"paired over {counted(int(row['samples']), 'image')}"
+    if delta.contains(0):
+        loss = f"; a loss of {significant(-delta.low, 2)} points is not excluded" if delta.low < 0 else ""
+        return f"No difference in {metric} could be measured: {points}, {over}{loss}."
+    side = "below" if delta.value < 0 else "above"
+    distance = Estimate(abs(delta.value), *sorted((abs(delta.low), abs(delta.high))))
+    lost = estimate_text(distance, " points", least=2)
+    return f"{value}, {lost} {side} {reference}’s, {over}."
+
+
+def size_sentence(row: dict[Any, Any], base: pd.DataFrame, reference: str) -> list[str]:
+    """Say how large the model's files are against the reference's; nothing where either is not known."""
+    size = Estimate.of(row.get("model_size_mb")).value
+    other = Estimate.of(next(iter(base["model_size_mb"].dropna()), None)).value
+    if size is None or not other:
+        return []
+    times = significant(size / other, 2)
+    share = f"as much as {reference}" if times == "1.0" else f"{times} times {reference}’s {significant(other)} MB"
+    return [f"The model takes {significant(size)} MB, {share}."]
+
+
+def expected_precision(precision: PrecisionSpec) -> str:
+    """Return what the name suggests to be executed: ``i8``, or the first floating-point type that is asked for.
+
+    ``default`` suggests nothing, so that what was executed is always said.
+    """
+    return "i8" if precision.quantization is not None else precision.inference_precision["any"][0]
+
+
+def execution_sentences(rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str) -> list[str]:
+    """Say what was executed where it is not what the precision's name suggests."""
+    expected = expected_precision(precision)
+    surprises: dict[str, list[str]] = {}
+    for row in rows_of(rows):
+        executed = row.get("executed_precision")
+        if isinstance(executed, str) and executed and executed != expected:
+            devices = surprises.setdefault(executed, [])
+            if row["device"] not in devices:
+                devices.append(row["device"])
+    return [_surprise(executed, devices, rows, base, precision, reference) for executed, devices in surprises.items()]
+
+
+def _surprise(
+    executed: str, devices: list[str], rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str
+) -> str:
+    where = joined(devices)
+    if precision.quantization is not None:
+        shares = rows.loc[rows["device"].isin(devices), "executed_int8_mac_share"].dropna()
+        share = (
+            f": {significant(100 * float(shares.min()))} % of the multiply-accumulates in INT8" if len(shares) else ""
+        )
+        return f"Executed in {executed} on {where}{share}."
+    same = set(base.loc[base["device"].isin(devices), "executed_precision"]) == {executed}
+    if same and precision.weights == "f16":
+        return f"Executed in {executed} on {where}, as {reference} is: FP16 weights only make the file smaller there."
+    return f"Executed in {executed} on {where}{f', as {reference} is' if same else ''}."

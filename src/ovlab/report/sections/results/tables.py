@@ -1,0 +1,106 @@
+"""The tables of all measured cells: headline, speed-up, accuracy, costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from ovlab.report.columns import (
+    ACCURACY,
+    AXES,
+    CI,
+    DELTA,
+    DEVICES,
+    EXECUTED,
+    LATENCY,
+    LAUNCHES,
+    MAXIMUM,
+    MEMORY,
+    OVER_DEFAULT,
+    P90,
+    P95,
+    P99,
+    PRECISION,
+    SIZE,
+    SPEEDUP,
+    THROUGHPUT,
+    results_table,
+)
+from ovlab.report.table import Column, Table
+
+COSTS = [
+    P95,
+    MAXIMUM,
+    Column("compile_ms", "compile, cold", "ms", numeric=True),
+    Column("compile_cached_ms", "from cache", "ms", numeric=True),
+    Column("first_inference_ms", "first inference", "ms", numeric=True),
+    MEMORY,
+    Column("steady_rss_mb", "steady memory", "MB", numeric=True),
+    Column("cpu_ms_per_image", "CPU time an image", "ms", numeric=True),
+    Column("energy_mj_per_inference", "energy an inference, packages", "mJ", numeric=True),
+    Column("energy_mj_per_inference_psys", "energy an inference, platform", "mJ", numeric=True),
+]
+
+
+def headline_table(ok: pd.DataFrame, reference: str) -> Table:
+    """Make the main table: one row a cell that was measured."""
+    columns = [*AXES, PRECISION, EXECUTED, DEVICES, LATENCY, P90, P99, THROUGHPUT, *speedup_columns(ok)]
+    columns += [ACCURACY, DELTA, SIZE]
+    caption = (
+        f"Latency, throughput, speed-up and accuracy of each cell. Speed-up and difference are against {reference}; "
+        "over default: against what the device does by itself. "
+        f"{CI}; none where it is not known. MB: 10⁶ bytes."
+    )
+    return replace(results_table("headline", caption, [*columns, MEMORY], ok, grouped=3), stacked=True)
+
+
+def speedup_columns(ok: pd.DataFrame) -> list[Column]:
+    """Return the columns of speed-ups: over the device's default only where that is not the reference by name."""
+    over_default = ok["speedup_over_default"].notna() & (ok["speedup_over_default"] != ok["speedup"])
+    return [SPEEDUP, OVER_DEFAULT] if over_default.any() else [SPEEDUP]
+
+
+def speedup_definition(ok: pd.DataFrame) -> str:
+    """Say what is compared, in words: a server's throughput is what is offered, so its highest rate is taken."""
+    servers = "max_rate" in ok and ok["max_rate"].notna().any()
+    return f"ratio of throughputs{' (of servers: highest rates)' if servers else ''} in the same round"
+
+
+def speedup_table(ok: pd.DataFrame, reference: str) -> Table:
+    """Make the table of speed-ups."""
+    columns = [*AXES, PRECISION, EXECUTED, LATENCY, THROUGHPUT, *speedup_columns(ok), LAUNCHES]
+    caption = (
+        f"Speed-up against {reference}: {speedup_definition(ok)}; over default: against what the device does by "
+        f"itself. {CI}, from launches."
+    )
+    return results_table("speedup", caption, columns, ok, grouped=3)
+
+
+def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
+    """Make the table of accuracies: one row a variant."""
+    columns = [
+        AXES[0],
+        PRECISION,
+        Column("dataset", "data set"),
+        Column("metric", "metric"),
+        ACCURACY,
+        DELTA,
+        Column("agreement", "agreement", "%", numeric=True, scale=100),
+        Column("samples", "images", numeric=True, whole=True),
+        SIZE,
+    ]
+    known = frame[frame["accuracy"].notna()]
+    caption = f"Accuracy, and its difference to {reference} on the same images (paired). {CI}."
+    return results_table("accuracy", caption, columns, known, grouped=1, unique=True)
+
+
+def costs_table(ok: pd.DataFrame) -> Table:
+    """Make the table of what a cell costs: one row a cell; what is known of no cell has no column."""
+    known = [column for column in COSTS if column.key in ok and ok[column.key].notna().any()]
+    caption = (
+        "Further latencies, and costs: compiling without and with a model cache, the first inference, resident memory "
+        "of the process (largest, and after the warm-up), processor time, and energy where its counters can be read. "
+        "MB: 10⁶ bytes."
+    )
+    return results_table("costs", caption, [*AXES, PRECISION, *known], ok, grouped=3)

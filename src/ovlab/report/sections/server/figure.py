@@ -1,0 +1,53 @@
+"""The figure of servers: highest rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ovlab.report.format import significant
+from ovlab.report.style import INK, STYLE, Plot, colours, draw_bars, new_panels
+
+
+def server_figure(ok: pd.DataFrame) -> Plot | None:
+    """Draw the highest rates as bars with intervals, a panel for each session; None if there is no server."""
+    rows = ok[ok["offered_rate"].notna()]
+    if rows.empty:
+        return None
+    palette = colours(ok["precision"].unique())
+    panels = list(rows.groupby(["model", "device", "scenario"], sort=False))
+    with mpl.rc_context(STYLE):
+        figure, grid = new_panels(len(panels), 2.1, 2.0, narrow=True)
+        for axes, (names, panel) in zip(grid, panels, strict=True):
+            _server_panel(axes, panel, palette)
+            axes.set_title("\n".join([str(names[0]), ", ".join(str(name) for name in names[1:])]))
+        figure.supylabel("arrivals (1/s)", fontsize=8)
+        handles = [
+            Line2D([], [], marker="_", ls="", ms=9, mew=1.2, color=INK, label="capacity"),
+            Line2D([], [], color=INK, lw=0.7, ls=(0, (4, 3)), label="offered rate"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    caption = (
+        "Bars: highest rate of random arrivals whose 99th percentile of latency is within the scenario’s bound, with "
+        "its 95 % confidence interval from launches. Above them what all requests in flight achieve."
+    )
+    return Plot("server", caption, figure)
+
+
+def _server_panel(axes: Axes, panel: pd.DataFrame, palette: dict[str, str]) -> None:
+    rates, capacities = (panel[name].astype(float).fillna(0) for name in ("max_rate", "capacity"))
+    offered = float(panel["offered_rate"].iloc[0])
+    top = max(offered, rates.max(), capacities.max())
+    precision: Any = {"x": "precision", "hue": "precision", "order": list(panel["precision"]), "palette": palette}
+    draw_bars(axes, panel, "max_rate", 1.06 * top, labelled=False, **precision)
+    for x, rate in enumerate(rates):  # at the foot: above, the capacities have their marks
+        place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
+        axes.annotate(significant(rate) if rate > 0 else "none", (x, 0), (0, 3), **place)
+    axes.plot(range(len(panel)), capacities, "_", color=INK, ms=16, mew=1.2)
+    axes.axhline(offered, color=INK, lw=0.7, ls=(0, (4, 3)))
+    axes.set_ylim(0, 1.12 * top)
+    axes.set_xlim(-0.6, len(panel) - 0.4)
