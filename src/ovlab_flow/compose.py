@@ -20,6 +20,7 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
     DatasetSpec,
     DeviceSpec,
+    DownloadSpec,
     ExperimentSpec,
     MeasurementSpec,
     ModelSpec,
@@ -57,6 +58,7 @@ class RunSpec(Spec):
     results: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
+    download: DownloadSpec = DownloadSpec()
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ovlab.extension import write_extension
 from ovlab.files import known_sha256
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import image_size, read_ir
+from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import ConvertSettings, ExtensionFile
 
 __all__ = ["convert", "ir_hashes", "save_ir"]
@@ -74,10 +74,10 @@ def save_ir(
     """Save a model as ``model.xml`` and ``model.bin``, note which extension it needs, and return its size."""
     folder.mkdir(parents=True, exist_ok=True)
     write_extension(folder, extension)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".partial") as scratch:
-        ov.save_model(model, Path(scratch) / "model.xml", compress_to_fp16=compress)
+    with scratch_folder(folder, prefix=".", suffix=PARTIAL) as scratch:
+        ov.save_model(model, scratch / "model.xml", compress_to_fp16=compress)
         for name in IR_FILES:
-            (Path(scratch) / name).replace(folder / name)
+            (scratch / name).replace(folder / name)
     size = sum((folder / name).stat().st_size for name in IR_FILES)
     return {"model_size": Quantity(size / 1e6, "MB")}
 

@@ -24,7 +24,7 @@ from ovlab.specs.run import (
     ValidationSpec,
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
-from ovlab.specs.source import ExtensionFile, FileSpec, GeneratorSpec, HubFile, SourceSpec
+from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorSpec, HubFile, SourceSpec, UnpackSpec
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
@@ -41,6 +41,7 @@ __all__ = [
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "DownloadSpec",
     "ExclusionSpec",
     "ExperimentSpec",
     "ExtensionFile",
@@ -67,6 +68,7 @@ __all__ = [
     "Spec",
     "SplitSpec",
     "SweepSpec",
+    "UnpackSpec",
     "ValidateSettings",
     "ValidationSpec",
     "WeightCompressionSpec",
