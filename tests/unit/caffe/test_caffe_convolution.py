@@ -181,6 +181,8 @@ def test_im2col(run: Callable[..., Array], rng: np.random.Generator) -> None:
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     wanted = [padded[:, :, 2 * r : 2 * r + 5 : 2, 2 * s : 2 * s + 7 : 2] for r in range(3) for s in range(2)]
     np.testing.assert_array_equal(y, np.stack(wanted, 2).reshape(2, 18, 3, 4))
+    with pytest.raises(OvlabError, match=r"a kernel of \[10000, 10000\] is too large for 3 channels"):
+        run('type: "Im2col" convolution_param { kernel_size: 10000 }', x)
 
 
 def test_blobs_that_no_setting_asks_for_are_refused(run: Callable[..., Array]) -> None:

@@ -184,3 +184,5 @@ def test_sizes_of_resample(run: Callable[..., Array], rng: np.random.Generator) 
         run('type: "Resample" resample_param { type: AREA }', x)
     with pytest.raises(OvlabError, match="makes an image of 0 x 0"):
         run('type: "Resample" resample_param { factor: 0.1 }', x)
+    with pytest.raises(OvlabError, match="makes an image of 4000000000 x 2; expected height and width of 1 to 16384"):
+        run('type: "Resample" resample_param { height: 4000000000 width: 2 }', x)

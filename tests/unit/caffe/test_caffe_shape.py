@@ -218,5 +218,7 @@ def test_dummy_data_is_what_its_filler_says(files: Callable[..., tuple[Path, Pat
         np.testing.assert_array_equal(y["out"], 2.5 * x)
     with pytest.raises(OvlabError, match=r"is filled with random numbers \(gaussian\); expected"):
         read_model(*files(text.replace("SHAPES", shapes).replace('"constant"', '"gaussian"')))
+    with pytest.raises(OvlabError, match=r"makes more than 67108864 values, of shape \(1000000, 1000000\)"):
+        read_model(*files(text.replace("SHAPES", "shape { dim: [1000000, 1000000] }")))
     with pytest.raises(OvlabError, match="has 0 shapes and 2 fillers for 2 tops"):
         read_model(*files(text.replace("SHAPES", "")))

@@ -13,6 +13,9 @@ from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
 
+# Im2col becomes a convolution with that many weights: 256 MB.
+_MOST_PICKS = 2**26
+
 
 @dataclass(frozen=True)
 class _Window:
@@ -157,6 +160,8 @@ def im2col(layer: Layer, x: ov.Output) -> ov.Node:
         raise layer.error(f"its bottom has shape {shape}; expected batch, channels, height, width, and axis 1")
     window = _window(layer, 2)
     size = math.prod(window.kernel)
+    if shape[1] * size**2 > _MOST_PICKS:
+        raise layer.error(f"a kernel of {window.kernel} is too large for {shape[1]} channels")
     # A convolution that picks: one output channel for each channel and place of the kernel.
     picks = np.eye(size, dtype=np.float32).reshape(1, size, 1, *window.kernel)
     weights = np.broadcast_to(picks, (shape[1], size, 1, *window.kernel))

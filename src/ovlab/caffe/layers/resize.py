@@ -14,6 +14,9 @@ from ovlab.caffe.layer import Layer, layer_type
 
 Values: TypeAlias = NDArray[Any]
 
+# Of an image that Resample makes: it holds a weight for every old and new pixel of a side.
+_LONGEST_SIDE = 2**14
+
 
 def _image_size(layer: Layer, x: ov.Output) -> list[int]:
     shape = layer.shape(x)
@@ -126,8 +129,10 @@ def resample(layer: Layer, x: ov.Output, reference: ov.Output | None = None) -> 
         new = [param.height, param.width]
     else:
         new = [int(n * param.factor) for n in old]
-    if min(new) < 1:
-        raise layer.error(f"makes an image of {new[0]} x {new[1]}; expected height and width, or a factor")
+    if min(new) < 1 or max(new) > _LONGEST_SIDE:
+        raise layer.error(
+            f"makes an image of {new[0]} x {new[1]}; expected height and width of 1 to {_LONGEST_SIDE}, or a factor"
+        )
     steps = [n / m for n, m in zip(old, new, strict=True)]
     # The fork swaps height and width in half of each centre's formula; so does this.
     centres = [np.arange(m) * s + other / 2 - 0.5 for m, s, other in zip(new, steps, steps[::-1], strict=True)]

@@ -10,6 +10,9 @@ from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
 
+# They are held in memory: 256 MB.
+_MOST_DUMMY_VALUES = 2**26
+
 
 @layer_type("Concat", bottoms=(1, None))
 def concat(layer: Layer, *xs: ov.Output) -> ov.Node:
@@ -200,6 +203,8 @@ def dummy_data(layer: Layer) -> list[ov.Output]:
         raise layer.error(f"has {len(shapes)} shapes and {len(fillers)} fillers for {len(layer.tops)} tops")
     if random := [filler.type for filler in fillers if filler.type != "constant"]:
         raise layer.error(f"is filled with random numbers ({random[0]}); expected the data_filler type constant")
+    if max(math.prod(shape) for shape in shapes) > _MOST_DUMMY_VALUES:
+        raise layer.error(f"makes more than {_MOST_DUMMY_VALUES} values, of shape {shapes[0]}")
     values = [filler.value for filler in fillers] or [0.0]
     pairs = [(shapes[i % len(shapes)], values[i % len(values)]) for i in range(len(layer.tops))]
     return [op.constant(np.full(shape, value, np.float32)).output(0) for shape, value in pairs]
