@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import logging
 import threading
@@ -18,6 +19,12 @@ from ovlab.measure.host.sensors import Counters
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Test first what forks: later, libraries have started threads in this process, and a fork of those may hang."""
     items.sort(key=lambda item: item.path.name != "test_core_steps.py")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules and tests, which it would look through each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +78,12 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr("requests.get", forbid)
 
 
-@pytest.fixture(autouse=True)
-def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def quiet_host() -> Iterator[None]:
     """No test depends on what else this machine does: it seems quiet to the noise gate, and nothing is waited for."""
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
+        patch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
+        patch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
+        patch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+        yield

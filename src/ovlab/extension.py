@@ -20,7 +20,7 @@ from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
-    from ovlab.specs.extension import ExtensionFile
+    from ovlab.specs.source import ExtensionFile
 
 BESIDE_THE_IR = "extension.json"
 LIST = "extensions"

@@ -109,27 +109,31 @@ class Composer:
         self._experiment = experiment
         self._overrides = parse_overrides(overrides)
         self._datasets: dict[str, str] = {}
+        self._names: dict[str, list[str]] = {}
         self._unused = {_line(override) for override in self._overrides}
         self.check_name("experiment", experiment)
 
     def names(self, group: str) -> list[str]:
         """Return the names that a group offers."""
-        loader = GlobalHydra.instance().config_loader()
-        return sorted(set(loader.get_group_options(group)))
+        if group not in self._names:  # asked for every name of an experiment; Hydra reads all its sources each time
+            self._names[group] = sorted(set(GlobalHydra.instance().config_loader().get_group_options(group)))
+        return self._names[group]
 
     def check_name(self, group: str, name: str, where: str = "") -> None:
         """Refuse a name that no file has, with the nearest that one has."""
-        if name not in self.names(group):
+        names = self.names(group)
+        if name not in names:
             prefix = f"{where}: " if where else ""
-            raise OvlabError(f"{prefix}unknown {group} {name!r}{nearest(name, self.names(group))}")
+            raise OvlabError(f"{prefix}unknown {group} {name!r}{nearest(name, names)}")
 
     def where(self, group: str, name: str) -> str:
         """Return the file that a name stands for, to begin an error line with."""
-        for folder in self._folders:
-            path = folder / group / f"{name}.yaml"
-            if path.is_file():
-                return _relative(path)
-        return f"{group}/{name}.yaml"
+        path = self._file(group, name)
+        return f"{group}/{name}.yaml" if path is None else _relative(path)
+
+    def _file(self, group: str, name: str) -> Path | None:
+        paths = (folder / group / f"{name}.yaml" for folder in self._folders)
+        return next((path for path in paths if path.is_file()), None)
 
     def run(self) -> RunSpec:
         """Compose what belongs to the experiment as a whole."""
@@ -188,9 +192,10 @@ class Composer:
         """Compose, with the data set that the model names."""
         if "model" not in choices:
             return self._compose(choices)
-        # Which one is known only when the model is composed; the last one that it named is nearly always right.
+        # Which one is known only when the model is composed; what its file or the last composition says is nearly
+        # always right.
         model = choices["model"]
-        guess = self._datasets.get(model)
+        guess = self._datasets.get(model) or self._dataset_in_file(model)
         composed = self._compose(choices if guess is None else choices | {"dataset": guess})
         named = self._spec(ModelSpec, "model", model, composed).dataset
         if named != guess:
@@ -198,6 +203,18 @@ class Composer:
             composed = self._compose(choices | {"dataset": named})
         self._datasets[model] = named
         return composed
+
+    def _dataset_in_file(self, model: str) -> str | None:
+        """Return the data set that a model's own file names; None where another file or an override does."""
+        if any(override.key_or_group == "model.dataset" for override in self._overrides):
+            return None
+        path = self._file("model", model)
+        try:
+            content = None if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (YAMLError, OSError, ValueError):
+            return None  # Hydra reads it next, and its message says where
+        name = content.get("dataset") if isinstance(content, dict) else None
+        return name if isinstance(name, str) and name in self.names("dataset") else None
 
     def refuse_unused(self) -> None:
         """Refuse an override that changed nothing: its key is in none of the composed files."""

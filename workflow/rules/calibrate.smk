@@ -13,7 +13,7 @@ rule calibrate:
         library=lambda w: (
             library("calibrate", "data", "validate", "tasks", "metrics")
             if GRID.variant(w).settings.controls_accuracy
-            else library("calibrate", "data")
+            else library("calibrate", "data", "tasks")
         ),
         base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
             GRID.variant(w).base

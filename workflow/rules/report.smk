@@ -28,7 +28,7 @@ rule report:
     input:
         **RECORDS,
         script=shipped("scripts/report.py"),
-        library=library("report", "stats"),
+        library=library("report", "stats", "tasks"),
     output:
         page="<results>/{experiment}/report/index.html",
         results="<results>/{experiment}/report/tables/results.csv",

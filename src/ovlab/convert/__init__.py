@@ -14,7 +14,7 @@ from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
 from ovlab.extension import holds_operations, write_extension
-from ovlab.files import sha256_of
+from ovlab.files import known_sha256
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import core, image_size, read_ir
 from ovlab.specs import ConvertSettings, ExtensionFile
@@ -63,6 +63,7 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
         settings=settings.plain(),
         inputs=model_source.inputs | ({"extension": settings.extension.sha256} if settings.extension else {}),
         values=values,
+        files=ir_hashes(folder),
         data={"model": "model.xml", "sha256": ir_hashes(folder)},
     )
 
@@ -89,8 +90,8 @@ def save_ir(
 
 
 def ir_hashes(folder: Path) -> dict[str, str]:
-    """Return the hashes of an IR's two files."""
-    return {name: sha256_of(folder / name) for name in IR_FILES}
+    """Return the hashes of an IR's two files, noted for the steps that read them."""
+    return {name: known_sha256(folder / name) for name in IR_FILES}
 
 
 def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ovlab.files import read_json, write_atomically, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
-from ovlab.report.records import Records
+from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame, status_line
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
@@ -18,7 +18,7 @@ from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
 
-__all__ = ["Records", "report", "results_frame"]
+__all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"

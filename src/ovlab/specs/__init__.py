@@ -6,7 +6,6 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
@@ -25,7 +24,7 @@ from ovlab.specs.run import (
     ValidationSpec,
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
-from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
+from ovlab.specs.source import ExtensionFile, FileSpec, GeneratorSpec, HubFile, SourceSpec
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.dataset import Task
-from ovlab.specs.detection import DetectionSpec
+from ovlab.specs.by_task import SpecByTask, TaskName
 from ovlab.specs.source import FileSpec, SourceSpec
 
 Framework = Literal["onnx", "tensorflow", "tflite", "paddle", "pytorch", "ir", "caffe"]
@@ -50,7 +49,7 @@ class ResizeSpec(Spec):
     mode : {"stretch", "letterbox", "shorter_side", "none"}
         ``stretch`` ignores the aspect ratio; ``letterbox`` keeps it and pads; ``shorter_side`` scales the shorter side
         to `size`; ``none`` takes the image as it is. A central crop to the input's size follows where the result is
-        larger. Detection takes ``stretch`` (without `size`) or ``letterbox``: boxes must find their way back.
+        larger. A task may take only some of them.
     size : int, optional
         Length of the shorter side in pixels; by default the input's.
     interpolation : {"linear", "area", "cubic", "nearest"}
@@ -138,15 +137,15 @@ class CaffeSpec(Spec):
     prior_densities: dict[Annotated[float, Field(gt=0)], Annotated[int, Field(ge=1, le=64)]] = {}
 
 
-class ModelSpec(Spec):
-    """A model's YAML file (``conf/model``).
+class ModelSpec(SpecByTask):
+    """A model's YAML file (``conf/model``): what all tasks share. Each task adds its own section.
 
     Attributes
     ----------
     files : list of FileSpec
         The first is the file that the framework opens (a folder archive for SavedModel); others lie beside it.
-    detection : DetectionSpec, optional
-        For task detection: how the outputs become boxes.
+    task : str
+        One of `ovlab.tasks.TASKS`.
     extension : str, optional
         A Python file or a compiled library with operations of the model's own (an OpenVINO extension), or a Python file
         with builders of its own Caffe layers. It is executed: name only files that you trust.
@@ -159,6 +158,8 @@ class ModelSpec(Spec):
         absolute output. ONNX sources only.
     """
 
+    declared_as: ClassVar[Literal["model_spec", "dataset_spec"]] = "model_spec"
+
     description: str = ""
     framework: Framework
     files: tuple[FileSpec, ...]
@@ -167,12 +168,11 @@ class ModelSpec(Spec):
     caffe: CaffeSpec | None = None
     licence: str
     homepage: str | None = None
-    task: Task
+    task: TaskName
     dataset: str
     input: InputSpec = InputSpec()
     preprocess: PreprocessSpec = PreprocessSpec()
     output: OutputSpec = OutputSpec()
-    detection: DetectionSpec | None = None
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
 
     @model_validator(mode="after")
@@ -187,16 +187,10 @@ class ModelSpec(Spec):
             raise ValueError("files: empty, expected the model's file")
         return self
 
-    @model_validator(mode="after")
-    def _task_has_its_section(self) -> ModelSpec:
-        if (self.task == "detection") != (self.detection is not None):
-            missing = "missing, but needed by" if self.task == "detection" else "not for"
-            raise ValueError(f"detection: {missing} task {self.task}")
-        resize = self.preprocess.resize
-        if self.task == "detection" and (resize.mode not in {"stretch", "letterbox"} or resize.size is not None):
-            raise ValueError("preprocess.resize: task detection takes mode stretch (without size) or letterbox")
-        return self
-
     def source(self) -> SourceSpec:
         """Return what the download step needs of this model."""
         return SourceSpec(files=self.files)
+
+
+AnyModelSpec: TypeAlias = SerializeAsAny[ModelSpec]
+"""A model of any task, for the fields of other specs: written with its task's own section."""

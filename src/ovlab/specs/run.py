@@ -106,7 +106,7 @@ class ExclusionSpec(Spec):
     scenario: str = "*"
 
     def matches(self, cell: Cell) -> bool:
-        """Tell whether a cell is one of those to leave out."""
+        """Say whether a cell is one of those to leave out."""
         return all(fnmatchcase(getattr(cell, axis), getattr(self, axis)) for axis in Cell._fields)
 
 

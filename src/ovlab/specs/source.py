@@ -125,3 +125,18 @@ class SourceSpec(Spec):
         if twice:
             raise ValueError(f"files: {sorted(twice)[0]!r} is declared twice; give one of them another `name`")
         return self
+
+
+class ExtensionFile(Spec):
+    """The file that a model's ``extension`` names, with its contents' hash.
+
+    Attributes
+    ----------
+    path : str
+        A Python file or a compiled library.
+    sha256 : str
+        Of its contents: what is made with it is not taken for what another version of it made.
+    """
+
+    path: str
+    sha256: Sha256

@@ -24,7 +24,7 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     OvlabError
         If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
     """
-    # With a fault handler a native crash tells where it was.
+    # With a fault handler a native crash says where it happened.
     command = [sys.executable, "-X", "faulthandler", "-m", "ovlab.measure.child.launch", str(request), str(result)]
     kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.

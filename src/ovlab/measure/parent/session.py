@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.files import sha256_of, write_atomically
+from ovlab.files import known_sha256, write_atomically
 from ovlab.measure.device.placement import DIVISION
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
@@ -23,7 +23,7 @@ from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
-from ovlab.records import Quantity, Record, Status, require_ok
+from ovlab.records import Quantity, Record, Status, require_ok, require_usable
 from ovlab.runtime import image_size, read_ir
 from ovlab.specs import ScenarioSpec, SessionSettings
 
@@ -64,7 +64,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     files = (f"device/{settings.device_name}.yaml", f"scenario/{settings.scenario_name}.yaml")
     for name, precision in settings.precisions.items():
         try:
-            require_ok(variants[name].record, "variant")
+            require_usable(variants[name].record, variants[name].folder, "variant")
             require_device(settings.device, files[0])
             check_properties(settings.device, settings.scenario, files)
             compile_properties(settings.device, settings.scenario, precision)
@@ -159,6 +159,7 @@ def _record(
             for file, digest in variant.record.data.get("sha256", {}).items()
         }
         | written,
+        files=written,
         values={"measuring_time": Quantity(measured.seconds, "s")},
         data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches} | measured.data,
     )
@@ -186,4 +187,4 @@ def _write_samples(variants: Mapping[str, VariantUnderTest], path: Path) -> dict
     ]
     frame = pd.concat(parts, ignore_index=True)
     write_atomically(path, lambda partial: frame.to_parquet(partial, index=False))
-    return {path.name: sha256_of(path)}
+    return {path.name: known_sha256(path)}
