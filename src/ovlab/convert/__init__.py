@@ -12,10 +12,10 @@ from ovlab.convert.frontends import entry_path, read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
-from ovlab.extension import write_extension
+from ovlab.extension import holds_operations, write_extension
 from ovlab.files import known_sha256
 from ovlab.records import Quantity, Record, require_ok
-from ovlab.runtime import image_size, read_ir
+from ovlab.runtime import core, image_size, read_ir
 from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import ConvertSettings, ExtensionFile
 
@@ -55,7 +55,7 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     model = read_original(root, spec, settings.extension)
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
-    values = save_ir(model, folder, compress=settings.weights == "f16", extension=settings.extension)
+    values = save_ir(model, folder, compress=settings.weights == "f16", extension=_needed_by_the_ir(settings.extension))
     if spec.framework == "onnx":
         values |= _parity(settings, root, data_source, folder)
     return Record(
@@ -66,6 +66,13 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
         files=ir_hashes(folder),
         data={"model": "model.xml", "sha256": ir_hashes(folder)},
     )
+
+
+def _needed_by_the_ir(extension: ExtensionFile | None) -> ExtensionFile | None:
+    """Return the extension, but none that only builds Caffe layers: those are ordinary operations by now."""
+    if extension is None or not holds_operations(core(), extension.path, extension.sha256):
+        return None
+    return extension
 
 
 def save_ir(

@@ -6,7 +6,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
+from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import (
@@ -36,6 +36,7 @@ from ovlab.specs.steps import (
 
 __all__ = [
     "AccuracyControlSpec",
+    "CaffeSpec",
     "CalibrateSettings",
     "Cell",
     "ConvertSettings",
