@@ -8,7 +8,7 @@
 
 from snakemake.utils import min_version
 
-from ovlab_flow import grid_for_snakemake, last_words, put_failed_aside
+from ovlab_flow import clean_up, grid_for_snakemake, last_words, put_failed_aside
 
 min_version("9.27")
 
@@ -33,6 +33,10 @@ rule all:
         f"<results>/{GRID.experiment}/verdict.txt",
         f"<results>/{GRID.experiment}/report/index.html",
         *[record for group in RECORDS.values() for record in group],
+
+
+onstart:
+    clean_up(GRID)
 
 
 onerror:

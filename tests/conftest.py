@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import http.server
 import logging
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from toy import Lab, colour_onnx, convert_settings, folders_spec, model_spec, source_record, write_class_folders
-from web_server import WebServer, handler
+from web_server import WebServer, serving
 
 from ovlab.convert import convert
 from ovlab.measure.host.sensors import Counters
@@ -50,14 +48,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 @pytest.fixture
 def server() -> Iterator[WebServer]:
     """A web server on this machine."""
-    state = WebServer()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(state)) as web:
-        state.port = web.server_address[1]
-        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as state:
         yield state
-        web.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -75,7 +67,7 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def forbid(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("the network was used")
 
-    return lambda: monkeypatch.setattr("requests.get", forbid)
+    return lambda: monkeypatch.setattr("requests.Session.get", forbid)
 
 
 @pytest.fixture(autouse=True, scope="session")

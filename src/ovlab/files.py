@@ -139,4 +139,5 @@ def digest_of(data: Any) -> str:
 def sha256_of_data(data: Any) -> str:
     """Return the SHA-256 of plain data as 64 hexadecimal digits; see `digest_of`."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A name of a file that is no UTF-8 has surrogates in it, which have an encoding here alone.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, UnavailableError, one_line
 from ovlab.memory import oom_kills, why_killed
 from ovlab.records import Kind, Record, Status, write_record
@@ -128,8 +129,9 @@ class Step:
         except SystemExit as error:
             return self._fail("failed", f"{ENDED} (sys.exit({'' if error.code is None else repr(error.code)}))")
         except Exception as error:
-            log.debug("%s", traceback.format_exc())
-            return self._fail("failed", one_line(error))
+            # Not our own words, which may quote an address.
+            log.debug("%s", hide_secrets(traceback.format_exc()))
+            return self._fail("failed", hide_secrets(one_line(error)))
         return 0
 
     def _fail(self, status: Status, reason: str) -> int:

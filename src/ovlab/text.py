@@ -15,7 +15,7 @@ import unicodedata
 SHOWN_SIGNS = 80
 # Unicode calls these printable, but they draw nothing: joiners and fillers.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-_ANY_BLANK = re.compile(f"[{''.join(sorted(_BLANK))}]")
+_NOT_PLAIN = re.compile(r"[^ -~]")  # all else is looked at sign by sign
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -37,9 +37,9 @@ def visible(text: str, keep: str = "\n\t") -> str:
         The same text, with ``\x1b``, ``\u202e`` and ``\U000e0041`` for what cannot be seen. Surrogates are among that,
         so that it can be encoded.
     """
-    if text.isprintable() and not _ANY_BLANK.search(text):
-        return text
-    return "".join(sign if sign in keep or _is_seen(sign) else _escaped(sign) for sign in text)
+    return _NOT_PLAIN.sub(
+        lambda found: found[0] if found[0] in keep or _is_seen(found[0]) else _escaped(found[0]), text
+    )
 
 
 def visible_line(text: str) -> str:
@@ -63,9 +63,9 @@ def visible_json(text: str) -> str:
     text : str
         JSON. Line ends between its tokens stay; inside its strings there are none.
     """
-    if text.isprintable() and not _ANY_BLANK.search(text):
-        return text
-    return "".join(sign if sign == "\n" or _is_seen(sign) else _json_escaped(sign) for sign in text)
+    return _NOT_PLAIN.sub(
+        lambda found: found[0] if found[0] == "\n" or _is_seen(found[0]) else _json_escaped(found[0]), text
+    )
 
 
 def _is_seen(sign: str) -> bool:

@@ -20,6 +20,7 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
     DatasetSpec,
     DeviceSpec,
+    DownloadSpec,
     ExperimentSpec,
     MeasurementSpec,
     ModelSpec,
@@ -57,6 +58,7 @@ class RunSpec(Spec):
     results: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
+    download: DownloadSpec = DownloadSpec()
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec
@@ -190,7 +192,7 @@ class Composer:
             for override in self._overrides:
                 key = override.key_or_group
                 if key.startswith(prefix) and text.startswith(f"{key.removeprefix(prefix)}:"):
-                    raise OvlabError(f"override {override.input_line!r}: {text}") from None
+                    raise OvlabError(f"override {shortened(override.input_line)}: {text}") from None
             raise
 
     def _with_dataset(self, choices: dict[str, str]) -> dict[str, Any]:
@@ -224,7 +226,7 @@ class Composer:
         """Refuse an override that changed nothing: its key is in none of the composed files."""
         if self._unused:
             line = sorted(self._unused)[0].removeprefix("++")
-            raise OvlabError(f"override {line!r}: nothing that this experiment selects has such a section")
+            raise OvlabError(f"override {shortened(line)}: nothing that this experiment selects has such a section")
 
     def _compose(self, choices: dict[str, str]) -> dict[str, Any]:
         # In quotes: a name such as 2024 is one all the same.
@@ -232,12 +234,12 @@ class Composer:
         top = [override for override in self._overrides if _head(override) not in GROUPS]
         inner = [override for override in self._overrides if _head(override) in choices]
         lines = [_line(override) for override in top]
-        composed = compose_files(chosen + lines)
+        composed = compose_files(chosen, lines)
         if inner:
             # Only where its section exists: an option of quantisation is no option of fp32.
             fitting = [_line(one) for one in inner if one.is_add() or _has_section(composed, one)]
             self._unused.difference_update(fitting)
-            composed = compose_files(chosen + lines + fitting)
+            composed = compose_files(chosen, lines + fitting)
         self._unused.difference_update(lines)
         files = {"experiment": self._experiment} | choices
         return plain_data(composed, {group: self.where(group, name) for group, name in files.items()})

@@ -97,12 +97,12 @@ def _check_defaults(config: DictConfig, shown: str) -> None:
         for group, names in pairs:
             listed = names if isinstance(names, list) else [names]
             is_null = names is None and isinstance(entry, dict)
-            if not isinstance(group, str) or not (is_null or all(map(_is_name, listed))):
+            if not _is_name(group) or not (is_null or all(map(_is_name, listed))):
                 refuse(entry)
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_DEFAULT
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_DEFAULT and ".." not in value.split("/")
 
 
 class ConfSearchPath(SearchPathPlugin):

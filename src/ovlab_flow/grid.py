@@ -19,6 +19,7 @@ from ovlab.specs import (
     CalibrateSettings,
     Cell,
     ConvertSettings,
+    DownloadSpec,
     ExclusionSpec,
     ReportSettings,
     SessionSettings,
@@ -109,11 +110,14 @@ class Grid:
         Folder of the results.
     report : ReportSettings
         What the report step needs to know.
+    download : DownloadSpec
+        Bounds of the download step; no path or result depends on them.
     """
 
     experiment: str
     results: str
     report: ReportSettings
+    download: DownloadSpec
     sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
     variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
     accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
@@ -188,8 +192,10 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
-    grid = Grid(name, run.results, _report_settings(name, run, selection))
+    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
     for (model, precision), parts in selection.variants.items():
+        if precision == run.reference and parts.precision.is_compressed:
+            raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")
         _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
     for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra import compose
@@ -11,17 +12,23 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ovlab.errors import OvlabError
 from ovlab.text import shortened
-from ovlab_flow.yaml_files import is_text
+from ovlab_flow.yaml_files import ESCAPE, is_text
 
 MOST_INTERPOLATIONS = 16
 """Each may stand for what holds others, so that their number bounds how a configuration grows."""
-SHOWN_OVERRIDES = 5
-"""What is chosen, to say with which files a composition failed."""
 LONGEST_REASON = 500
+_INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")  # not after an odd number of backslashes: that is text
 
 
-def compose_files(overrides: list[str]) -> DictConfig:
-    """Compose the top level with these overrides.
+def compose_files(chosen: Sequence[str], overrides: Sequence[str]) -> DictConfig:
+    """Compose the top level.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        The files, as ``GROUP='NAME'``.
+    overrides : sequence of str
+        What else is said, in Hydra's grammar.
 
     Raises
     ------
@@ -29,12 +36,12 @@ def compose_files(overrides: list[str]) -> DictConfig:
         If a file cannot be read, or Hydra cannot put the files together.
     """
     try:
-        return compose(config_name="config", overrides=overrides)
+        return compose(config_name="config", overrides=[*chosen, *overrides])
     except OvlabError:
         raise
     except Exception as error:
         # Hydra merges without a look at what kind of thing a file holds, and fails in many ways.
-        raise OvlabError(f"configuration ({', '.join(overrides[:SHOWN_OVERRIDES])}): {_one_line(error)}") from None
+        raise OvlabError(f"configuration ({', '.join(chosen)}): {_one_line(error)}") from None
 
 
 def plain_data(composed: DictConfig, files: Mapping[str, str]) -> dict[str, Any]:
@@ -55,7 +62,7 @@ def plain_data(composed: DictConfig, files: Mapping[str, str]) -> dict[str, Any]
     unresolved: Any = OmegaConf.to_container(composed, resolve=False)
     count = 0
     for key, text in _texts(unresolved):
-        count += text.count("${")
+        count += len(_INTERPOLATION.findall(text))
         if not is_text(text):
             raise OvlabError(f"configuration: {key}: {shortened(text)} holds a character that no text has")
     if count > MOST_INTERPOLATIONS:
@@ -75,7 +82,7 @@ def _unresolved(error: Exception) -> str:
     if isinstance(error, MissingMandatoryValue):
         return "??? stands for a value that is missing"
     reason = "it refers to itself" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-    return f"{reason} (in a text write \\${{ for ${{)"
+    return f"{reason}{ESCAPE}"
 
 
 def _texts(data: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -98,5 +98,5 @@ def parse_overrides(lines: Sequence[str]) -> list[Override]:
             ) from None
     for override in parsed:
         if override.key_or_group in ADVICE:
-            raise OvlabError(f"override {override.input_line!r}: {ADVICE[override.key_or_group]}")
+            raise OvlabError(f"override {shortened(override.input_line)}: {ADVICE[override.key_or_group]}")
     return parsed

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.text import SHOWN_SIGNS, shortened
@@ -27,6 +27,7 @@ MOST_DEPTH = 32
 LONGEST_NUMBER = 40
 """Digits of a number; beyond them no field takes it, and Python takes long to read it."""
 KEYS_AND_VALUES = "expected keys and values (KEY: VALUE)"
+ESCAPE = r" (in a text write \${ for ${)"
 TAG = "tag:yaml.org,2002:"
 TAGS = {"!", *(f"{TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))}
 OTHER_ENCODINGS = {
@@ -38,6 +39,7 @@ OTHER_ENCODINGS = {
 _NUMBER = re.compile(r"[-+]?(0x[\da-fA-F_]+|[\d_]+([:.][\d_]*)*([eE][-+]?\d+)?)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 NULLS = {"", "~", "null", "Null", "NULL"}
+BEFORE_THE_FIRST = -1
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 
 
@@ -72,7 +74,8 @@ def read_yaml(path: Path, shown: str) -> tuple[str, DictConfig]:
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text, shown, "") from None
     except OmegaConfBaseException as error:
-        key, reason = error.full_key or "", str(error).splitlines()[0]
+        hint = ESCAPE if isinstance(error, GrammarParseError) else ""
+        key, reason = error.full_key or "", f"{str(error).splitlines()[0]}{hint}"
         raise OvlabError(f"{shown}: {f'{key}: ' if key else ''}{reason}") from None
     except (yaml.YAMLError, OSError, ValueError, TypeError, OverflowError) as error:
         raise OvlabError(f"{shown}: is no YAML that can be used ({one_line(error)})") from None
@@ -124,7 +127,7 @@ class _Level:
     keys: dict[str, int] = field(default_factory=dict)
     key: str | None = None
     """Of a mapping: the key whose value comes next; none where a key comes next."""
-    place: int = -1
+    place: int = BEFORE_THE_FIRST
 
 
 class _Reader:
@@ -138,8 +141,8 @@ class _Reader:
 
     def where(self) -> str:
         """Return the key of what comes next, as ``files.0.url``."""
-        keys = [level.key if level.is_mapping else str(level.place) for level in self._levels]
-        text = ".".join(key for key in keys if key is not None)
+        keys = [level.key if level.is_mapping else level.place for level in self._levels]
+        text = ".".join(str(key) for key in keys if key not in {None, BEFORE_THE_FIRST})
         return text if len(text) <= SHOWN_SIGNS else f"{text[:SHOWN_SIGNS]}..."
 
     def take(self, event: yaml.Event) -> None:

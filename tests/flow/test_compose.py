@@ -10,7 +10,7 @@ import pytest
 
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
-from ovlab.specs import ConvertSettings
+from ovlab.specs import ConvertSettings, DownloadSpec
 from ovlab_flow import Grid, load_grid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,11 +111,14 @@ def test_embedded_files_are_the_declared_ones() -> None:
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),
         (["~dataset.splits.calibration"], "splits.calibration: missing, but needed by precision int8"),
+        (["download.size_limit=3"], "download.size_limit: unknown key; did you mean 'size_limit_gb'?"),
+        (["download.unpack.depth=0"], "download.unpack.depth: input should be greater than 0 (got 0)"),
         (["measurement.launces=3"], "measurement.launces: unknown key; did you mean 'launches'?"),
         (["sead=3"], "sead: unknown key; did you mean 'seed'?"),
         (["precision.quantization.subse=3"], "quantization.subse: unknown key; did you mean 'subset'?"),
         (["precision.quantisation.subset=3"], "nothing that this experiment selects has such a section"),
         (["model=digits_cnn"], "choose with experiment.models=[...]"),
+        (["reference=int8"], "reference: int8 is itself made from the reference, expected one such as fp32"),
         (["seed=["], "overrides: cannot read 'seed=[', expected KEY=VALUE in Hydra's grammar ("),
     ],
 )
@@ -188,10 +191,16 @@ def test_digests_follow_settings_and_nothing_else() -> None:
     plain = digests()
     assert digests("model.description=another") == plain
     assert digests("measurement.launches=2", "experiment.devices=[cpu,auto]") == plain
+    assert digests("download.window_s=9") == plain
     seeded = digests("seed=3")
     assert seeded["int8"] != plain["int8"]
     assert (seeded["fp32"], seeded["fp16"]) == (plain["fp32"], plain["fp16"])
     assert all(digests("model.preprocess.mean=[100]")[precision] != plain[precision] for precision in plain)
+
+
+def test_what_ships_bounds_downloads_as_the_specs_do() -> None:
+    assert grid("quickstart", "", ONE_MODEL).download == DownloadSpec()
+    assert grid("quickstart", "", ONE_MODEL, "download.unpack.depth=9").download.unpack.depth == 9
 
 
 def test_exclusions_leave_out_what_matches_all_their_names() -> None:

@@ -25,4 +25,4 @@ rule download:
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --files {params.files:q}/files"
         " --cache {params.cache:q} --resources {params.resources:q} --mirror={MIRROR:q}"
-        " --record {output.record:q} --log {log:q} --record-failure"
+        " --limits {LIMITS:q} --record {output.record:q} --log {log:q} --record-failure"

@@ -39,7 +39,7 @@ class Net:
     layers: list[Layer]
 
 
-def read_prototxt(path: Path, supported: Collection[str]) -> Net:
+def read_prototxt(path: Path, supported: Collection[str], own: Collection[str] = ()) -> Net:
     """Read a deploy prototxt in today's form (``layer``) or the V1 form (``layers``).
 
     Parameters
@@ -48,6 +48,8 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
         The prototxt.
     supported : collection of str
         The layer types that can be built; of layers of other types only the identity and phase are read.
+    own : collection of str, optional
+        Those of them that the user wrote a builder for: their layers carry all fields in ``settings``.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
     source = Source(_read_text(path), path)
     net = NetParameter()
     try:
-        text_format.Parse(source.inference_text(supported), net)
+        text_format.Parse(source.inference_text(supported, own), net)
     except text_format.ParseError as error:
         raise _explain(error, path, source.blocks) from error
     if net.layer and net.layers:
@@ -78,8 +80,9 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
             bottoms=tuple(message.bottom),
             tops=tuple(message.top),
             message=message,
+            settings=source.settings(index) if message.type in own else {},
         )
-        for message, block in zip(messages, source.blocks, strict=True)
+        for index, (message, block) in enumerate(zip(messages, source.blocks, strict=True))
         if _runs(message, net.state)
     ]
     if not layers:

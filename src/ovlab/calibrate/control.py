@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ovlab.data import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.records import Quantity
 from ovlab.runtime import core, image_size, read_ir, set_batch
+from ovlab.scratch import scratch_folder
 from ovlab.specs import (
     AccuracyControlSpec,
     CalibrateSettings,
@@ -78,9 +78,9 @@ def _search(
     import nncf
 
     control = trials.options
-    with tempfile.TemporaryDirectory(prefix="ovlab-") as scratch:
+    with scratch_folder() as scratch:
         restorer = restorer_parameters(control)
-        restorer.intermediate_model_dir = scratch
+        restorer.intermediate_model_dir = str(scratch)
         try:
             with _watched(trials):
                 made: ov.Model = nncf.quantize_with_accuracy_control(
@@ -97,12 +97,12 @@ def _search(
         except _OutOfTimeError:
             trials.ledger.stopped = "time budget"
             log.warning("the time budget of %g s is spent", control.time_budget_s or 0)
-            return trials.best_model(Path(scratch) / "intermediate_model.xml")
+            return trials.best_model(scratch / "intermediate_model.xml")
         trials.finish()
         kept = trials.ledger.kept()
         if kept is None or kept.number == len(trials.ledger.trials) - 1:
             return made
-        return trials.best_model(Path(scratch) / "intermediate_model.xml")
+        return trials.best_model(scratch / "intermediate_model.xml")
 
 
 @contextmanager

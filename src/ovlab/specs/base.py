@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, nearest
 from ovlab.text import shortened, visible_json
 
@@ -44,8 +45,8 @@ class Spec(BaseModel):
         return visible_json(self.model_dump_json())
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a spec from JSON text, as the scripts' ``--settings`` carries it.
+    def from_json(cls, text: str, option: str = "--settings") -> Self:
+        """Read a spec from JSON text, as an option of the scripts carries it; an error begins with the option.
 
         Raises
         ------
@@ -55,7 +56,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise OvlabError(f"--settings: {describe(error)}") from None
+            raise OvlabError(f"{option}: {describe(error)}") from None
 
 
 def parse_spec(spec: type[SpecT], data: Mapping[str, Any], where: str) -> SpecT:
@@ -88,7 +89,8 @@ def describe(error: ValidationError) -> str:
         by_key.setdefault(_key(detail), []).append(detail)
     key, details = next(iter(by_key.items()))
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
-    return _line(key, details) + more
+    # What pydantic says may quote the value, which may be an address.
+    return hide_secrets(_line(key, details)) + more
 
 
 def _key(detail: ErrorDetails) -> str:

@@ -120,6 +120,23 @@ class OutputSpec(Spec):
     label_offset: Annotated[int, Field(ge=0)] = 0
 
 
+class CaffeSpec(Spec):
+    """What a Caffe prototxt leaves open because the forks that read it differ.
+
+    Attributes
+    ----------
+    prior_sizes : {"whole", "fractional"}
+        Whether PriorBox cuts ``min_size`` and ``max_size`` to whole pixels, like Caffe's SSD fork, or takes them as
+        they stand, like OpenCV. It matters for SSD512 and its kin.
+    prior_densities : mapping of float to int
+        For a ``min_size`` the number of boxes a direction that stand in a cell in place of one in its middle, like
+        FaceBoxes' fork, which has them in its code: ``{32: 4, 64: 2}``.
+    """
+
+    prior_sizes: Literal["whole", "fractional"] = "whole"
+    prior_densities: dict[Annotated[float, Field(gt=0)], Annotated[int, Field(ge=1, le=64)]] = {}
+
+
 class ModelSpec(SpecByTask):
     """A model's YAML file (``conf/model``): what all tasks share. Each task adds its own section.
 
@@ -130,8 +147,10 @@ class ModelSpec(SpecByTask):
     task : str
         One of `ovlab.tasks.TASKS`.
     extension : str, optional
-        A Python file or a compiled library with operations of the model's own (an OpenVINO extension). It is executed:
-        name only files that you trust.
+        A Python file or a compiled library with operations of the model's own (an OpenVINO extension), or a Python file
+        with builders of its own Caffe layers. It is executed: name only files that you trust.
+    caffe : CaffeSpec, optional
+        For framework caffe: choices between forks.
     entry : str, optional
         The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
     tolerance : float
@@ -146,6 +165,7 @@ class ModelSpec(SpecByTask):
     files: tuple[FileSpec, ...]
     entry: str | None = None
     extension: str | None = None
+    caffe: CaffeSpec | None = None
     licence: str
     homepage: str | None = None
     task: TaskName
@@ -154,6 +174,12 @@ class ModelSpec(SpecByTask):
     preprocess: PreprocessSpec = PreprocessSpec()
     output: OutputSpec = OutputSpec()
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
+
+    @model_validator(mode="after")
+    def _caffe_has_its_section(self) -> ModelSpec:
+        if self.caffe is not None and self.framework != "caffe":
+            raise ValueError(f"caffe: only for framework caffe, not for {self.framework}")
+        return self
 
     @model_validator(mode="after")
     def _has_files(self) -> ModelSpec:

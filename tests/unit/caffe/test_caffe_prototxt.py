@@ -122,7 +122,7 @@ def test_training_settings_are_ignored_whatever_they_hold(files: Files) -> None:
       propagate_down: true loss_weight: 0.5
       convolution_param {
         num_output: 1; kernel_size: 1, bias_term: false engine: NOVEL
-        weight_filler: < type: "xavier" other: [1, 2] > bias_filler { value: 1e-2 }
+        weight_filler: < type: "xavier" other: [1, 2] > bias_filler { value: 1e-2 } filler_of_a_fork_filler { a: 1 }
       }
     }"""
     x = np.ones((1, 1, 2, 2), np.float32)
@@ -178,15 +178,15 @@ def test_errors_say_where(files: Files, text: str, problem: str) -> None:
 
 
 def test_an_unsupported_type_is_named_with_its_line(files: Files) -> None:
-    text = (
-        'input: "data" input_shape { dim: 1 }\n\nlayer { name: "m" type: "MVN" bottom: "data" top: "m" mvn_param { } }'
-    )
-    with pytest.raises(OvlabError, match=r"net.prototxt, line 3: layer 'm' of type 'MVN': this type is not supported"):
+    text = """input: "data" input_shape { dim: 1 }
+
+    layer { name: "m" type: "Zoom" bottom: "data" top: "m" zoom_param { } }"""
+    with pytest.raises(OvlabError, match=r"net.prototxt, line 3: layer 'm' of type 'Zoom': this type is not supported"):
         read_model(*files(text))
     with pytest.raises(OvlabError, match=r"'Convolutoin': this type is not supported; did you mean 'Convolution'\?"):
-        read_model(*files(text.replace("MVN", "Convolutoin")))
-    old = 'input: "data" input_shape { dim: 1 }\nlayers { name: "m" type: ABSVAL bottom: "data" top: "m" }'
-    with pytest.raises(OvlabError, match="line 2: layer 'm' of type 'AbsVal': this type is not supported"):
+        read_model(*files(text.replace("Zoom", "Convolutoin")))
+    old = 'input: "data" input_shape { dim: 1 }\nlayers { name: "m" type: NONE bottom: "data" top: "m" }'
+    with pytest.raises(OvlabError, match="line 2: layer 'm' of type 'None': this type is not supported"):
         read_model(*files(old))
 
 

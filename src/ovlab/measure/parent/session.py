@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
 from ovlab.records import Quantity, Record, Status, require_ok, require_usable
 from ovlab.runtime import image_size, read_ir
+from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
@@ -76,8 +76,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     measured = SessionMeasurement()
     twins: dict[str, Twin] = {}
     if able:
-        with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
-            scratch = Path(place)
+        with scratch_folder() as scratch, exclusive_host():
             plans: dict[str, LaunchPlan] = {}
             for name in able:
                 model = variants[name].folder / "model.xml"
