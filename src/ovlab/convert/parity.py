@@ -161,8 +161,9 @@ def parity_complaint(values: Mapping[str, Quantity], tolerance: float, *, quanti
         float(values[key].value or 0.0) if key in values else 0.0
         for key in ("parity_relative", "rounded_difference", "rounding_noise")
     )
-    without = ", each rounding of its quantisers left out in both," if "rounding_noise" in values else ""
-    log.info("largest difference to ONNX Runtime%s: %.2g of the output's range", without, relative)
+    without = ", both without their rounding," if "rounding_noise" in values else ""
+    how = " without rounding" if without else ""
+    log.info("largest difference to ONNX Runtime%s: %.2g of the output's range", how, relative)
     if relative > tolerance:
         return (
             f"the IR's outputs differ from ONNX Runtime's{without} by {relative:.2g} of their range, more than its "
