@@ -22,6 +22,8 @@ from ovlab.specs.run import (
     ExclusionSpec,
     ExperimentSpec,
     MeasurementSpec,
+    PeaksSpec,
+    ProfilingSpec,
     ValidationSpec,
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
@@ -29,6 +31,8 @@ from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
+    PeaksSettings,
+    ProfileSettings,
     ReportSettings,
     SessionSettings,
     ValidateSettings,
@@ -54,9 +58,13 @@ __all__ = [
     "ModelSpec",
     "NoiseSpec",
     "OutputSpec",
+    "PeaksSettings",
+    "PeaksSpec",
     "Point",
     "PrecisionSpec",
     "PreprocessSpec",
+    "ProfileSettings",
+    "ProfilingSpec",
     "QuantizationSpec",
     "RangeSpec",
     "ReportSettings",

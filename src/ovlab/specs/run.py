@@ -63,6 +63,57 @@ class MeasurementSpec(Spec):
         return self
 
 
+class PeaksSpec(Spec):
+    """How a machine's peaks are found (``profiling.peaks`` in ``conf/config.yaml``).
+
+    Attributes
+    ----------
+    launches : int
+        Fresh processes.
+    windows : int
+        How often each of them measures each peak.
+    window_s : float
+        Length of a window in seconds.
+    timeout_s : float
+        Seconds after which a launch is taken for hung.
+    other_load, steal : float
+        A window during which others used more than this share of the host's processor time, or were given more by
+        the hypervisor, is left out.
+    """
+
+    launches: PositiveInt = 3
+    windows: PositiveInt = 2
+    window_s: PositiveFloat = 0.2
+    timeout_s: PositiveFloat = 300.0
+    other_load: Annotated[float, Field(ge=0, le=1)] = 0.1
+    steal: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+
+class ProfilingSpec(Spec):
+    """How layers are profiled (``profiling`` in ``conf/config.yaml``; an experiment may set its own).
+
+    Attributes
+    ----------
+    launches : int
+        Fresh processes of each variant; three at least, so that a spread can be told.
+    warm_up_s, duration_s : float
+        Seconds of inference before counting, and counted; as long again without counters.
+    timeout_s : float
+        Seconds after which a launch is taken for hung.
+    images : int
+        Number of real images that are cycled as inputs.
+    peaks : PeaksSpec
+        How the machine's peaks are found.
+    """
+
+    launches: Annotated[int, Field(ge=3)] = 3
+    warm_up_s: PositiveFloat = 0.1
+    duration_s: PositiveFloat = 0.5
+    timeout_s: PositiveFloat = 300.0
+    images: PositiveInt = 4
+    peaks: PeaksSpec = PeaksSpec()
+
+
 class ValidationSpec(Spec):
     """How accuracy is validated (``validation`` in ``conf/config.yaml``).
 

@@ -14,7 +14,8 @@ from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import ModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
-from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
+from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
 
 
@@ -132,7 +133,52 @@ class SessionSettings(Spec):
     seed: int
 
     @property
-    def default_precision(self) -> str | None:
+    class PeaksSettings(Spec):
+    """What the step that finds a machine's peaks depends on.
+
+    Attributes
+    ----------
+    device_name : str
+        Name of the device's file.
+    device : DeviceSpec
+        A physical device.
+    host : str
+        Identity of the host (`ovlab.environment.host_identity`): another host has other peaks.
+    """
+
+    device_name: str
+    device: DeviceSpec
+    host: str = ""
+    peaks: PeaksSpec = PeaksSpec()
+
+
+class ProfileSettings(Spec):
+    """What the profile step depends on: all variants of one model on one device, profiled together.
+
+    Attributes
+    ----------
+    precisions : dict of PrecisionSpec
+        The variants' precisions by name, in the order of the records.
+    reference : str
+        The precision that the others are compared with.
+    seed : int
+        Draws the order of launches.
+    """
+
+    model_name: str
+    device_name: str
+    dataset_name: str
+    dataset: DatasetSpec
+    resize: ResizeSpec
+    precisions: dict[str, PrecisionSpec]
+    reference: str
+    device: DeviceSpec
+    profiling: ProfilingSpec = ProfilingSpec()
+    noise: NoiseSpec = NoiseSpec()
+    seed: int = 0
+
+
+def default_precision(self) -> str | None:
         """The precision that shows what the device does by itself; None where the session has none."""
         return default_precision(self.precisions)
 

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of, write_atomically
 from ovlab.measure.device.placement import DIVISION
@@ -18,13 +16,14 @@ from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.measure.host.footprint import require_memory
+from ovlab.measure.parent.inputs import save_images
 from ovlab.measure.parent.launch_plan import LaunchPlan
 from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
 from ovlab.records import Quantity, Record, Status, require_ok
-from ovlab.runtime import image_size, read_ir
+from ovlab.runtime import read_ir
 from ovlab.specs import ScenarioSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
@@ -105,15 +104,10 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
 
     What surely cannot run, for its batch or its memory, is refused first.
     """
-    from ovlab.data import load_some, read_split  # not needed where the device is absent
-
     require_ok(source, f"download of data set {settings.dataset_name}")
-    ir = read_ir(model)
-    require_memory(ir, settings.scenario.batch, settings.measurement.images)
-    height, width = image_size(ir)
-    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
-    images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
-    np.save(path, np.stack(images))
+    require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
+    images = settings.measurement.images
+    save_images(path, model, source, settings.dataset, settings.dataset_name, settings.resize, images)
     return path
 
 
