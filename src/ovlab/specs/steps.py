@@ -12,9 +12,9 @@ from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.extension import ExtensionFile
 from ovlab.specs.model import ModelSpec, ResizeSpec
+from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
-from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
 
@@ -133,7 +133,12 @@ class SessionSettings(Spec):
     seed: int
 
     @property
-    class PeaksSettings(Spec):
+    def default_precision(self) -> str | None:
+        """The precision that shows what the device does by itself; None where the session has none."""
+        return default_precision(self.precisions)
+
+
+class PeaksSettings(Spec):
     """What the step that finds a machine's peaks depends on.
 
     Attributes
@@ -176,11 +181,6 @@ class ProfileSettings(Spec):
     profiling: ProfilingSpec = ProfilingSpec()
     noise: NoiseSpec = NoiseSpec()
     seed: int = 0
-
-
-def default_precision(self) -> str | None:
-        """The precision that shows what the device does by itself; None where the session has none."""
-        return default_precision(self.precisions)
 
 
 def default_precision(precisions: Mapping[str, PrecisionSpec]) -> str | None:

@@ -27,8 +27,8 @@ def operations_of(model: ov.Model) -> list[dict[str, Any]]:
     list of dict
         ``name``, ``type``, ``macs`` (multiply-accumulates of one inference, 0 where there are none to count),
         ``quantised`` (whether it takes quantised inputs or weights) and ``follower`` (name of the operation that alone
-        takes its result, empty where there is none: plugins name a joined node after the last of its operations). What is computed from constants alone is
-        left out: it is folded when compiling.
+        takes its result, empty where there is none: plugins name a joined node after the last of its operations). What
+        is computed from constants alone is left out: it is folded when compiling.
     """
     constant: set[str] = set()
     found = []
