@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test test-all test-library test-workflow test-quickstart test-runs lint format lock clean
+.PHONY: report grid test test-all test-library test-report test-scripts test-flow test-quickstart test-runs lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -12,11 +12,12 @@ report: .venv/run.stamp
 grid: .venv/run.stamp
 	$(BIN)/python -m ovlab_flow --experiment $(EXPERIMENT)
 
-# The library's tests and the workflow's run side by side; the quickstart wants the machine. Coverage is that of the
-# library's and the scripts' own tests: a dry run of Snakemake takes twice as long with it.
-test: lint
+# Two at a time, whichever is next; the quickstart wants the machine. Coverage is that of the library's and the scripts'
+# own tests: a dry run of Snakemake takes twice as long with it. Benchmarks and scripts measure, and would wait for each
+# other.
+test: .venv/test.stamp
 	$(BIN)/coverage erase
-	$(MAKE) --jobs=2 test-library test-workflow
+	$(MAKE) --jobs=2 lint test-library test-scripts test-report test-flow
 	$(MAKE) test-quickstart
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=85
@@ -25,10 +26,16 @@ test: lint
 test-all: test test-runs
 
 test-library: .venv/test.stamp
-	$(BIN)/coverage run -m pytest tests/unit --durations=10
+	$(BIN)/coverage run -m pytest tests/unit --ignore=tests/unit/report --durations=10
 
-test-workflow: .venv/test.stamp
+test-report: .venv/test.stamp
+	$(BIN)/coverage run -m pytest tests/unit/report --durations=10
+
+test-scripts: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/scripts --durations=10
+	$(BIN)/python -m pytest tests/benchmarks --durations=10
+
+test-flow: .venv/test.stamp
 	$(BIN)/python -m pytest tests/flow --durations=10
 
 test-quickstart: .venv/test.stamp

@@ -8,11 +8,14 @@
 
 from snakemake.utils import min_version
 
-from ovlab_flow import grid_for_snakemake, last_words
+from ovlab_flow import clean_up, grid_for_snakemake, last_words, put_failed_aside
 
 min_version("9.27")
 
 GRID = grid_for_snakemake(config, workflow.basedir)
+
+if workflow.is_main_process:
+    put_failed_aside(GRID)
 
 
 include: "workflow/rules/common.smk"
@@ -30,6 +33,10 @@ rule all:
         f"<results>/{GRID.experiment}/verdict.txt",
         f"<results>/{GRID.experiment}/report/index.html",
         *[record for group in RECORDS.values() for record in group],
+
+
+onstart:
+    clean_up(GRID)
 
 
 onerror:

@@ -1,7 +1,7 @@
 """What Python adds to an inference: a launch's loop against the runtime's own latency, and against a loop in C++.
 
-Usage: python benchmarks/python_overhead.py [--seconds 10] [--rounds 20] [--variants results/variants --model NAME]
-           [--ir PATH]
+Usage: python benchmarks/python_overhead.py [--seconds 10] [--rounds 20] [--launch-seconds 1]
+           [--variants results/variants --model NAME] [--ir PATH]
 
 First inside one process: blocks of half a second alternate between the product's own synchronous loop
 (`ovlab.measure.child.loops`) and the same loop asking the request after each inference for the runtime's latency
@@ -51,8 +51,7 @@ from ovlab.stats.launches import launch_interval, ratio_interval
 
 BLOCK_S = 0.5
 WARM_UP_S = 1.0
-LAUNCH_S = 1.0
-LAUNCH_WARM_UP_S = 0.3
+WARM_UP_SHARE = 0.3
 ALIVE: list[object] = []  # a compiled model is not destroyed beside its running threads
 
 
@@ -96,12 +95,13 @@ def compare(ir: Path, seconds: float, scratch: Path) -> list[str]:
     period: list[float] = []
     product: list[float] = []
     runtime: list[float] = []
-    loops.synchronous(requests, WARM_UP_S)
-    for _ in range(max(1, round(seconds / BLOCK_S / 2))):
-        starts, ends = loops.synchronous(requests, BLOCK_S)
+    block = min(BLOCK_S, seconds / 2)
+    loops.synchronous(requests, min(WARM_UP_S, seconds))
+    for _ in range(round(seconds / block / 2)):
+        starts, ends = loops.synchronous(requests, block)
         product.extend(np.subtract(ends, starts) / 1e3)
         period.extend(np.diff(starts) / 1e3)
-        starts, ends, own = loop_with_latency(requests, BLOCK_S)
+        starts, ends, own = loop_with_latency(requests, block)
         wall.extend(np.subtract(ends, starts) / 1e3)
         runtime.extend(1e3 * np.array(own))
     difference = np.subtract(wall, runtime)
@@ -114,17 +114,18 @@ def compare(ir: Path, seconds: float, scratch: Path) -> list[str]:
     ]
 
 
-def against_native(program: Path, ir: Path, rounds: int, seed: int, scratch: Path) -> list[str]:
+def against_native(program: Path, ir: Path, args: argparse.Namespace, scratch: Path) -> list[str]:
     """Interleave launches and the loop in C++; return the lines to print."""
+    timed = {"warm_up_s": WARM_UP_SHARE * args.launch_seconds, "duration_s": args.launch_seconds}
     images = random_images(ir, scratch / "images.npy")
     raw = raw_images(images, scratch / "images.raw")
-    asked = under_test(ir, images, warm_up_s=LAUNCH_WARM_UP_S, duration_s=LAUNCH_S).request(scratch / "s.npy", False)
+    asked = under_test(ir, images, **timed).request(scratch / "s.npy", False)
 
     def native(call: str) -> dict[str, float]:
-        return run_native(program, ir, raw, LAUNCH_S, LAUNCH_WARM_UP_S, call, TIMEOUT_S)
+        return run_native(program, ir, raw, timed["duration_s"], timed["warm_up_s"], call, TIMEOUT_S)
 
     sides = {"launch": lambda: launch(asked, scratch)} | {call: functools.partial(native, call) for call in CALLS}
-    found = alternate(sides, rounds, seed)
+    found = alternate(sides, args.rounds, args.seed)
     lines = []
     for call in CALLS:
         for title, value in (("latency p50", latency_us), ("period", period_us)):
@@ -153,6 +154,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10, help="of the blocks inside one process")
     parser.add_argument("--rounds", type=int, default=20, help="of fresh processes, against C++; 0 for none")
+    parser.add_argument("--launch-seconds", type=float, default=1, help="timed, in each fresh process (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", help="a model in --variants; by default the embedded classifier")
     parser.add_argument("--precision", default="fp32")
@@ -171,7 +173,7 @@ def main() -> int:
         for title, one in (("one ReLU", single_operation_ir(scratch / "relu")), (name, ir)):
             print(title, *compare(one, args.seconds, scratch), sep="\n  ", flush=True)
             if program is not None:
-                lines = against_native(program, one, args.rounds, args.seed, scratch)
+                lines = against_native(program, one, args, scratch)
                 print(f"  {args.rounds} rounds of fresh processes", *lines, sep="\n  ", flush=True)
     return 0
 

@@ -38,9 +38,9 @@ from ovlab.records import read_record
 from ovlab.runtime import choose_precision, core, image_size, precision_hint, read_ir, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.stats.launches import launch_interval
-from ovlab.tasks import make_task
+from ovlab.tasks import make_evaluator
 from ovlab.validate import compile_for_validation, run
-from ovlab.validate.running import limited
+from ovlab.validate.running import spread_images
 
 IN_MEMORY = 256
 OWN_COUNT = 2388
@@ -52,11 +52,11 @@ class Lab:
     def __init__(self, settings: ValidateSettings, variant: Path, data: Path) -> None:
         root = Path(read_record(data, "source").data["root"])
         split = read_split(root, settings.dataset, "validation", settings.model.dataset)
-        self.settings, self.split = settings, limited(split, settings.validation.limit)
+        self.settings, self.split = settings, spread_images(split, settings.validation.limit)
         model = read_ir(variant.parent / "model.xml")
         self.size = image_size(model)
         height, width = self.size
-        self.task = make_task(settings.model, settings.dataset, self.split, width=width, height=height)
+        self.evaluator = make_evaluator(settings.model, settings.dataset, self.split, width=width, height=height)
         device = settings.validation.device
         hint = choose_precision(settings.precision, device)
         set_batch(model, 1)
@@ -81,7 +81,7 @@ class Lab:
 
     def validation(self) -> None:
         """Validate."""
-        run(self.several, self.settings, self.split, self.task)
+        run(self.several, self.settings, self.split, self.evaluator)
 
     def _infer(self, compiled: ov.CompiledModel, batch: int) -> None:
         rng = np.random.default_rng(0)

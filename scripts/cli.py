@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError
 from ovlab.records import Kind
 from ovlab.specs import Spec
@@ -43,13 +44,14 @@ def step_parser(description: str | None, *, by_hand: bool = False) -> argparse.A
     return parser
 
 
-def read_settings(spec: type[SpecT], text: str) -> SpecT:
+def read_settings(spec: type[SpecT], text: str, option: str = "--settings") -> SpecT:
     """Read settings from JSON text or from a file; what is wrong with them ends the program in one line."""
     try:
         is_text = text.lstrip().startswith("{")
-        return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"))
+        return spec.from_json(text if is_text else Path(text).read_text(encoding="utf-8"), option)
     except (OvlabError, OSError) as error:
-        sys.exit(f"error: {error}")
+        # Text that is neither JSON nor a file may hold an address.
+        sys.exit(f"error: {hide_secrets(str(error))}")
 
 
 def make_step(kind: Kind, args: argparse.Namespace, settings: Spec) -> Step:

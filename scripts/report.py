@@ -10,7 +10,6 @@ from cli import read_settings
 
 from ovlab.errors import OvlabError
 from ovlab.files import write_text
-from ovlab.records import read_record
 from ovlab.specs import ReportSettings
 from ovlab.steps import log, start_logging
 
@@ -30,10 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     settings = read_settings(ReportSettings, args.settings)
     start_logging(args.log)
     try:
-        from ovlab.report import Records, report
+        from ovlab.report import Records, read_reported, report
 
         kinds = {"sources": "source", "variants": "variant", "accuracies": "accuracy", "sessions": "session"}
-        found = {key: [read_record(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
+        found = {key: [read_reported(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
         folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside(args).items()}
         report(settings, Records.of(**found, **folders), args.page)
         if args.list is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli import make_step, read_settings, step_parser
 
-from ovlab.records import read_record
+from ovlab.records import read_record, require_intact
 from ovlab.specs import ValidateSettings
 
 
@@ -39,14 +39,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def reference_predictions(record: Path | None) -> Path | None:
     """Return the reference's predictions; a reference that failed leaves the differences empty."""
-    if record is None or not read_record(record, "accuracy").ok:
+    if record is None or not (read := read_record(record, "accuracy")).ok:
         return None
+    require_intact(read, record.parent)
     return record.parent / "predictions.parquet"
 
 
 def ir_folder(record: Path | None) -> Path | None:
     """Return where a variant's IR lies; one that failed has none."""
-    return None if record is None or not read_record(record, "variant").ok else record.parent
+    if record is None or not (read := read_record(record, "variant")).ok:
+        return None
+    require_intact(read, record.parent)
+    return record.parent
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
+import gc
 import logging
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from toy import Lab, colour_onnx, convert_settings, folders_spec, model_spec, source_record, write_class_folders
-from web_server import WebServer, handler
+from web_server import WebServer, serving
 
 from ovlab.convert import convert
 from ovlab.measure.host.sensors import Counters
@@ -18,6 +17,12 @@ from ovlab.measure.host.sensors import Counters
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Test first what forks: later, libraries have started threads in this process, and a fork of those may hang."""
     items.sort(key=lambda item: item.path.name != "test_core_steps.py")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules and tests, which it would look through each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +48,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 @pytest.fixture
 def server() -> Iterator[WebServer]:
     """A web server on this machine."""
-    state = WebServer()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(state)) as web:
-        state.port = web.server_address[1]
-        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as state:
         yield state
-        web.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -68,13 +67,15 @@ def refuse_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def forbid(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("the network was used")
 
-    return lambda: monkeypatch.setattr("requests.get", forbid)
+    return lambda: monkeypatch.setattr("requests.Session.get", forbid)
 
 
-@pytest.fixture(autouse=True)
-def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def quiet_host() -> Iterator[None]:
     """No test depends on what else this machine does: it seems quiet to the noise gate, and nothing is waited for."""
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
-    monkeypatch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ovlab.measure.host.noise_gate.read_counters", Counters)
+        patch.setattr("ovlab.measure.host.noise_gate.temperature_c", lambda: None)
+        patch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 7.0)
+        patch.setattr("ovlab.measure.host.noise_gate.sleep", lambda seconds: None)
+        yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from ovlab.convert import ir_hashes
 from ovlab.records import Record
 from ovlab.specs import ConvertSettings, DatasetSpec, ExtensionFile, ModelSpec, SessionSettings, ValidateSettings
 
@@ -166,6 +167,10 @@ class Lab:
     def source(self) -> Record:
         """The data set's record."""
         return source_record(self.data)
+
+    def record_of(self, folder: Path) -> Record:
+        """The record of a variant that a test has made itself."""
+        return replace(self.record, files=ir_hashes(folder))
 
     def validate_settings(self, **changes: Any) -> ValidateSettings:
         """Settings of the validate step."""

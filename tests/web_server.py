@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+Write = Callable[[bytes], object]
 
 
 @dataclass
@@ -14,21 +19,27 @@ class WebServer:
     Attributes
     ----------
     files : dict
-        Path to content.
+        Path, with its query, to content.
+    raw : dict
+        Path to a function that writes all that is answered, from the status line on.
     ranges : bool
-        Whether it answers a request for a part with the part.
+        Whether it answers a request for a part with the part, and says so.
     cuts : list of int
         For each coming answer with content: after how many bytes the connection breaks.
     codes : list of int
         For each coming request: an error to answer.
+    authorization : str, optional
+        The header that every request must have.
     requests : list of (path, Range header)
         What was asked.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
+    raw: dict[str, Callable[[Write], None]] = field(default_factory=dict)
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    authorization: str | None = None
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     port: int = 0
 
@@ -37,13 +48,51 @@ class WebServer:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
+def endless(*beginning: bytes, then: bytes, pause_s: float = 0.0) -> Callable[[Write], None]:
+    """Answer with some bytes, and then with others again and again until the other side has enough."""
+
+    def answer(write: Write) -> None:
+        for piece in beginning:
+            write(piece)
+        clock = threading.Event()
+        while not clock.wait(pause_s):
+            write(then)
+
+    return answer
+
+
+def once(*pieces: bytes) -> Callable[[Write], None]:
+    """Answer with these bytes."""
+    return lambda write: [write(piece) for piece in pieces] and None
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[WebServer]:
+    """Run a web server on this machine."""
+    state = WebServer()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(state)) as web:
+        state.port = web.server_address[1]
+        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        web.shutdown()
+        thread.join()
+
+
 def handler(server: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             server.requests.append((self.path, asked))
+            if self.path in server.raw:
+                self.close_connection = True
+                with contextlib.suppress(OSError):  # the other side has enough
+                    server.raw[self.path](self.wfile.write)
+                return
             content = server.files.get(self.path)
             code = server.codes.pop(0) if server.codes else 200 if content is not None else 404
+            if server.authorization is not None and self.headers.get("Authorization") != server.authorization:
+                code = 401
             if code != 200 or content is None:
                 self.send_error(code)
                 return
@@ -53,6 +102,8 @@ def handler(server: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
                 return
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
+            if server.ranges:
+                self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
             part = content[start:]
             self.wfile.write(part[: server.cuts.pop(0)] if server.cuts else part)

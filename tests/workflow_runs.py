@@ -43,10 +43,16 @@ def command(
     *arguments: str, experiment: str = "quickstart", overrides: tuple[str, ...] = (), **config: str
 ) -> list[str]:
     """Build the command line of a run."""
+    values = config_values(experiment=experiment, overrides=overrides, **config)
+    return [sys.executable, "-m", "snakemake", "--cores", "all", *arguments, "--config", *values]
+
+
+def config_values(*, experiment: str = "quickstart", overrides: tuple[str, ...] = (), **config: str) -> list[str]:
+    """Build what follows ``--config``."""
     values = [f"experiment={experiment}", *(f"{key}={value}" for key, value in config.items())]
     if overrides:
         values.append("overrides=[" + ",".join(f'"{one}"' for one in overrides) + "]")
-    return [sys.executable, "-m", "snakemake", "--cores", "all", *arguments, "--config", *values]
+    return values
 
 
 def snakemake(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from ovlab.text import visible_line
+
 
 class OvlabError(Exception):
     """Bad input or a step that cannot be done; the message is one line that a user can act on.
@@ -12,15 +14,19 @@ class OvlabError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, where (file and key), and what was expected.
+        What is wrong, where (file and key), and what was expected. It may hold text of others, such as a name or a
+        server's answer: as a string it is one line in which everything can be seen.
     """
+
+    def __str__(self) -> str:
+        return visible_line(super().__str__())
 
 
 class UnavailableError(OvlabError):
     """The host lacks what the work needs (a device, a precision): not a failure, a fact to report."""
 
 
-LISTED = 40
+LISTED, LONGEST_NAME = 40, 200
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -39,6 +45,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
         ``"; did you mean 'X'?"``, or the list of valid names when none is near.
     """
     names = sorted(set(valid))
+    if len(name) > LONGEST_NAME:
+        return ""  # no slip of the keyboard, and comparing it would take long
     # Small letters for capitals are no distance: cpu is CPU, not GPU.
     folded = {one.casefold(): one for one in names}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
@@ -52,12 +60,12 @@ def one_line(error: BaseException) -> str:
     """Put any exception into one line that still says what happened."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror.lower()}"
+        return visible_line(f"{where}{error.strerror.lower()}")
     if isinstance(error, MemoryError):
         return "out of memory"
     # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("Exception from src/")] or lines
-    text = " ".join(telling)[:500]
+    text = visible_line(" ".join(telling)[:500])
     name = type(error).__name__
     return text if name == "RuntimeError" and text else f"{name}: {text}" if text else name

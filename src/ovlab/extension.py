@@ -1,6 +1,7 @@
-"""Operations of a model's own: an OpenVINO extension, loaded wherever the model's IR is read.
+"""What a model brings of its own: operations (an OpenVINO extension), loaded wherever its IR is read, or Caffe layers.
 
-An IR that needs one has a file ``extension.json`` beside it (path and hash), which `ovlab.runtime.read_ir` looks for.
+An IR with such operations has a file ``extension.json`` beside it (path and hash), which `ovlab.runtime.read_ir` looks
+for. Builders of Caffe layers are only needed to convert.
 Imported in a launch, so it imports little.
 """
 
@@ -19,24 +20,26 @@ from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
-    from ovlab.specs.extension import ExtensionFile
+    from ovlab.specs.source import ExtensionFile
 
 BESIDE_THE_IR = "extension.json"
 LIST = "extensions"
-EXPECTED = "a list of operations (subclasses of openvino.Op) and of conversion extensions (openvino.frontend)"
+EXPECTED = (
+    "a list of operations (subclasses of openvino.Op) and of conversion extensions (openvino.frontend), or functions "
+    "that build Caffe layers (@layer_type of ovlab.caffe)"
+)
 
 
-@functools.cache
 def load_extension(core: ov.Core, path: str, sha256: str) -> list[Any]:
-    """Make the operations of a file known to a core.
+    """Make the operations of a file known to a core, and its Caffe layer types to `ovlab.caffe`.
 
     Parameters
     ----------
     core : openvino.Core
         Reads models with these operations afterwards.
     path : str
-        A Python file with a list ``extensions``, or a compiled library. Either is executed with all rights of this
-        process.
+        A Python file with a list ``extensions`` or with builders of Caffe layers, or a compiled library. Either is
+        executed with all rights of this process.
     sha256 : str
         The hash that the file is expected to have.
 
@@ -50,6 +53,17 @@ def load_extension(core: ov.Core, path: str, sha256: str) -> list[Any]:
     OvlabError
         If the file is missing, has changed, or does not load.
     """
+    return _load(core, path, sha256)[0]
+
+
+def holds_operations(core: ov.Core, path: str, sha256: str) -> bool:
+    """Whether a file's operations are needed to read an IR made with it; see `load_extension`."""
+    return _load(core, path, sha256)[1]
+
+
+@functools.cache
+def _load(core: ov.Core, path: str, sha256: str) -> tuple[list[Any], bool]:
+    """Load a file once; return its conversion extensions, and whether it has anything besides Caffe layers."""
     file = Path(path)
     if not file.is_file():
         raise OvlabError(f"extension: no file {path!r}")
@@ -61,8 +75,12 @@ def load_extension(core: ov.Core, path: str, sha256: str) -> list[Any]:
             core.add_extension(library)
         except RuntimeError as error:
             raise OvlabError(f"extension: {path} cannot be loaded ({one_line(error)})") from None
-        return [library]
+        return [library], True
+    if registry := _caffe_layers():
+        registry.forget_own_types()
     found = getattr(_execute(file), LIST, None)
+    if found is None and (registry := _caffe_layers()) and registry.own_types():
+        return [], False
     if not isinstance(found, list | tuple) or not found:
         raise OvlabError(f"extension: {path} has no {LIST!r}, expected {EXPECTED}")
     for one in found:
@@ -70,7 +88,12 @@ def load_extension(core: ov.Core, path: str, sha256: str) -> list[Any]:
             core.add_extension(one)
         elif not isinstance(one, ov.Extension):
             raise OvlabError(f"extension: {path}: {LIST} holds {one!r}, expected {EXPECTED}")
-    return [one for one in found if not isinstance(one, type)]
+    return [one for one in found if not isinstance(one, type)], True
+
+
+def _caffe_layers() -> Any:
+    """Return the module with the table of Caffe layer types, if user code imported it: a launch must not."""
+    return sys.modules.get("ovlab.caffe.layer")
 
 
 def _execute(path: Path) -> ModuleType:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovlab.text import visible_json
+
 CHUNK = 1 << 20
 HASHES = ".sha256.json"
 
@@ -70,8 +72,11 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_json(target: Path, data: Any) -> None:
-    """Write `data` to `target` as indented JSON, atomically. NaN is refused: it is not JSON."""
-    write_text(target, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `data` to `target` as indented JSON, atomically. NaN is refused: it is not JSON.
+
+    Text stays as it is; of it, control signs and direction marks are written as JSON's escapes.
+    """
+    write_text(target, visible_json(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -134,4 +139,5 @@ def digest_of(data: Any) -> str:
 def sha256_of_data(data: Any) -> str:
     """Return the SHA-256 of plain data as 64 hexadecimal digits; see `digest_of`."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A name of a file that is no UTF-8 has surrogates in it, which have an encoding here alone.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

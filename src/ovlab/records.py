@@ -20,7 +20,7 @@ from ovlab.files import known_sha256, read_json, sha256_of_data, write_json
 from ovlab.stats.interval import Interval
 
 VERSION = 1
-MEND = "delete its folder to have it made anew"
+MEND = "the next run of the workflow makes it anew"
 Status = Literal["ok", "unavailable", "failed"]
 Kind = Literal["source", "variant", "accuracy", "session", "peaks", "profile"]
 
@@ -100,8 +100,8 @@ def write_record(path: Path, record: Record) -> None:
     write_json(path, data | {"sha256": sha256_of_data(data)})
 
 
-def read_record(path: Path, kind: Kind) -> Record:
-    """Read a record and check that it is what it should be.
+def read_record(path: Path, kind: Kind | None = None) -> Record:
+    """Read a record and check that it is what it should be: of a kind, if one is given.
 
     Raises
     ------
@@ -119,8 +119,9 @@ def read_record(path: Path, kind: Kind) -> Record:
         raise OvlabError(f"{path}: missing; the step that makes it has not run") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OvlabError(f"{path}: not a record ({error})") from None
-    if schema != f"ovlab/{kind}/{VERSION}":
-        raise OvlabError(f"{path}: is {schema!r}, expected 'ovlab/{kind}/{VERSION}'")
+    expected = f"ovlab/{kind or record.kind}/{VERSION}"
+    if schema != expected:
+        raise OvlabError(f"{path}: is {schema!r}, expected {expected!r}")
     if is_changed:
         raise OvlabError(f"{path}: was changed after it was written; {MEND}")
     return record
@@ -151,6 +152,19 @@ def require_intact(record: Record, folder: Path) -> None:
             raise OvlabError(
                 f"{path}: was changed after it was made (SHA-256 {found[:12]}..., recorded {sha256[:12]}...); {MEND}"
             )
+
+
+def require_usable(record: Record, folder: Path, what: str) -> Record:
+    """Pass a record on if its step succeeded and its files, in `folder`, are those that the step has left.
+
+    Raises
+    ------
+    OvlabError
+        With the reason of the failed step, or naming the file that is missing or was changed.
+    """
+    require_ok(record, what)
+    require_intact(record, folder)
+    return record
 
 
 def require_ok(record: Record, what: str) -> Record:

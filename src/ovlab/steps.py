@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, UnavailableError, one_line
 from ovlab.memory import oom_kills, why_killed
 from ovlab.records import Kind, Record, Status, write_record
+from ovlab.text import visible
 
 log = logging.getLogger("ovlab")
 FAILED = 1
@@ -127,8 +129,9 @@ class Step:
         except SystemExit as error:
             return self._fail("failed", f"{ENDED} (sys.exit({'' if error.code is None else repr(error.code)}))")
         except Exception as error:
-            log.debug("%s", traceback.format_exc())
-            return self._fail("failed", one_line(error))
+            # Not our own words, which may quote an address.
+            log.debug("%s", hide_secrets(traceback.format_exc()))
+            return self._fail("failed", hide_secrets(one_line(error)))
         return 0
 
     def _fail(self, status: Status, reason: str) -> int:
@@ -153,6 +156,13 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _Stopped
 
 
+class _VisibleFormatter(logging.Formatter):
+    """Writes what cannot be seen as escapes: names and messages of others are text, not commands for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def start_logging(path: Path | None = None) -> None:
     """Send the log to standard error (one line an event) and, with more detail, to a file."""
     root = logging.getLogger("ovlab")
@@ -163,10 +173,10 @@ def start_logging(path: Path | None = None) -> None:
         handler.close()
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(logging.INFO)
-    console.setFormatter(logging.Formatter("%(message)s"))
+    console.setFormatter(_VisibleFormatter("%(message)s"))
     root.addHandler(console)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        file.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)s %(message)s"))
         root.addHandler(file)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError
-from ovlab.files import read_json, write_text
+from ovlab.files import write_text
+from ovlab.records import read_record, require_intact
+from ovlab.text import visible, visible_line
 
 log = logging.getLogger("ovlab.verdict")
 SHOWN_CELLS = 6
@@ -18,7 +21,7 @@ SHOWN_CELLS = 6
 
 @dataclass(frozen=True)
 class FailedStep:
-    """A step whose record says that it failed."""
+    """A step whose record says that it failed, or cannot be relied on."""
 
     record: Path
     reason: str
@@ -53,7 +56,7 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
     OvlabError
         If a cell failed, with the number of cells by status.
     """
-    frame = pd.read_csv(results)
+    frame = read_csv(results)
     line = summarise(frame)
     failed = frame[frame["status"] == "failed"]
     if failed.empty:
@@ -61,19 +64,34 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
         write_text(verdict, line + "\n")
         summary.unlink(missing_ok=True)
         return
-    steps = [step for path in records if (step := _failed_step(path)) is not None]
+    steps = [step for path in records if (step := failed_step(path)) is not None]
     write_text(summary, describe_failures(line, failed, steps, folder))
     verdict.unlink(missing_ok=True)
     for step in steps:
-        step.record.replace(step.record.with_name(f"{step.record.stem}.failed.json"))
+        put_aside(step)
     raise OvlabError(line)
 
 
-def _failed_step(path: Path) -> FailedStep | None:
+def failed_step(path: Path) -> FailedStep | None:
+    """Return the step whose record this is if it failed, or if what it left cannot be relied on any more.
+
+    A record that cannot be read counts, and one whose files were changed after they were made.
+    """
     if not path.exists():
         return None
-    record = read_json(path)
-    return FailedStep(path, str(record["reason"])) if record["status"] == "failed" else None
+    try:
+        record = read_record(path)
+        if record.ok:
+            require_intact(record, path.parent)
+    except OvlabError as error:
+        return FailedStep(path, visible(str(error)))
+    # As results.csv has it: what cannot be seen is written as escapes there.
+    return FailedStep(path, visible(record.reason)) if record.status == "failed" else None
+
+
+def put_aside(step: FailedStep) -> None:
+    """Rename the record of a failed step to ``NAME.failed.json``, so that the next run makes the step anew."""
+    step.record.replace(step.record.with_name(f"{step.record.stem}.failed.json"))
 
 
 def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedStep], folder: Path) -> str:
@@ -95,7 +113,7 @@ def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedSte
     for reason, cells in failed.groupby("reason", sort=False):
         names = ["/".join(cell) for cell in cells[["model", "precision", "device", "scenario"]].to_numpy()]
         more = [f"and {len(names) - SHOWN_CELLS} more"] if len(names) > SHOWN_CELLS else []
-        lines += [f"failed: {reason}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
+        lines += [f"failed: {visible_line(str(reason))}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
         # Later steps pass the first cause on, so that the first step with this cause is where it arose.
         origin = next((step for step in steps if step.reason and step.reason in str(reason)), None)
         if origin is not None:

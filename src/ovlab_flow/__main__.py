@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError
 from ovlab_flow.workflow import DEFAULT_EXPERIMENT, load_grid
 
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         grid = load_grid(args.experiment, extra_conf=args.extra_conf, overrides=args.overrides)
     except OvlabError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {hide_secrets(str(error))}", file=sys.stderr)
         return 1
     cells = grid.report.experiment.cells()
     rows = [("model", "precision", "device", "scenario"), *cells]

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.config_search_path import ConfigSearchPath
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import Field
-from yaml import YAMLError
+from pydantic import Field, field_validator
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
     DatasetSpec,
     DeviceSpec,
+    DownloadSpec,
     ExperimentSpec,
     MeasurementSpec,
     ModelSpec,
@@ -36,7 +31,12 @@ from ovlab.specs import (
     parse_spec,
 )
 from ovlab.specs.base import SpecT
+from ovlab.text import shortened
+from ovlab_flow.conf_source import search_first, shown_path
+from ovlab_flow.hydra_compose import compose_files, plain_data
 from ovlab_flow.overrides import parse_overrides
+from ovlab_flow.paths import is_folder, why_bad_folder, why_bad_name
+from ovlab_flow.yaml_files import KEYS_AND_VALUES, read_yaml
 
 GROUPS = ("model", "dataset", "precision", "device", "scenario")
 CONF = "conf"
@@ -58,9 +58,17 @@ class RunSpec(Spec):
     results: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
+    download: DownloadSpec = DownloadSpec()
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec
+
+    @field_validator("results")
+    @classmethod
+    def _can_keep_results(cls, value: str) -> str:
+        if why := why_bad_folder(value):
+            raise ValueError(f"{shortened(value)}: {why}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -81,16 +89,6 @@ class Selection:
     scenarios: dict[str, ScenarioSpec]
 
 
-class _ExtraConf(SearchPathPlugin):
-    """Puts the user's folder in front of Hydra's search path."""
-
-    folder: str | None = None
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        if self.folder is not None:
-            search_path.prepend(provider="extra_conf", path=self.folder)
-
-
 class Composer:
     """Composes parts of one configuration; made by :func:`composer`.
 
@@ -109,27 +107,35 @@ class Composer:
         self._experiment = experiment
         self._overrides = parse_overrides(overrides)
         self._datasets: dict[str, str] = {}
+        self._names: dict[str, list[str]] = {}
+        self._good_names: set[str] = set()
         self._unused = {_line(override) for override in self._overrides}
         self.check_name("experiment", experiment)
 
     def names(self, group: str) -> list[str]:
         """Return the names that a group offers."""
-        loader = GlobalHydra.instance().config_loader()
-        return sorted(set(loader.get_group_options(group)))
+        if group not in self._names:  # asked for every name of an experiment; Hydra reads all its sources each time
+            self._names[group] = sorted(set(GlobalHydra.instance().config_loader().get_group_options(group)))
+        return self._names[group]
 
     def check_name(self, group: str, name: str, where: str = "") -> None:
         """Refuse a name that no file has, with the nearest that one has."""
-        if name not in self.names(group):
-            prefix = f"{where}: " if where else ""
-            raise OvlabError(f"{prefix}unknown {group} {name!r}{nearest(name, self.names(group))}")
+        names, prefix = self.names(group), f"{where}: " if where else ""
+        if name not in names:
+            raise OvlabError(f"{prefix}unknown {group} {shortened(name)}{nearest(name, names)}")
+        if name not in self._good_names:
+            if why := why_bad_name(name):
+                raise OvlabError(f"{prefix}{group} {shortened(name)}: a file cannot be called so: {why}")
+            self._good_names.add(name)
 
     def where(self, group: str, name: str) -> str:
         """Return the file that a name stands for, to begin an error line with."""
-        for folder in self._folders:
-            path = folder / group / f"{name}.yaml"
-            if path.is_file():
-                return _relative(path)
-        return f"{group}/{name}.yaml"
+        path = self._file(group, name)
+        return f"{group}/{name}.yaml" if path is None else shown_path(path)
+
+    def _file(self, group: str, name: str) -> Path | None:
+        paths = (folder / group / f"{name}.yaml" for folder in self._folders)
+        return next((path for path in paths if path.is_file()), None)
 
     def run(self) -> RunSpec:
         """Compose what belongs to the experiment as a whole."""
@@ -170,7 +176,12 @@ class Composer:
         return selection
 
     def _spec(self, spec: type[SpecT], group: str, name: str, composed: dict[str, Any]) -> SpecT:
-        return self._parsed(spec, composed[group] or {}, self.where(group, name), f"{group}.")
+        where = self.where(group, name)
+        if group not in composed:
+            raise OvlabError(f"{where}: says nothing of a {group}; does a header '# @package' put it elsewhere?")
+        if not isinstance(composed[group] or {}, dict):
+            raise OvlabError(f"{where}: {KEYS_AND_VALUES}")
+        return self._parsed(spec, composed[group] or {}, where, f"{group}.")
 
     def _parsed(self, spec: type[SpecT], data: dict[str, Any], where: str, prefix: str) -> SpecT:
         """Parse, and blame the override rather than the file where it is the override's key that is wrong."""
@@ -181,16 +192,17 @@ class Composer:
             for override in self._overrides:
                 key = override.key_or_group
                 if key.startswith(prefix) and text.startswith(f"{key.removeprefix(prefix)}:"):
-                    raise OvlabError(f"override {override.input_line!r}: {text}") from None
+                    raise OvlabError(f"override {shortened(override.input_line)}: {text}") from None
             raise
 
     def _with_dataset(self, choices: dict[str, str]) -> dict[str, Any]:
         """Compose, with the data set that the model names."""
         if "model" not in choices:
             return self._compose(choices)
-        # Which one is known only when the model is composed; the last one that it named is nearly always right.
+        # Which one is known only when the model is composed; what its file or the last composition says is nearly
+        # always right.
         model = choices["model"]
-        guess = self._datasets.get(model)
+        guess = self._datasets.get(model) or self._dataset_in_file(model)
         composed = self._compose(choices if guess is None else choices | {"dataset": guess})
         named = self._spec(ModelSpec, "model", model, composed).dataset
         if named != guess:
@@ -199,26 +211,38 @@ class Composer:
         self._datasets[model] = named
         return composed
 
+    def _dataset_in_file(self, model: str) -> str | None:
+        """Return the data set that a model's own file names; None where another file or an override does."""
+        if any(override.key_or_group == "model.dataset" for override in self._overrides):
+            return None
+        path = self._file("model", model)
+        try:
+            name = None if path is None else read_yaml(path, shown_path(path))[1].get("dataset")
+        except (OvlabError, OmegaConfBaseException):
+            return None  # Hydra reads it next, and its message says where
+        return name if isinstance(name, str) and name in self.names("dataset") and why_bad_name(name) is None else None
+
     def refuse_unused(self) -> None:
         """Refuse an override that changed nothing: its key is in none of the composed files."""
         if self._unused:
             line = sorted(self._unused)[0].removeprefix("++")
-            raise OvlabError(f"override {line!r}: nothing that this experiment selects has such a section")
+            raise OvlabError(f"override {shortened(line)}: nothing that this experiment selects has such a section")
 
     def _compose(self, choices: dict[str, str]) -> dict[str, Any]:
-        chosen = [f"experiment={self._experiment}", *(f"{group}={name}" for group, name in choices.items())]
+        # In quotes: a name such as 2024 is one all the same.
+        chosen = [f"{group}='{name}'" for group, name in ({"experiment": self._experiment} | choices).items()]
         top = [override for override in self._overrides if _head(override) not in GROUPS]
         inner = [override for override in self._overrides if _head(override) in choices]
         lines = [_line(override) for override in top]
-        composed = _hydra(chosen + lines)
+        composed = compose_files(chosen, lines)
         if inner:
             # Only where its section exists: an option of quantisation is no option of fp32.
             fitting = [_line(one) for one in inner if one.is_add() or _has_section(composed, one)]
             self._unused.difference_update(fitting)
-            composed = _hydra(chosen + lines + fitting)
+            composed = compose_files(chosen, lines + fitting)
         self._unused.difference_update(lines)
-        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        return dict(plain)
+        files = {"experiment": self._experiment} | choices
+        return plain_data(composed, {group: self.where(group, name) for group, name in files.items()})
 
 
 @contextmanager
@@ -249,27 +273,12 @@ def composer(
     """
     folders = [conf.resolve()]
     if extra_conf is not None:
-        if not extra_conf.is_dir():
-            raise OvlabError(f"extra_conf: no folder {str(extra_conf)!r}")
+        if not is_folder(extra_conf):
+            raise OvlabError(f"extra_conf: no folder {shortened(str(extra_conf))}")
         folders.insert(0, extra_conf.resolve())
-    # Hydra takes what follows file:// as it is: an escaped space would be part of another folder's name.
-    _ExtraConf.folder = f"file://{folders[0].as_posix()}" if extra_conf is not None else None
-    Plugins.instance().register(_ExtraConf)
-    try:
-        with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
-            yield Composer(folders, experiment, overrides)
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
-        # Hydra merges without a look at what kind of thing a file holds, and fails in many ways.
-        path = _without_keys(folders)
-        if path is not None:
-            raise OvlabError(f"{_relative(path)}: expected keys and values (KEY: VALUE)") from None
-        if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
-            raise OvlabError(f"configuration: {_one_line(error)}") from None
-        raise
-
-
-def _hydra(overrides: list[str]) -> DictConfig:
-    return compose(config_name="config", overrides=overrides)
+    search_first(folders[0] if extra_conf is not None else None)
+    with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
+        yield Composer(folders, experiment, overrides)
 
 
 def _line(override: Override) -> str:
@@ -286,31 +295,5 @@ def _head(override: Override) -> str:
 
 
 def _has_section(composed: DictConfig, override: Override) -> bool:
-    return isinstance(OmegaConf.select(composed, override.key_or_group.rpartition(".")[0]), DictConfig)
-
-
-def _without_keys(folders: Iterable[Path]) -> Path | None:
-    """Find the first file that holds a list or a single value."""
-    for folder in folders:
-        for path in sorted(folder.rglob("*.yaml")):
-            try:
-                content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            except YAMLError:
-                continue  # Hydra's message says where
-            if content is not None and not isinstance(content, dict):
-                return path
-    return None
-
-
-def _relative(path: Path) -> str:
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.as_posix()
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # Hydra lists its search path after the message.
-    kept = lines[: lines.index("Config search path:")] if "Config search path:" in lines else lines
-    return " ".join(kept)
+    section = override.key_or_group.rpartition(".")[0]
+    return isinstance(OmegaConf.select(composed, section, throw_on_resolution_failure=False), DictConfig)

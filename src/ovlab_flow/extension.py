@@ -7,6 +7,8 @@ from pathlib import Path
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
 from ovlab.specs import ExtensionFile
+from ovlab.text import shortened
+from ovlab_flow.paths import is_file
 
 
 def check_extension(path: str | None, where: str) -> None:
@@ -17,8 +19,8 @@ def check_extension(path: str | None, where: str) -> None:
     OvlabError
         Beginning with `where`, the model's YAML.
     """
-    if path is not None and not Path(path).is_file():
-        raise OvlabError(f"{where}: extension: no file {path!r} (seen from {str(Path.cwd())!r})")
+    if path is not None and not is_file(Path(path)):
+        raise OvlabError(f"{where}: extension: no file {shortened(path)} (seen from {str(Path.cwd())!r})")
 
 
 def extension_file(path: str | None) -> ExtensionFile | None:

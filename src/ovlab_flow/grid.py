@@ -19,14 +19,18 @@ from ovlab.specs import (
     CalibrateSettings,
     Cell,
     ConvertSettings,
+    DownloadSpec,
     ExclusionSpec,
     ReportSettings,
     SessionSettings,
     SourceSpec,
+    Spec,
     ValidateSettings,
 )
+from ovlab_flow.command_line import check_sizes
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 from ovlab_flow.extension import check_extension, extension_file
+from ovlab_flow.paths import has_placeholder, state_of
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "logs"}
@@ -40,6 +44,19 @@ class Source:
     name: str
     digest: str
     spec: SourceSpec
+
+    def local_files(self, resources: str) -> list[str]:
+        """Return the files on this machine that the source names; embedded ones lie in the folder `resources`."""
+        named = [file.path or (f"{resources}/{file.embedded}" if file.embedded else "") for file in self.spec.files]
+        return [path for path in named if path]
+
+    def watched_files(self, resources: str) -> list[str]:
+        """Return those that Snakemake can watch for changes."""
+        return [path for path in self.local_files(resources) if not has_placeholder(path)]
+
+    def unwatched_files(self, resources: str) -> list[str]:
+        """Return those that it cannot, with their size and time of change."""
+        return [f"{path} {state_of(path)}" for path in self.local_files(resources) if has_placeholder(path)]
 
 
 @dataclass(frozen=True)
@@ -93,11 +110,14 @@ class Grid:
         Folder of the results.
     report : ReportSettings
         What the report step needs to know.
+    download : DownloadSpec
+        Bounds of the download step; no path or result depends on them.
     """
 
     experiment: str
     results: str
     report: ReportSettings
+    download: DownloadSpec
     sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
     variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
     accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
@@ -118,6 +138,15 @@ class Grid:
     def session(self, wildcards: Any) -> Session:
         """Return the session behind ``{model}/{device}/{scenario}``."""
         return self.sessions[wildcards.model, wildcards.device, wildcards.scenario]
+
+    def all_settings(self) -> list[Spec]:
+        """Return the settings of all steps."""
+        steps: list[Variant | Accuracy | Session] = [
+            *self.variants.values(),
+            *self.accuracies.values(),
+            *self.sessions.values(),
+        ]
+        return [*(one.settings for one in steps), *(one.spec for one in self.sources.values()), self.report]
 
     def reported_variants(self) -> list[Variant]:
         """Return the variants that are part of the experiment (its INT8 variants' FP32 bases may not be)."""
@@ -163,8 +192,10 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
-    grid = Grid(name, run.results, _report_settings(name, run, selection))
+    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
     for (model, precision), parts in selection.variants.items():
+        if precision == run.reference and parts.precision.is_compressed:
+            raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")
         _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
     for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):
@@ -172,6 +203,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
         settings = _session_settings(run, selection, model, members, device, scenario)
         variants = tuple(_find(grid, model, precision) for precision in members)
         grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
+    check_sizes(grid.all_settings(), where)
     return grid
 
 

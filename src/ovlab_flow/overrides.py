@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 
 from ovlab.errors import OvlabError
 from ovlab.errors import one_line as in_one_line
+from ovlab.text import shortened
 
 AXES = ("model", "precision", "device", "scenario")
 ADVICE = {axis: f"choose with experiment.{axis}s=[...]" for axis in AXES}
@@ -20,6 +21,7 @@ ADVICE |= {
     "dataset": "a model's YAML names its data set; model.dataset=NAME sets it for all models",
     "model_precision": "a file conf/model_precision/MODEL-PRECISION.yaml applies by its name",
 }
+LONGEST_OVERRIDE = 20_000
 OPENING, CLOSING, QUOTES = "[{(", "]})", "'\""
 
 
@@ -84,15 +86,17 @@ def parse_overrides(lines: Sequence[str]) -> list[Override]:
         If one cannot be read, or chooses what is chosen elsewhere: the line says where.
     """
     parser, parsed = OverridesParser.create(), []
-    for line in lines:  # one by one: the lexer's own words do not say which
+    for line in map(str, lines):  # one by one: the lexer's own words do not say which
         try:
-            parsed += parser.parse_overrides([str(line)])
-        except HydraException as error:
-            reason = in_one_line(error)
+            if len(line) > LONGEST_OVERRIDE:
+                raise OvlabError(f"override {shortened(line)}: is longer than {LONGEST_OVERRIDE} characters")
+            parsed += parser.parse_overrides([line])
+        except (HydraException, ValueError, RecursionError) as error:
+            reason = "nested too deep" if isinstance(error, RecursionError) else in_one_line(error)
             raise OvlabError(
-                f"overrides: cannot read {str(line)!r}, expected KEY=VALUE in Hydra's grammar ({reason})"
+                f"overrides: cannot read {shortened(line)}, expected KEY=VALUE in Hydra's grammar ({reason})"
             ) from None
     for override in parsed:
         if override.key_or_group in ADVICE:
-            raise OvlabError(f"override {override.input_line!r}: {ADVICE[override.key_or_group]}")
+            raise OvlabError(f"override {shortened(override.input_line)}: {ADVICE[override.key_or_group]}")
     return parsed

@@ -13,10 +13,15 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
+from ovlab.addresses import hide_secrets
+from ovlab.addresses.handover import hand_over, hand_over_mirror
 from ovlab.errors import OvlabError, nearest
+from ovlab.scratch.leftovers import cache_folder, remove_leftovers
+from ovlab.text import shortened, visible
 from ovlab_flow.compose import CONF, composer
 from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
+from ovlab_flow.paths import has_placeholder
 
 OPTIONS = ("experiment", "mirror", "extra_conf", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
@@ -53,6 +58,9 @@ def load_grid(
 def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Grid:
     """Load the grid that Snakemake's ``--config`` asks for, and fill in the options' defaults.
 
+    Credentials in addresses are handed to the download jobs in the environment of this process: they stand in no
+    setting, parameter or command line.
+
     Parameters
     ----------
     config : dict
@@ -69,14 +77,32 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
-        return load_grid(
+        for key in OPTIONS[:3]:
+            if isinstance(config.get(key), bool | float | list | dict):
+                raise OvlabError(f"--config {key}: {shortened(config[key])}, expected a name or a folder")
+        if has_placeholder(str(home)) and not Path(home).samefile(Path.cwd()):
+            raise OvlabError(
+                f"{home}: Snakemake takes {{...}} and <...> in the path of this workflow for something else; run it "
+                "from its own folder"
+            )
+        grid = load_grid(
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
             conf=Path(home) / CONF,
             extra_conf=str(config.get("extra_conf") or ""),
             overrides=as_lines(config.get("overrides")),
         )
     except OvlabError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(hide_secrets(str(error))) from None
+    for source in grid.sources.values():
+        os.environ |= hand_over(source.spec)
+    os.environ |= hand_over_mirror(str(config.get("mirror") or ""))
+    return grid
+
+
+def clean_up(grid: Grid) -> None:
+    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with."""
+    files = [file for source in grid.sources.values() for file in source.spec.files]
+    remove_leftovers(Path(grid.results), {cache_folder(file.sha256) for file in files if file.sha256})
 
 
 def last_words(summary: str) -> None:
@@ -92,14 +118,15 @@ def last_words(summary: str) -> None:
     path = Path(summary)
     if path.is_file() and path.stat().st_mtime >= STARTED:
         text = path.read_text(encoding="utf-8")
-        command = shlex.join([_seen_from_here(sys.argv[0]), *sys.argv[1:]])
-        atexit.register(print, f"\n{text}try the failed steps again: {command}", file=sys.stderr, flush=True)
+        command = shlex.join([*_seen_from_here(sys.argv[0]), *map(hide_secrets, sys.argv[1:])])
+        words = visible(f"\n{text}try the failed steps again: {command}")
+        atexit.register(print, words, file=sys.stderr, flush=True)
 
 
-def _seen_from_here(program: str) -> str:
+def _seen_from_here(program: str) -> list[str]:
     """Return how a program would be called from the current folder."""
     path = Path(program)
     if path.name == "__main__.py":
-        return f"python -m {path.parent.name}"
+        return ["python", "-m", path.parent.name]
     relative = os.path.relpath(path)
-    return path.name if relative.startswith("..") else relative
+    return [path.name if relative.startswith("..") else relative]

@@ -36,7 +36,7 @@ def with_short_launches(folder: Path) -> None:
     """Make the quickstart's launches fewer and shorter, as few as give intervals: what is timed is not asserted."""
     path = folder / "conf" / "experiment" / "quickstart.yaml"
     text = path.read_text(encoding="utf-8")
-    for key, value in {"launches": 3, "max_launches": 3, "duration_s": 0.3, "wait_s": 0}.items():
+    for key, value in {"launches": 3, "max_launches": 3, "duration_s": 0.2, "warm_up_s": 0.05, "wait_s": 0}.items():
         text, found = re.subn(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
         assert found == 1, key
     path.write_text(text, encoding="utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
 
 from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
-from ovlab.specs import ConvertSettings
+from ovlab.specs import ConvertSettings, DownloadSpec
 from ovlab_flow import Grid, load_grid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,17 +26,39 @@ def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-# The quickstart with one of its models: composing takes a tenth of a second a variant.
+# Composing takes a tenth of a second for every model in a precision, device and scenario: a part of the quickstart is
+# enough to be mistaken in, and what ships is composed once for all tests.
 ONE_MODEL = "experiment.models=[digits_cnn]"
+ONE_SESSION = (ONE_MODEL, "experiment.devices=[cpu]", "experiment.scenarios=[offline]")
+SMALL = (*ONE_SESSION, "experiment.precisions=[fp32,int8]")
 
 
-def grid(experiment: str = "quickstart", extra_conf: str | Path = "", *overrides: str):
+def grid(experiment: str = "quickstart", extra_conf: str | Path = "", *overrides: str) -> Grid:
     return load_grid(experiment, conf=CONF, extra_conf=str(extra_conf), overrides=overrides)
+
+
+@functools.cache
+def shipped(experiment: str, extra_conf: str = "", *overrides: str) -> Grid:
+    """What :func:`grid` gives, composed once. For tests that change neither the files nor the grid."""
+    return grid(experiment, extra_conf, *overrides)
+
+
+def files_of(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def every_file() -> dict[str, Grid]:
+    """Experiments that use every shipped file of each group."""
+    chosen = [f"experiment.{group}s=[{','.join(files_of(group))}]" for group in ("precision", "device", "scenario")]
+    models = f"experiment.models=[{','.join(files_of('model'))}]"
+    by_model = shipped("quickstart", "", *ONE_SESSION, models, "experiment.precisions=[fp32]")
+    crossed = shipped("quickstart", "", ONE_MODEL, *chosen)
+    return {"model": by_model, "dataset": by_model, "precision": crossed, "device": crossed, "scenario": crossed}
 
 
 @pytest.mark.parametrize(("extra_conf", "experiment"), EXPERIMENTS)
 def test_every_experiment_composes(extra_conf: str, experiment: str) -> None:
-    loaded = grid(experiment, extra_conf)
+    loaded = shipped(experiment, extra_conf)
     cells = loaded.report.experiment.cells()
     assert len(cells) == len(set(cells)) > 0
     assert {(cell.model, cell.device, cell.scenario) for cell in cells} == set(loaded.sessions)
@@ -46,26 +69,13 @@ def test_every_experiment_composes(extra_conf: str, experiment: str) -> None:
 
 @pytest.mark.parametrize("group", ["model", "dataset", "precision", "device", "scenario"])
 def test_every_file_is_used_by_an_experiment_that_composes(group: str) -> None:
-    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    assert names
-    for name in names:
-        if group == "dataset":
-            models = {
-                m: path
-                for path in (CONF / "model").glob("*.yaml")
-                if f"dataset: {name}" in path.read_text()
-                for m in [path.stem]
-            }
-            assert models, f"no model uses data set {name}"
-            continue
-        fewer = () if group == "model" else (ONE_MODEL,)
-        assert grid("quickstart", "", *fewer, f"experiment.{group}s=[{name}]").sessions
+    loaded = every_file()[group]
+    assert sorted(getattr(loaded.report, f"{group}s")) == files_of(group) != []
+    assert loaded.sessions
 
 
 def test_embedded_files_are_the_declared_ones() -> None:
-    for path in sorted((CONF / "model").glob("*.yaml")):
-        one = (f"experiment.models=[{path.stem}]", "experiment.precisions=[fp32]")
-        model = grid("quickstart", "", *one).report.models[path.stem]
+    for model in every_file()["model"].report.models.values():
         for file in model.files:
             if file.embedded:
                 embedded = ROOT / "resources" / file.embedded
@@ -101,17 +111,20 @@ def test_embedded_files_are_the_declared_ones() -> None:
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),
         (["~dataset.splits.calibration"], "splits.calibration: missing, but needed by precision int8"),
+        (["download.size_limit=3"], "download.size_limit: unknown key; did you mean 'size_limit_gb'?"),
+        (["download.unpack.depth=0"], "download.unpack.depth: input should be greater than 0 (got 0)"),
         (["measurement.launces=3"], "measurement.launces: unknown key; did you mean 'launches'?"),
         (["sead=3"], "sead: unknown key; did you mean 'seed'?"),
         (["precision.quantization.subse=3"], "quantization.subse: unknown key; did you mean 'subset'?"),
         (["precision.quantisation.subset=3"], "nothing that this experiment selects has such a section"),
         (["model=digits_cnn"], "choose with experiment.models=[...]"),
+        (["reference=int8"], "reference: int8 is itself made from the reference, expected one such as fp32"),
         (["seed=["], "overrides: cannot read 'seed=[', expected KEY=VALUE in Hydra's grammar ("),
     ],
 )
 def test_a_mistake_is_one_clear_line(overrides: list[str], message: str) -> None:
     with pytest.raises(OvlabError) as caught:
-        grid("quickstart", "", *overrides)
+        grid("quickstart", "", *SMALL, *overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -134,7 +147,7 @@ def test_broken_yaml_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("group", ["device", "scenario", "experiment"])
 def test_a_file_without_keys_is_named(tmp_path: Path, group: str) -> None:
     write_conf(tmp_path, group, "mine", "- CPU\n")
-    chosen = ("mine", ()) if group == "experiment" else ("quickstart", (ONE_MODEL, f"experiment.{group}s=[mine]"))
+    chosen = ("mine", ()) if group == "experiment" else ("quickstart", (*SMALL, f"experiment.{group}s=[mine]"))
     with pytest.raises(OvlabError) as caught:
         grid(chosen[0], tmp_path, *chosen[1])
     assert str(caught.value) == f"{tmp_path}/{group}/mine.yaml: expected keys and values (KEY: VALUE)"
@@ -143,12 +156,13 @@ def test_a_file_without_keys_is_named(tmp_path: Path, group: str) -> None:
 def test_extra_conf_comes_first_and_is_named_in_errors(tmp_path: Path) -> None:
     (tmp_path / "scenario").mkdir()
     (tmp_path / "scenario" / "offline.yaml").write_text("mode: asynchronous\ninfer_requests: 7\n")
-    loaded = grid("quickstart", tmp_path)
+    chosen = (*SMALL, "experiment.scenarios=[offline,multi_stream]")
+    loaded = grid("quickstart", tmp_path, *chosen)
     assert loaded.report.scenarios["offline"].infer_requests == 7
     assert loaded.report.scenarios["multi_stream"].infer_requests == 4
     (tmp_path / "scenario" / "offline.yaml").write_text("mode: asynchronous\ninfer_requets: 7\n")
     with pytest.raises(OvlabError) as caught:
-        grid("quickstart", tmp_path)
+        grid("quickstart", tmp_path, *chosen)
     assert (
         str(caught.value)
         == f"{tmp_path}/scenario/offline.yaml: infer_requets: unknown key; did you mean 'infer_requests'?"
@@ -156,11 +170,12 @@ def test_extra_conf_comes_first_and_is_named_in_errors(tmp_path: Path) -> None:
 
 
 def test_a_named_exception_changes_one_model_in_one_precision(tmp_path: Path) -> None:
+    chosen = (*ONE_SESSION, "experiment.precisions=[fp32,fp16,int8]")
     (tmp_path / "model_precision").mkdir()
     (tmp_path / "model_precision" / "digits_cnn-int8.yaml").write_text(
         "# @package _global_\nprecision:\n  quantization:\n    subset: 7\n"
     )
-    plain, changed = (grid("quickstart", where, ONE_MODEL) for where in ("", tmp_path))
+    plain, changed = (grid("quickstart", where, *chosen) for where in ("", tmp_path))
     assert next(v for v in changed.variants.values() if v.precision == "int8").settings.quantization.subset == 7
     for precision, same in [("fp32", True), ("fp16", True), ("int8", False)]:
         digests = [next(v.digest for v in g.variants.values() if v.precision == precision) for g in (plain, changed)]
@@ -169,16 +184,23 @@ def test_a_named_exception_changes_one_model_in_one_precision(tmp_path: Path) ->
 
 def test_digests_follow_settings_and_nothing_else() -> None:
     def digests(*overrides: str) -> dict[str, str]:
-        variants = grid("quickstart", "", ONE_MODEL, *overrides).variants.values()
+        chosen = (*ONE_SESSION, "experiment.precisions=[fp32,fp16,int8]")
+        variants = grid("quickstart", "", *chosen, *overrides).variants.values()
         return {variant.precision: variant.digest for variant in variants}
 
     plain = digests()
     assert digests("model.description=another") == plain
-    assert digests("measurement.launches=2", "experiment.devices=[cpu]") == plain
+    assert digests("measurement.launches=2", "experiment.devices=[cpu,auto]") == plain
+    assert digests("download.window_s=9") == plain
     seeded = digests("seed=3")
     assert seeded["int8"] != plain["int8"]
     assert (seeded["fp32"], seeded["fp16"]) == (plain["fp32"], plain["fp16"])
     assert all(digests("model.preprocess.mean=[100]")[precision] != plain[precision] for precision in plain)
+
+
+def test_what_ships_bounds_downloads_as_the_specs_do() -> None:
+    assert grid("quickstart", "", ONE_MODEL).download == DownloadSpec()
+    assert grid("quickstart", "", ONE_MODEL, "download.unpack.depth=9").download.unpack.depth == 9
 
 
 def test_exclusions_leave_out_what_matches_all_their_names() -> None:
@@ -191,7 +213,7 @@ def test_exclusions_leave_out_what_matches_all_their_names() -> None:
 
 
 def test_int8_alone_still_has_its_fp32_base() -> None:
-    loaded = grid("quickstart", "", ONE_MODEL, "experiment.precisions=[int8]")
+    loaded = grid("quickstart", "", *ONE_SESSION, "experiment.precisions=[int8]")
     int8 = next(variant for variant in loaded.variants.values() if variant.precision == "int8")
     assert int8.base is not None and isinstance(int8.base.settings, ConvertSettings)
     assert [variant.precision for variant in loaded.reported_variants()] == ["int8"]
@@ -206,7 +228,7 @@ def write_conf(folder: Path, group: str, name: str, text: str) -> None:
 def test_repeated_calibrations_are_variants_of_their_own(tmp_path: Path) -> None:
     int8 = (CONF / "precision" / "int8.yaml").read_text()
     write_conf(tmp_path, "precision", "int8", f"{int8}calibration_seeds: 3\n")
-    chosen = ("seed=5", "experiment.models=[digits_cnn]", "experiment.precisions=[fp32,int8]")
+    chosen = (*SMALL, "seed=5")
     plain, repeated = grid("quickstart", "", *chosen), grid("quickstart", tmp_path, *chosen)
 
     def seeds(loaded: Grid) -> list[int]:
@@ -230,18 +252,17 @@ def test_a_control_split_concerns_accuracy_control_alone(tmp_path: Path) -> None
     )
     assert changed != digits
     split = "  control: {images: calibration, portion: [0.5, 1]}\n"
-    chosen = ("experiment.models=[digits_cnn]", "experiment.precisions=[fp32,int8,int8_accuracy,int8_weights]")
+    chosen = (*ONE_SESSION, "experiment.precisions=[fp32,int8,int8_accuracy,int8_weights]")
 
     def digests(text: str) -> dict[str, str]:
         write_conf(tmp_path, "dataset", "digits", text)
-        loaded = grid("quickstart", tmp_path, *chosen)
-        return {one.variant.precision: one.digest for one in loaded.accuracies.values()}
+        loaded.append(grid("quickstart", tmp_path, *chosen))
+        return {one.variant.precision: one.digest for one in loaded[-1].accuracies.values()}
 
+    loaded: list[Grid] = []
     without, declared = digests(changed), digests(changed + split)
     assert {name for name in without if without[name] != declared[name]} == {"int8_accuracy"}
-    controlled = next(
-        v for v in grid("quickstart", tmp_path, *chosen).variants.values() if v.precision == "int8_accuracy"
-    )
+    controlled = next(v for v in loaded[-1].variants.values() if v.precision == "int8_accuracy")
     assert set(controlled.settings.dataset.splits) == {"calibration", "control", "validation"}
     assert controlled.settings.model is not None
 
@@ -271,7 +292,7 @@ def test_a_data_set_that_a_precision_cannot_calibrate_on(
     assert old in text
     write_conf(tmp_path, "dataset", "digits", text.replace(old, new))
     with pytest.raises(OvlabError) as caught:
-        grid("quickstart", tmp_path, "experiment.models=[digits_cnn]", f"experiment.precisions=[{precision}]")
+        grid("quickstart", tmp_path, *ONE_SESSION, f"experiment.precisions=[{precision}]")
     assert str(caught.value).startswith(f"{tmp_path}/dataset/digits.yaml: {message}")
 
 
@@ -291,7 +312,7 @@ def test_accuracy_control_of_boxes_needs_labels(tmp_path: Path) -> None:
 def test_weights_alone_need_no_calibration_split(tmp_path: Path) -> None:
     text = (CONF / "dataset" / "digits.yaml").read_text()
     write_conf(tmp_path, "dataset", "digits", text.replace("  calibration: {images: calibration}\n", ""))
-    chosen = ("experiment.models=[digits_cnn]", "experiment.precisions=[int8_weights]", "seed=9")
+    chosen = (*ONE_SESSION, "experiment.precisions=[int8_weights]", "seed=9")
     loaded = grid("quickstart", tmp_path, *chosen)
     made = next(one for one in loaded.variants.values() if one.precision == "int8_weights")
     assert made.settings.seed == 0  # no image is drawn, so another seed makes nothing anew

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from workflow_runs import ROOT, planned
 
-OVERRIDES = "overrides=[experiment.models=[digits_cnn],experiment.devices=[cpu],experiment.scenarios=[offline]]"
+ONE_SESSION = "experiment.models=[digits_cnn],experiment.devices=[cpu],experiment.scenarios=[offline]"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,7 +23,7 @@ def test_what_ships_is_found_beside_the_snakefile(tmp_path: Path) -> None:
     conf = tmp_path / "my conf" / "precision"
     conf.mkdir(parents=True)
     (conf / "mine.yaml").write_text("weights: f32\ninference_precision: f32\n", encoding="utf-8")
-    overrides = OVERRIDES.removesuffix("]") + ",experiment.precisions=[fp32,mine]]"
+    overrides = f"overrides=[{ONE_SESSION},experiment.precisions=[fp32,mine]]"
     done = run(tmp_path, "-n", "-p", "--config", overrides, "extra_conf=my conf")
     assert done.returncode == 0, done.stdout
     expected = {"download": 2, "convert": 2, "validate": 2, "benchmark": 1, "report": 1, "verdict": 1}
@@ -34,7 +34,7 @@ def test_what_ships_is_found_beside_the_snakefile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [("--summary",), ("--dag",), ("--rulegraph",), ("--list-rules",)])
 def test_what_needs_no_cores_asks_for_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = run(tmp_path, *arguments, "--config", OVERRIDES)
+    done = run(tmp_path, *arguments, "--config", f"overrides=[{ONE_SESSION},experiment.precisions=[fp32]]")
     assert done.returncode == 0, done.stderr
     assert "benchmark" in done.stdout
     assert "Traceback" not in done.stderr

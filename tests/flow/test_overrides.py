@@ -55,5 +55,6 @@ def test_what_is_chosen_elsewhere_is_answered_with_where(key: str) -> None:
     ],
 )
 def test_the_advice_works(overrides: str, check: Any) -> None:
-    grid = load_grid("quickstart", overrides=as_lines(parse_config([f"overrides={overrides}"])["overrides"]))
+    lines = as_lines(parse_config([f"overrides={overrides}"])["overrides"])
+    grid = load_grid("quickstart", overrides=["experiment.precisions=[fp32]", *lines])
     assert check(grid)

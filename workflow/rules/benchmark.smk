@@ -25,7 +25,7 @@ rule benchmark:
     resources:
         slot=1000,
     params:
-        settings=lambda w: GRID.session(w).settings.model_dump_json(),
+        settings=lambda w: GRID.session(w).settings.to_json(),
     message:
         "benchmark {wildcards.model} on {wildcards.device}, {wildcards.scenario}"
     shell:

@@ -13,7 +13,7 @@ rule calibrate:
         library=lambda w: (
             library("calibrate", "data", "validate", "tasks", "metrics")
             if GRID.variant(w).settings.controls_accuracy
-            else library("calibrate", "data")
+            else library("calibrate", "data", "tasks")
         ),
         base=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
             GRID.variant(w).base
@@ -28,7 +28,7 @@ rule calibrate:
     wildcard_constraints:
         digest=GRID.digests(quantised=True),
     params:
-        settings=lambda w: GRID.variant(w).settings.model_dump_json(),
+        settings=lambda w: GRID.variant(w).settings.to_json(),
     message:
         "calibrate {wildcards.model} for {wildcards.precision}"
     shell:

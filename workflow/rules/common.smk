@@ -4,6 +4,7 @@
 import sys
 from pathlib import Path
 
+from ovlab.addresses.handover import show_mirror
 from ovlab_flow.grid import pattern
 
 
@@ -11,8 +12,12 @@ pathvars:
     results=GRID.results,
 
 
+# Texts of the configuration reach a command as `params` that are functions: in a literal one, as in any path,
+# Snakemake takes {NAME} for a wildcard.
 PYTHON = sys.executable
-MIRROR = str(config.get("mirror") or "")
+# With credentials hidden: the download step gets them in its environment, where grid_for_snakemake has put them.
+MIRROR = show_mirror(str(config.get("mirror") or ""))
+LIMITS = GRID.download.to_json()
 
 
 wildcard_constraints:

@@ -19,7 +19,7 @@ rule convert:
     wildcard_constraints:
         digest=GRID.digests(quantised=False),
     params:
-        settings=lambda w: GRID.variant(w).settings.model_dump_json(),
+        settings=lambda w: GRID.variant(w).settings.to_json(),
     message:
         "convert {wildcards.model} to {wildcards.precision}"
     shell:

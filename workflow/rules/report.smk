@@ -28,7 +28,7 @@ rule report:
     input:
         **RECORDS,
         script=shipped("scripts/report.py"),
-        library=library("report", "stats"),
+        library=library("report", "stats", "tasks"),
     output:
         page="<results>/{experiment}/report/index.html",
         results="<results>/{experiment}/report/tables/results.csv",
@@ -36,7 +36,7 @@ rule report:
     log:
         "<results>/logs/{experiment}/report.log",
     params:
-        settings=GRID.report.model_dump_json(),
+        settings=lambda w: GRID.report.to_json(),
     message:
         "report {wildcards.experiment}"
     shell:
@@ -56,8 +56,8 @@ rule verdict:
     log:
         "<results>/logs/{experiment}/verdict.log",
     params:
-        folder=GRID.results,
-        summary=f"{GRID.results}/{GRID.experiment}/failures.txt",
+        folder=lambda w: GRID.results,
+        summary=lambda w: f"{GRID.results}/{GRID.experiment}/failures.txt",
     message:
         "verdict on {wildcards.experiment}"
     shell:

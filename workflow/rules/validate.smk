@@ -2,7 +2,7 @@
 #
 # in:  the variant, the data set's files, the reference and its accuracy (none for the reference itself)
 # out: <results>/accuracy/{model}/{precision}/{digest}/accuracy.json, with predictions.parquet, disagreements.json and
-#      (detection) replicates.parquet beside it
+#      (where the metric is no mean over images) replicates.parquet beside it
 
 
 rule validate:
@@ -35,7 +35,7 @@ rule validate:
         "<results>/logs/accuracy/{model}/{precision}/{digest}.log",
     threads: workflow.cores
     params:
-        settings=lambda w: GRID.accuracy(w).settings.model_dump_json(),
+        settings=lambda w: GRID.accuracy(w).settings.to_json(),
     message:
         "validate {wildcards.model} in {wildcards.precision}"
     shell:

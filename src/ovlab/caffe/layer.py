@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,24 @@ from ovlab.errors import OvlabError, nearest
 Shape: TypeAlias = tuple[int, ...]
 Blob: TypeAlias = NDArray[np.float32]
 Build: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a prototxt leaves open because forks of Caffe that read it differ.
+
+    Attributes
+    ----------
+    fractional_sizes : bool
+        Whether PriorBox takes ``min_size`` and ``max_size`` as they stand, like OpenCV; otherwise it cuts them to whole
+        pixels, like Caffe's SSD fork.
+    densities : mapping of float to int
+        For a ``min_size`` the number of boxes a direction that PriorBox spreads over a cell in place of the one in its
+        middle, like FaceBoxes' fork, whose prototxt does not say it: ``{32: 4, 64: 2}``.
+    """
+
+    fractional_sizes: bool = False
+    densities: Mapping[float, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -36,6 +54,11 @@ class Layer:
         Its ``LayerParameter``.
     blobs : sequence of ndarray
         Its weights, float32, in Caffe's order; empty for a layer that has none.
+    settings : dict
+        For a type that the user wrote a builder for: all its fields as plain values, those that Caffe does not know
+        included. A field that stands there several times is a list.
+    options : ReadOptions
+        Choices that the prototxt leaves open.
     """
 
     name: str
@@ -46,6 +69,9 @@ class Layer:
     tops: tuple[str, ...]
     message: Any
     blobs: Sequence[Blob] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: ReadOptions = field(default_factory=ReadOptions)
+    _read: set[int] = field(default_factory=set, repr=False)
 
     def error(self, problem: str) -> OvlabError:
         """Make an error that says where it is.
@@ -88,11 +114,32 @@ class Layer:
         if index >= len(self.blobs):
             raise self.error(f"the caffemodel has no blob {index} ({what}) for it; it holds {len(self.blobs)}")
         blob = self.blobs[index]
+        self._read.add(index)
         if shape is None:
             return blob
         if blob.size != np.prod(shape, dtype=np.int64):
             raise self.error(f"blob {index} ({what}) has shape {blob.shape}; expected {shape}")
         return blob.reshape(shape)
+
+    def skip_blobs(self) -> None:
+        """Say that the layer's blobs are known but have no part in what it computes."""
+        self._read.update(range(len(self.blobs)))
+
+    def check_blobs(self) -> None:
+        """Check that every blob was read.
+
+        Raises
+        ------
+        OvlabError
+            The caffemodel holds more than the layer reads: what it computes would not be what was trained.
+        """
+        surplus = [index for index in range(len(self.blobs)) if index not in self._read]
+        if surplus:
+            shapes = ", ".join(f"blob {index} of shape {self.blobs[index].shape}" for index in surplus)
+            raise self.error(
+                f"the caffemodel holds {len(self.blobs)} blobs for it, but with its settings in the prototxt it reads "
+                f"{len(self._read)}: not {shapes}"
+            )
 
     def shape(self, tensor: ov.Output) -> Shape:
         """Return a tensor's shape.
@@ -174,6 +221,9 @@ class _Builder:
 
 _BUILDERS: dict[str, _Builder] = {}
 
+# The package of the builders that come with ovlab; a builder from anywhere else is the user's own.
+_BUILT_IN = f"{__package__}.layers."
+
 
 def layer_type(
     *names: str, bottoms: tuple[int, int | None] = (1, 1), tops: tuple[int, int | None] = (1, 1)
@@ -211,6 +261,17 @@ def supported_types() -> list[str]:
     return sorted(_BUILDERS)
 
 
+def own_types() -> list[str]:
+    """Return the layer types that have a builder of the user's own, sorted."""
+    return sorted(name for name, builder in _BUILDERS.items() if not builder.build.__module__.startswith(_BUILT_IN))
+
+
+def forget_own_types() -> None:
+    """Take out the user's own layer types, before another file of theirs is executed."""
+    for name in own_types():
+        del _BUILDERS[name]
+
+
 def build_layer(layer: Layer, bottoms: Sequence[ov.Output]) -> list[ov.Output]:
     """Build the operations of a layer.
 
@@ -230,7 +291,8 @@ def build_layer(layer: Layer, bottoms: Sequence[ov.Output]) -> list[ov.Output]:
     ------
     OvlabError
         The type is not supported, it has another number of bottoms or tops than it takes, its settings or blobs don't
-        fit, or OpenVINO refuses its operations; the layer, its type and its line are named.
+        fit, a blob is left over, OpenVINO refuses its operations or a user's builder fails; the layer, its type and its
+        line are named.
     """
     builder = _BUILDERS.get(layer.type)
     if builder is None:
@@ -244,8 +306,12 @@ def build_layer(layer: Layer, bottoms: Sequence[ov.Output]) -> list[ov.Output]:
             raise layer.error(f"has {len(names)} {what}; expected {expected}")
     try:
         built = builder.build(layer, *bottoms)
-    except RuntimeError as error:  # what OpenVINO raises when shapes don't fit together
-        raise layer.error(f"its bottoms or settings don't fit together: {_last_line(error)}") from error
+    except OvlabError:
+        raise
+    except Exception as error:  # OpenVINO's own when shapes don't fit together, anything from a user's builder
+        what = "its builder failed" if layer.type in own_types() else "its bottoms or settings don't fit together"
+        raise layer.error(f"{what}: {_last_line(error)}") from error
+    layer.check_blobs()
     results = built if isinstance(built, list) else [built]
     return [result.output(0) if isinstance(result, ov.Node) else result for result in results]
 

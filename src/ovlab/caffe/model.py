@@ -9,9 +9,10 @@ import numpy as np
 import openvino as ov
 from openvino import opset14 as op
 
+from ovlab.caffe.deploy import check_is_deploy
 from ovlab.caffe.fold import fold_affine
-from ovlab.caffe.layer import Layer, Shape, build_layer, supported_types
-from ovlab.caffe.prototxt import read_prototxt
+from ovlab.caffe.layer import Layer, ReadOptions, Shape, build_layer, own_types, supported_types
+from ovlab.caffe.prototxt import Net, read_prototxt
 from ovlab.caffe.weights import read_caffemodel
 from ovlab.errors import OvlabError, nearest
 
@@ -22,7 +23,9 @@ def read_model(
     *,
     batch: int | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    image_shape: Sequence[int] | None = None,
     outputs: Sequence[str] = (),
+    options: ReadOptions | None = None,
 ) -> ov.Model:
     """Read a Caffe network as an OpenVINO model.
 
@@ -37,9 +40,14 @@ def read_model(
         model can also be reshaped to another batch later, where its Reshape layers don't fix it.
     input_shapes : mapping of str to sequence of int, optional
         Shapes of inputs, in place of the prototxt's.
+    image_shape : sequence of int, optional
+        The shape of the only input of four axes, whatever its name is, in place of the prototxt's. -1 keeps what the
+        prototxt says of that axis.
     outputs : sequence of str, optional
         Tops to make outputs of in addition to the network's own, in this order. Of a top that several layers write in
         place it is the last state.
+    options : ReadOptions, optional
+        Choices that the prototxt leaves open.
 
     Returns
     -------
@@ -51,30 +59,53 @@ def read_model(
     Raises
     ------
     OvlabError
-        A file can't be read or understood, a layer's type is not supported, a blob is missing or does not fit, a bottom
-        is made by no earlier layer, or a name in ``outputs`` or ``input_shapes`` does not exist. Errors in a layer name
-        the file, the line, the layer and its type.
+        A file can't be read or understood, the prototxt is one for training or testing, a layer's type is not
+        supported, a blob is missing, left over or does not fit, a bottom is made by no earlier layer, or a name in
+        ``outputs`` or ``input_shapes`` does not exist. Errors in a layer name the file, the line, the layer and its
+        type.
     """
     if batch is not None and batch < 1:
         raise OvlabError(f"batch is {batch}; expected at least 1")
-    net = read_prototxt(prototxt, [*supported_types(), "Input"])
+    supported = [*supported_types(), "Input"]
+    net = read_prototxt(prototxt, supported, own_types())
+    check_is_deploy(prototxt, net.layers, supported)
     weights = read_caffemodel(caffemodel)
     graph = _Graph()
     given = dict(input_shapes or {})
-    for name, shape in net.inputs.items():
-        graph.add_input(name, name, _input_shape(f"{prototxt}: input '{name}'", given.pop(name, shape), batch))
+    if image_shape is not None:
+        name, shape = _image_input(net, str(prototxt))
+        given[name] = [old if new == -1 else new for new, old in zip(image_shape, shape, strict=True)]
+    for name, declared in net.inputs.items():
+        graph.add_input(name, name, _input_shape(f"{prototxt}: input '{name}'", given.pop(name, declared), batch))
     for layer in net.layers:
         if layer.type == "Input":
-            for top, shape in _declared(layer).items():
+            for top, declared in _declared(layer).items():
                 where = f"{prototxt}, line {layer.line}: input '{top}'"
                 name = layer.name if len(layer.tops) == 1 else top
-                graph.add_input(name, top, _input_shape(where, given.pop(top, shape), batch))
+                graph.add_input(name, top, _input_shape(where, given.pop(top, declared), batch))
         else:
             layer.blobs = weights.get(layer.name, ())
-            graph.add_layer(layer)
+            layer.options = options or ReadOptions()
+            try:
+                graph.add_layer(layer)
+            except OvlabError as error:
+                raise OvlabError(f"{error}{graph.placeholder_hint()}") from error
     if given:
         raise OvlabError(f"{prototxt}: has no input '{next(iter(given))}'{nearest(next(iter(given)), graph.inputs)}")
     return graph.model(net.name or prototxt.stem, outputs, str(prototxt))
+
+
+def _image_input(net: Net, where: str) -> tuple[str, Shape]:
+    """Return name and shape of the only input that can be an image: of four axes, or of a shape that is not stated."""
+    inputs = dict(net.inputs)
+    for layer in net.layers:
+        if layer.type == "Input":
+            inputs |= _declared(layer)
+    images = {name: shape or (-1,) * 4 for name, shape in inputs.items() if shape is None or len(shape) == 4}
+    if len(images) != 1:
+        names = ", ".join(f"'{name}'" for name in inputs) or "none"
+        raise OvlabError(f"{where}: expected one input of four axes, found {len(images)} (inputs: {names})")
+    return next(iter(images.items()))
 
 
 def _declared(layer: Layer) -> dict[str, Shape | None]:
@@ -112,6 +143,13 @@ class _Graph:
         self.inputs[top] = node
         self._tensors[top] = node.output(0)
         self._named.add(node.get_name())
+
+    def placeholder_hint(self) -> str:
+        """Return what ends the error of a layer where an input's stated shape may be the reason, else nothing."""
+        small = [name for name, node in self.inputs.items() if list(node.get_partial_shape())[2:] == [1, 1]]
+        if not small:
+            return ""
+        return f" (the prototxt gives input '{small[0]}' 1 x 1 pixels, a placeholder: state the shape, input.shape)"
 
     def add_layer(self, layer: Layer) -> None:
         """Build a layer on what its bottoms stand for now."""

@@ -15,6 +15,9 @@ from ovlab.caffe.scan import Block, Source
 from ovlab.caffe.schema import V1_TYPES, NetParameter
 from ovlab.errors import OvlabError, nearest
 
+MOST_BYTES = 64 << 20
+LONGEST_MESSAGE = 300
+
 
 @dataclass(frozen=True)
 class Net:
@@ -36,7 +39,7 @@ class Net:
     layers: list[Layer]
 
 
-def read_prototxt(path: Path, supported: Collection[str]) -> Net:
+def read_prototxt(path: Path, supported: Collection[str], own: Collection[str] = ()) -> Net:
     """Read a deploy prototxt in today's form (``layer``) or the V1 form (``layers``).
 
     Parameters
@@ -45,6 +48,8 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
         The prototxt.
     supported : collection of str
         The layer types that can be built; of layers of other types only the identity and phase are read.
+    own : collection of str, optional
+        Those of them that the user wrote a builder for: their layers carry all fields in ``settings``.
 
     Returns
     -------
@@ -54,18 +59,13 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
     Raises
     ------
     OvlabError
-        The file can't be read, is not valid text, has an unknown field or value (file, line and layer are named), or
-        mixes the two forms.
+        The file can't be read, is larger or deeper than any network, is not valid text, has an unknown field or value
+        (file, line and layer are named), or mixes the two forms.
     """
-    try:
-        # Comments in other encodings are common and harmless.
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise OvlabError(f"{path}: cannot read the prototxt: {error.strerror or error}") from error
-    source = Source(text, path)
+    source = Source(_read_text(path), path)
     net = NetParameter()
     try:
-        text_format.Parse(source.inference_text(supported), net)
+        text_format.Parse(source.inference_text(supported, own), net)
     except text_format.ParseError as error:
         raise _explain(error, path, source.blocks) from error
     if net.layer and net.layers:
@@ -80,8 +80,9 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
             bottoms=tuple(message.bottom),
             tops=tuple(message.top),
             message=message,
+            settings=source.settings(index) if message.type in own else {},
         )
-        for message, block in zip(messages, source.blocks, strict=True)
+        for index, (message, block) in enumerate(zip(messages, source.blocks, strict=True))
         if _runs(message, net.state)
     ]
     if not layers:
@@ -89,12 +90,25 @@ def read_prototxt(path: Path, supported: Collection[str]) -> Net:
     return Net(net.name, _inputs(net, path), layers)
 
 
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise OvlabError(f"{path}: cannot read the prototxt: {error.strerror or error}") from error
+    if len(data) > MOST_BYTES:
+        raise OvlabError(f"{path}: is larger than {MOST_BYTES >> 20} MiB, which no prototxt is")
+    # Comments in other encodings are common and harmless.
+    text = data.decode("utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _explain(error: text_format.ParseError, path: Path, blocks: Sequence[Block]) -> OvlabError:
     """Turn a parser's error into one line with file, line, layer and the nearest valid name."""
     line = error.GetLine() or 0
     layer = next((f", layer '{b.name}' of type '{b.type}'" for b in blocks if b.first_line <= line <= b.last_line), "")
     # The parser quotes the line of the file between the position and the message.
-    message = re.sub(r"^\d+:\d+ : ('.*': )?", "", str(error).replace("\n", " ")).rstrip(".")
+    message = re.sub(r"^\d+:\d+ : ('.*': )?", "", str(error).replace("\n", " ")).rstrip(".")[:LONGEST_MESSAGE]
     messages = NetParameter.DESCRIPTOR.file.message_types_by_name
     if unknown := re.search(r'Message type "caffe\.(\w+)" has no field named "(\w+)"', message):
         kind, name = unknown.groups()

@@ -11,22 +11,21 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ovlab.caffe.schema import V1_TYPES
+from ovlab.caffe.schema import V1_TYPES, NetParameter
 from ovlab.errors import OvlabError
 
 # Fields that say how to train, feed, save, draw or schedule, never what a layer computes at test time. Forks differ in
-# what is inside them, so they are taken out by name, whatever they hold.
+# what is inside them, so they are taken out by name, whatever they hold. Fillers are recognised by their ending: every
+# fork has its own.
 NOT_INFERENCE = frozenset(
     {
-        "bias_filler",
         "blob_share_mode",
         "blobs_lr",
         "cudnn_math_override",
         "debug_info",
         "engine",
-        "filler",
         "force_backward",
         "force_nd_im2col",
         "loss_param",
@@ -37,30 +36,46 @@ NOT_INFERENCE = frozenset(
         "propagate_down",
         "save_file",
         "save_output_param",
-        "scale_filler",
         "sigmoid_param",
-        "slope_filler",
         "stable_prod_grad",
         "tanh_param",
         "transform_param",
         "visualize",
         "visualize_threshold",
         "weight_decay",
-        "weight_filler",
     }
 )
+
+# What DummyData is filled with is its value at test time too.
+_FILLER_THAT_COUNTS = "data_filler"
 
 # All that is read of a layer of an unsupported type: enough to see whether its phase leaves it out, and to name it.
 _IDENTITY = frozenset({"name", "type", "bottom", "top", "include", "exclude", "phase"})
 
+# The fields that a layer can have in either form.
+_FIELDS = frozenset(
+    name
+    for layers in ("layer", "layers")
+    for name in NetParameter.DESCRIPTOR.fields_by_name[layers].message_type.fields_by_name
+)
+
+# Possessive: a string that is never closed is given up at once, without a stack of its characters.
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|\#[^\n]*)
-    |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    |(?P<string>"(?:\\.|[^"\\\n]++)*+"|'(?:\\.|[^'\\\n]++)*+')
     |(?P<word>[\w.+\-]+)
     |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+# Networks with a thousand layers exist; a hundred of the largest known ones would fit into these.
+MOST_LAYERS, MOST_TOKENS, MOST_DEPTH, LONGEST_WORD = 10_000, 4_000_000, 32, 1 << 16
+LAYER_FIELDS = ("layer", "layers")
 _OPEN = {"{": "}", "<": ">", "[": "]"}
+
+
+def is_training_setting(name: str) -> bool:
+    """Whether a field of this name has no meaning at test time."""
+    return name in NOT_INFERENCE or (name.endswith("filler") and name != _FILLER_THAT_COUNTS)
 
 
 class _Token(NamedTuple):
@@ -106,33 +121,48 @@ class Source:
     Raises
     ------
     OvlabError
-        A bracket does not match; the line is named.
+        A bracket does not match, or the text is larger or deeper than any network; the line is named.
     """
 
     def __init__(self, text: str, path: Path) -> None:
         self._text = text
         self._newlines = [match.start() for match in re.finditer("\n", text)]
-        self._tokens = [
-            _Token(match.lastgroup or "", match.group(), match.start(), match.end())
-            for match in _TOKEN.finditer(text)
-            if match.lastgroup != "skip"
+        self._tokens = self._read_tokens(path)
+        self._layers = [
+            (start, end, dict(self._inner(start, end)))
+            for start, end in self._fields(0, len(self._tokens))
+            if self._tokens[start].text in LAYER_FIELDS
         ]
+        self.blocks = [self._block(*layer) for layer in self._layers]
+
+    def _read_tokens(self, path: Path) -> list[_Token]:
+        """Split the text, and stop as soon as it is more than a network has."""
+        tokens: list[_Token] = []
         opened: list[_Token] = []
-        for token in self._tokens:
+        layers = 0
+        for match in _TOKEN.finditer(self._text):
+            if match.lastgroup == "skip":
+                continue
+            token = _Token(match.lastgroup or "", match.group(), match.start(), match.end())
+            tokens.append(token)
+            layers += not opened and token.text in LAYER_FIELDS
             if token.depth > 0:
                 opened.append(token)
             elif token.depth < 0 and (not opened or _OPEN[opened.pop().text] != token.text):
                 raise OvlabError(f"{path}, line {self._line(token.start)}: '{token.text}' closes nothing")
+            if layers > MOST_LAYERS:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: more than {MOST_LAYERS} layers")
+            if len(tokens) > MOST_TOKENS:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: more than {MOST_TOKENS} words and signs")
+            if len(opened) > MOST_DEPTH:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: brackets more than {MOST_DEPTH} deep")
+            if len(token.text) > LONGEST_WORD:
+                raise OvlabError(f"{path}, line {self._line(token.start)}: a word of {len(token.text)} characters")
         if opened:
             raise OvlabError(f"{path}, line {self._line(opened[-1].start)}: '{opened[-1].text}' is never closed")
-        self._layers = [
-            (start, end, dict(self._inner(start, end)))
-            for start, end in self._fields(0, len(self._tokens))
-            if self._tokens[start].text in ("layer", "layers")
-        ]
-        self.blocks = [self._block(*layer) for layer in self._layers]
+        return tokens
 
-    def inference_text(self, supported: Collection[str]) -> str:
+    def inference_text(self, supported: Collection[str], own: Collection[str] = ()) -> str:
         """Return the text with all that has no meaning at test time replaced by spaces.
 
         Parameters
@@ -140,6 +170,9 @@ class Source:
         supported : collection of str
             The layer types that can be built. A layer of any other type keeps only what identifies it: it may belong to
             the training phase, and its settings are unknown.
+        own : collection of str, optional
+            Those of them that the user wrote a builder for. Their fields that Caffe does not know are taken out:
+            `settings` gives them.
 
         Returns
         -------
@@ -149,11 +182,12 @@ class Source:
         spans = [
             (start, end)
             for start in range(len(self._tokens))
-            if self._tokens[start].text in NOT_INFERENCE and (end := self._value_end(start)) is not None
+            if is_training_setting(self._tokens[start].text) and (end := self._value_end(start)) is not None
         ]
         for block, (start, end, _) in zip(self.blocks, self._layers, strict=True):
-            if block.type not in supported:
-                spans += [s for s in self._fields(start + 1, end) if self._tokens[s[0]].text not in _IDENTITY]
+            read = _FIELDS if block.type in own else _IDENTITY
+            if block.type in own or block.type not in supported:
+                spans += [s for s in self._fields(start + 1, end) if self._tokens[s[0]].text not in read]
         pieces, position = [], 0
         for start, end in sorted(spans):
             first, last = self._tokens[start].start, self._tokens[end - 1].end
@@ -161,6 +195,59 @@ class Source:
                 pieces += [self._text[position:first], re.sub(r"[^\n]", " ", self._text[first:last])]
                 position = last
         return "".join([*pieces, self._text[position:]])
+
+    def settings(self, index: int) -> dict[str, Any]:
+        """Return all fields of a layer as plain values, whatever they are called.
+
+        Parameters
+        ----------
+        index : int
+            The layer's place in `blocks`.
+
+        Returns
+        -------
+        dict of str to value
+            Numbers, booleans, texts (names of enumerations too) and dictionaries of the same kind; a list of them for a
+            field that stands there several times or is written as a list.
+        """
+        start, end, _ = self._layers[index]
+        return self._message(start + 1, end)
+
+    def _message(self, start: int, stop: int) -> dict[str, Any]:
+        found: dict[str, list[Any]] = {}
+        for first, last in self._fields(start, stop):
+            value = first + 1 + (self._tokens[first + 1].text == ":")
+            if self._tokens[value].text == "[":
+                values: list[Any] = list(self._list(value + 1, last - 1))
+            else:
+                values = [self._value(value, last)]
+            found.setdefault(self._tokens[first].text, []).extend(values)
+        return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+    def _list(self, start: int, stop: int) -> Iterator[Any]:
+        while start < stop:
+            end, depth = start + 1, self._tokens[start].depth
+            while depth > 0:
+                depth += self._tokens[end].depth
+                end += 1
+            if self._tokens[start].text != ",":
+                yield self._value(start, end)
+            start = end
+
+    def _value(self, start: int, stop: int) -> Any:
+        token = self._tokens[start]
+        if token.depth > 0:
+            return self._message(start + 1, stop - 1)
+        if token.kind == "string":
+            return "".join(one.text[1:-1] for one in self._tokens[start:stop])
+        if token.text in ("true", "false"):
+            return token.text == "true"
+        for kind in (int, float):
+            try:
+                return kind(token.text)
+            except ValueError:
+                pass
+        return token.text
 
     def _line(self, position: int) -> int:
         return bisect.bisect_left(self._newlines, position) + 1

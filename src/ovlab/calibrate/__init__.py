@@ -9,16 +9,16 @@ from pathlib import Path
 import openvino as ov
 
 from ovlab.calibrate.compression import compress_weights, quantize, weight_types
-from ovlab.calibrate.images import Drawn, choose_subset, draw_images
-from ovlab.calibrate.ledger import Controlled
+from ovlab.calibrate.images import CalibrationImages, choose_subset, draw_images
+from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.records import Quantity, Record, require_ok, require_usable
 from ovlab.runtime import read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile
 
-__all__ = ["Drawn", "calibrate", "choose_subset", "quantize"]
+__all__ = ["CalibrationImages", "calibrate", "choose_subset", "quantize"]
 
 log = logging.getLogger("ovlab.calibrate")
 
@@ -50,14 +50,14 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         If an input failed, the subset is larger than the split, two splits share an image, an ignored scope matches
         nothing, or NNCF cannot do this to the model.
     """
-    require_ok(base, "FP32 variant")
+    require_usable(base, base_folder, "FP32 variant")
     require_ok(source, f"download of data set {settings.dataset_name}")
     drawn = _draw(settings, Path(source.data["root"]))
     model = read_ir(base_folder / "model.xml")
     started = time.perf_counter()
     made = _make(settings, model, drawn)
-    controlled = made if isinstance(made, Controlled) else None
-    variant = made.model if isinstance(made, Controlled) else made
+    controlled = made if isinstance(made, ControlledVariant) else None
+    variant = made.model if isinstance(made, ControlledVariant) else made
     seconds = time.perf_counter() - started
     used = [image.id for image in drawn.calibration] if drawn is not None else []
     log.info("made with %d images in %.1f s", len(used), seconds)
@@ -70,6 +70,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         kind="variant",
         settings=settings.plain(),
         inputs=base.data["sha256"],
+        files=ir_hashes(folder),
         values=values,
         data={
             "model": "model.xml",
@@ -83,7 +84,9 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     return record
 
 
-def _add_control(record: Record, settings: CalibrateSettings, controlled: Controlled, drawn: Drawn) -> None:
+def _add_control(
+    record: Record, settings: CalibrateSettings, controlled: ControlledVariant, drawn: CalibrationImages
+) -> None:
     complaint = controlled.complaint()
     record.values |= controlled.values
     record.data["accuracy_control"] = controlled.ledger.plain() | {
@@ -101,7 +104,7 @@ def _add_control(record: Record, settings: CalibrateSettings, controlled: Contro
         record.status, record.reason = "failed", complaint
 
 
-def _draw(settings: CalibrateSettings, root: Path) -> Drawn | None:
+def _draw(settings: CalibrateSettings, root: Path) -> CalibrationImages | None:
     if settings.quantization is not None:
         return draw_images(settings, root, settings.quantization.subset)
     if settings.weight_compression is not None and settings.weight_compression.needs_images:
@@ -109,7 +112,9 @@ def _draw(settings: CalibrateSettings, root: Path) -> Drawn | None:
     return None
 
 
-def _make(settings: CalibrateSettings, model: ov.Model, drawn: Drawn | None) -> ov.Model | Controlled:
+def _make(
+    settings: CalibrateSettings, model: ov.Model, drawn: CalibrationImages | None
+) -> ov.Model | ControlledVariant:
     if settings.weight_compression is not None:
         return compress_weights(model, drawn, settings.weight_compression, settings.resize)
     if settings.quantization is None or drawn is None:  # refused by the settings

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import openvino as ov
 
-from ovlab.calibrate.images import Drawn
+from ovlab.calibrate.images import CalibrationImages
 from ovlab.calibrate.options import advanced_parameters, compression_options, quantization_options
 from ovlab.data import load
 from ovlab.errors import OvlabError, nearest
@@ -23,7 +23,7 @@ FOUR_BITS = {"i4", "u4", "nf4", "f4e2m1"}
 STORED = FOUR_BITS | {"i8", "u8", "f8e4m3", "f8e5m2"}
 
 
-def quantize(model: ov.Model, drawn: Drawn, options: QuantizationSpec, resize: ResizeSpec) -> ov.Model:
+def quantize(model: ov.Model, drawn: CalibrationImages, options: QuantizationSpec, resize: ResizeSpec) -> ov.Model:
     """Call ``nncf.quantize`` with the declared options on images that are decoded one at a time.
 
     Raises
@@ -51,13 +51,13 @@ def quantize(model: ov.Model, drawn: Drawn, options: QuantizationSpec, resize: R
 
 
 def compress_weights(
-    model: ov.Model, drawn: Drawn | None, options: WeightCompressionSpec, resize: ResizeSpec
+    model: ov.Model, drawn: CalibrationImages | None, options: WeightCompressionSpec, resize: ResizeSpec
 ) -> ov.Model:
     """Call ``nncf.compress_weights`` with the declared options.
 
     Parameters
     ----------
-    drawn : Drawn, optional
+    drawn : CalibrationImages, optional
         The calibration images, for options that look at some.
 
     Raises
@@ -99,7 +99,7 @@ def weight_types(model: ov.Model) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def calibration_data(model: ov.Model, drawn: Drawn, resize: ResizeSpec) -> object:
+def calibration_data(model: ov.Model, drawn: CalibrationImages, resize: ResizeSpec) -> object:
     """Return the calibration images as NNCF takes them."""
     import nncf
 

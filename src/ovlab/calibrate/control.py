@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +14,14 @@ import openvino as ov
 import pandas as pd
 
 from ovlab.calibrate.compression import at_batch_one, calibration_data, check_ignored_scope, nncf_errors
-from ovlab.calibrate.images import Drawn
-from ovlab.calibrate.ledger import Controlled, Ledger, Trial
+from ovlab.calibrate.images import CalibrationImages
+from ovlab.calibrate.ledger import ControlledVariant, Ledger, Trial
 from ovlab.calibrate.options import advanced_parameters, quantization_options, restorer_parameters
-from ovlab.calibrate.point import point_metric
-from ovlab.data import AnySplit, SplitImage
+from ovlab.data import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.records import Quantity
 from ovlab.runtime import core, image_size, read_ir, set_batch
+from ovlab.scratch import scratch_folder
 from ovlab.specs import (
     AccuracyControlSpec,
     CalibrateSettings,
@@ -31,7 +30,7 @@ from ovlab.specs import (
     ValidateSettings,
     ValidationSpec,
 )
-from ovlab.tasks import make_task
+from ovlab.tasks import make_evaluator
 
 log = logging.getLogger("ovlab.calibrate")
 REPORT_EVERY_S = 10.0
@@ -39,21 +38,21 @@ REPORT_EVERY_S = 10.0
 FP32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
-def control_accuracy(model: ov.Model, drawn: Drawn, settings: CalibrateSettings) -> Controlled:
+def control_accuracy(model: ov.Model, drawn: CalibrationImages, settings: CalibrateSettings) -> ControlledVariant:
     """Call ``nncf.quantize_with_accuracy_control`` and keep a ledger of what it tries.
 
     Parameters
     ----------
     model : openvino.Model
         The FP32 variant. It is compared in FP32 arithmetic on the CPU, which is where NNCF runs its models.
-    drawn : Drawn
+    drawn : CalibrationImages
         Calibration and control images.
     settings : CalibrateSettings
         With ``quantization.accuracy_control``.
 
     Returns
     -------
-    Controlled
+    ControlledVariant
         If the target is missed, the model that lost least of those that were tried.
 
     Raises
@@ -74,14 +73,14 @@ def control_accuracy(model: ov.Model, drawn: Drawn, settings: CalibrateSettings)
 
 
 def _search(
-    model: ov.Model, drawn: Drawn, settings: CalibrateSettings, options: QuantizationSpec, trials: _Trials
+    model: ov.Model, drawn: CalibrationImages, settings: CalibrateSettings, options: QuantizationSpec, trials: _Trials
 ) -> ov.Model:
     import nncf
 
     control = trials.options
-    with tempfile.TemporaryDirectory(prefix="ovlab-") as scratch:
+    with scratch_folder() as scratch:
         restorer = restorer_parameters(control)
-        restorer.intermediate_model_dir = scratch
+        restorer.intermediate_model_dir = str(scratch)
         try:
             with _watched(trials):
                 made: ov.Model = nncf.quantize_with_accuracy_control(
@@ -98,12 +97,12 @@ def _search(
         except _OutOfTimeError:
             trials.ledger.stopped = "time budget"
             log.warning("the time budget of %g s is spent", control.time_budget_s or 0)
-            return trials.best_model(Path(scratch) / "intermediate_model.xml")
+            return trials.best_model(scratch / "intermediate_model.xml")
         trials.finish()
         kept = trials.ledger.kept()
         if kept is None or kept.number == len(trials.ledger.trials) - 1:
             return made
-        return trials.best_model(Path(scratch) / "intermediate_model.xml")
+        return trials.best_model(scratch / "intermediate_model.xml")
 
 
 @contextmanager
@@ -130,11 +129,10 @@ class _OutOfTimeError(Exception):
 class _Judge:
     """Computes the metric of compiled models on control images, with the validate step's own means."""
 
-    def __init__(self, settings: CalibrateSettings, split: AnySplit, model: ov.Model) -> None:
+    def __init__(self, settings: CalibrateSettings, split: Split, model: ov.Model) -> None:
         if settings.model is None:
             raise OvlabError("settings: model: missing, but needed by quantization.accuracy_control")
         self.split = split
-        self.dataset = settings.dataset
         self._settings = ValidateSettings(
             model_name=settings.model_name,
             precision_name=settings.precision_name,
@@ -144,26 +142,29 @@ class _Judge:
             validation=ValidationSpec(),
         )
         height, width = image_size(model)
-        self.task = make_task(settings.model, settings.dataset, split, width=width, height=height)
-        if not self.task.metric:
+        self.evaluator = make_evaluator(settings.model, settings.dataset, split, width=width, height=height)
+        if not self.evaluator.metric:
             raise OvlabError("quantization.accuracy_control: the data set has no metric to hold")
 
     @property
     def name(self) -> str:
         return self._settings.name
 
-    def predict(self, compiled: ov.CompiledModel, images: Iterable[SplitImage]) -> tuple[pd.DataFrame, AnySplit]:
-        """Return the table of predictions, and the split that it is about."""
+    def predict(self, compiled: ov.CompiledModel, images: Sequence[SplitImage]) -> pd.DataFrame:
+        """Return the table of predictions for some images."""
         from ovlab.validate import run
 
-        part: AnySplit = replace(self.split, images=tuple(images))  # type: ignore[arg-type]
-        frame, _ = run(compiled, self._settings, part, self.task, quiet=True)
-        return frame, part
+        chosen = replace(self.split, images=tuple(images))
+        frame, _ = run(compiled, self._settings, chosen, self.evaluator, quiet=True)
+        return frame
 
-    def judge(self, compiled: ov.CompiledModel, images: Iterable[SplitImage]) -> tuple[float, list[float]]:
+    def judge(self, compiled: ov.CompiledModel, images: Sequence[SplitImage]) -> tuple[float, list[float]]:
         """Return the metric on some images, and that of each image alone."""
-        frame, part = self.predict(compiled, images)
-        return point_metric(self.dataset, part, frame)
+        return self.score(self.predict(compiled, images), images)
+
+    def score(self, frame: pd.DataFrame, images: Sequence[SplitImage]) -> tuple[float, list[float]]:
+        """Return the metric of a table of predictions, and that of each image alone."""
+        return self.evaluator.metric_without_interval(frame, images)
 
 
 class _Trials:
@@ -172,7 +173,7 @@ class _Trials:
     def __init__(self, judge: _Judge, options: AccuracyControlSpec) -> None:
         self.judge = judge
         self.options = options
-        self.ledger = Ledger(judge.task.metric, options.max_drop, options.drop_type)
+        self.ledger = Ledger(judge.evaluator.metric, options.max_drop, options.drop_type)
         self._models: dict[int, ov.Model] = {}
         self._started = self._reported = time.perf_counter()
         self._ranked = 0
@@ -280,20 +281,20 @@ class _Trials:
         return model
 
 
-def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge) -> Controlled:
+def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge) -> ControlledVariant:
     """Judge the variant once more, as it will be saved, and compare it with the FP32 variant image by image."""
     ledger = trials.ledger
     frames = []
     for model in (original, made):
         fixed = model.clone()
         set_batch(fixed, 1)
-        frames.append(judge.predict(core().compile_model(fixed, "CPU", FP32), judge.split.images)[0])
-    accuracies = [point_metric(judge.dataset, judge.split, frame)[0] for frame in frames]
+        frames.append(judge.predict(core().compile_model(fixed, "CPU", FP32), judge.split.images))
+    accuracies = [judge.score(frame, judge.split.images)[0] for frame in frames]
     final = Trial(-1, accuracy=accuracies[1])
     ledger.reference = accuracies[0]
     drop = ledger.drop(final) or 0.0
     reverted = ledger.plain()["reverted"]
-    compared = judge.task.compare(frames[1], frames[0])
+    compared = judge.evaluator.compare(frames[1], frames[0])
     values = {
         "control_samples": Quantity(len(judge.split.images), "count"),
         "control_reference": Quantity(accuracies[0], "fraction"),
@@ -303,4 +304,4 @@ def _conclude(made: ov.Model, original: ov.Model, trials: _Trials, judge: _Judge
         "reverted_operations": Quantity(len(reverted), "count"),
         "control_steps": Quantity(len(ledger.trials) - 1, "count"),
     }
-    return Controlled(made, ledger, ledger.meets(final), accuracies[1], values)
+    return ControlledVariant(made, ledger, ledger.meets(final), accuracies[1], values)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ovlab.data import AnySplit, SplitImage, read_split, readable, shared_images, take_portion
+from ovlab.data import Split, SplitImage, read_split, readable, shared_images, take_portion
 from ovlab.errors import OvlabError
 from ovlab.specs import AccuracyControlSpec, CalibrateSettings
 from ovlab.specs.quantization import AT_MOST
@@ -21,7 +21,7 @@ CONTROL_SEED = 0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class CalibrationImages:
     """The images of a calibration.
 
     Attributes
@@ -30,7 +30,7 @@ class Drawn:
         In the order in which they are used.
     upright : bool
         Whether they are turned as their EXIF data say.
-    control : Split or AnnotatedSplit, optional
+    control : Split, optional
         What accuracy control judges on.
     control_source : str
         Where the control images come from, in words.
@@ -38,11 +38,11 @@ class Drawn:
 
     calibration: list[SplitImage]
     upright: bool
-    control: AnySplit | None = None
+    control: Split | None = None
     control_source: str = ""
 
 
-def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> Drawn:
+def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> CalibrationImages:
     """Draw the calibration images and, for accuracy control, the control images.
 
     The three sets - calibration, control, validation - have no image in common; this is checked by content.
@@ -66,8 +66,8 @@ def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> D
     section = "quantization" if settings.quantization is not None else "weight_compression"
     chosen = readable(choose_subset(calibration, subset, settings.seed, f"{section}.subset"), settings.dataset)
     if options is None or control is None:
-        return Drawn(chosen, calibration.upright)
-    return Drawn(chosen, calibration.upright, _limited(settings, control, options), source)
+        return CalibrationImages(chosen, calibration.upright)
+    return CalibrationImages(chosen, calibration.upright, _limited(settings, control, options), source)
 
 
 def _control_split(settings: CalibrateSettings) -> str:
@@ -77,7 +77,7 @@ def _control_split(settings: CalibrateSettings) -> str:
         raise OvlabError(f"dataset {settings.dataset_name}: {error}") from None
 
 
-def _refuse_leaks(settings: CalibrateSettings, splits: Mapping[str, AnySplit]) -> None:
+def _refuse_leaks(settings: CalibrateSettings, splits: Mapping[str, Split]) -> None:
     for first, second in combinations(splits, 2):
         if shared := shared_images(splits[first].images, splits[second].images):
             raise OvlabError(
@@ -86,8 +86,8 @@ def _refuse_leaks(settings: CalibrateSettings, splits: Mapping[str, AnySplit]) -
             )
 
 
-def _set_aside(split: AnySplit, share: float) -> tuple[AnySplit, AnySplit]:
-    """Part the calibration split: the same images are set aside for every seed and on every machine."""
+def _set_aside(split: Split, share: float) -> tuple[Split, Split]:
+    """Divide the calibration split: the same images are set aside for every seed and on every machine."""
     kept = take_portion(split.images, (0.0, 1.0 - share))
     aside = take_portion(split.images, (1.0 - share, 1.0))
     twins = {first for first, _ in shared_images(aside, kept)}
@@ -97,11 +97,11 @@ def _set_aside(split: AnySplit, share: float) -> tuple[AnySplit, AnySplit]:
     return _with_images(split, kept), _with_images(split, aside)
 
 
-def _with_images(split: AnySplit, images: Sequence[SplitImage], **changes: Any) -> AnySplit:
-    return replace(split, images=tuple(images), **changes)  # type: ignore[arg-type]
+def _with_images(split: Split, images: Sequence[SplitImage], **changes: Any) -> Split:
+    return replace(split, images=tuple(images), **changes)
 
 
-def _limited(settings: CalibrateSettings, control: AnySplit, options: AccuracyControlSpec) -> AnySplit:
+def _limited(settings: CalibrateSettings, control: Split, options: AccuracyControlSpec) -> Split:
     # One seed for all: repeated calibrations are judged on the same images.
     key = "quantization.accuracy_control.images"
     chosen = choose_subset(control, options.images, CONTROL_SEED, key, "control")
@@ -112,7 +112,7 @@ def _limited(settings: CalibrateSettings, control: AnySplit, options: AccuracyCo
 
 
 def choose_subset(
-    split: AnySplit,
+    split: Split,
     subset: int | str,
     seed: int,
     key: str = "subset",
@@ -122,7 +122,7 @@ def choose_subset(
 
     Parameters
     ----------
-    split : Split or AnnotatedSplit
+    split : Split
         What to draw from.
     subset : int or str
         A number of images, a limit such as ``at most 300`` (a smaller split is used whole), or a percentage of the

@@ -20,7 +20,7 @@ def drop_of(reference: float, accuracy: float, drop_type: DropType) -> float:
     reference, accuracy : float
         The FP32 variant's and the other's metric, fractions.
     drop_type : {"absolute", "relative"}
-        Whether the loss is in the metric's unit or in parts of `reference`.
+        Whether the loss is in the metric's unit or a fraction of `reference`.
     """
     loss = reference - accuracy
     if drop_type == "absolute":
@@ -128,7 +128,7 @@ class Ledger:
 
 
 @dataclass
-class Controlled:
+class ControlledVariant:
     """What accuracy control made.
 
     Attributes

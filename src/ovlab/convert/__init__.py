@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from ovlab.convert.frontends import entry_path, read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
-from ovlab.extension import write_extension
-from ovlab.files import sha256_of
+from ovlab.extension import holds_operations, write_extension
+from ovlab.files import known_sha256
 from ovlab.records import Quantity, Record, require_ok
-from ovlab.runtime import image_size, read_ir
+from ovlab.runtime import core, image_size, read_ir
+from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import ConvertSettings, ExtensionFile
 
 __all__ = ["convert", "ir_hashes", "save_ir"]
@@ -55,7 +55,7 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     model = read_original(root, spec, settings.extension)
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
-    values = save_ir(model, folder, compress=settings.weights == "f16", extension=settings.extension)
+    values = save_ir(model, folder, compress=settings.weights == "f16", extension=_needed_by_the_ir(settings.extension))
     if spec.framework == "onnx":
         values |= _parity(settings, root, data_source, folder)
     return Record(
@@ -63,8 +63,16 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
         settings=settings.plain(),
         inputs=model_source.inputs | ({"extension": settings.extension.sha256} if settings.extension else {}),
         values=values,
+        files=ir_hashes(folder),
         data={"model": "model.xml", "sha256": ir_hashes(folder)},
     )
+
+
+def _needed_by_the_ir(extension: ExtensionFile | None) -> ExtensionFile | None:
+    """Return the extension, but none that only builds Caffe layers: those are ordinary operations by now."""
+    if extension is None or not holds_operations(core(), extension.path, extension.sha256):
+        return None
+    return extension
 
 
 def save_ir(
@@ -73,17 +81,17 @@ def save_ir(
     """Save a model as ``model.xml`` and ``model.bin``, note which extension it needs, and return its size."""
     folder.mkdir(parents=True, exist_ok=True)
     write_extension(folder, extension)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".partial") as scratch:
-        ov.save_model(model, Path(scratch) / "model.xml", compress_to_fp16=compress)
+    with scratch_folder(folder, prefix=".", suffix=PARTIAL) as scratch:
+        ov.save_model(model, scratch / "model.xml", compress_to_fp16=compress)
         for name in IR_FILES:
-            (Path(scratch) / name).replace(folder / name)
+            (scratch / name).replace(folder / name)
     size = sum((folder / name).stat().st_size for name in IR_FILES)
     return {"model_size": Quantity(size / 1e6, "MB")}
 
 
 def ir_hashes(folder: Path) -> dict[str, str]:
-    """Return the hashes of an IR's two files."""
-    return {name: sha256_of(folder / name) for name in IR_FILES}
+    """Return the hashes of an IR's two files, noted for the steps that read them."""
+    return {name: known_sha256(folder / name) for name in IR_FILES}
 
 
 def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import openvino as ov
 from ovlab.errors import OvlabError, nearest, one_line
 from ovlab.extension import load_extension
 from ovlab.runtime import core
-from ovlab.specs import ExtensionFile, ModelSpec
+from ovlab.specs import CaffeSpec, ExtensionFile, ModelSpec
 
 log = logging.getLogger("ovlab.convert")
 
@@ -43,7 +43,7 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     path = entry_path(root, model)
     extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
     try:
-        original = _READERS[model.framework](path, extensions)
+        original = _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
     except OvlabError:
         raise
     except Exception as error:
@@ -75,13 +75,19 @@ def _read(path: Path, _extensions: list[Any]) -> ov.Model:
     return core().read_model(path)
 
 
-def _caffe(path: Path, _extensions: list[Any]) -> ov.Model:
-    from ovlab.caffe import read_model
+def _caffe(path: Path, model: ModelSpec) -> ov.Model:
+    from ovlab.caffe import ReadOptions, read_model
 
     weights = sorted(path.parent.glob("*.caffemodel"))
     if len(weights) != 1:
         raise OvlabError(f"files: expected one .caffemodel beside {path.name}, found {len(weights)}")
-    return read_model(path, weights[0])
+    choices = model.caffe or CaffeSpec()
+    options = ReadOptions(choices.prior_sizes == "fractional", choices.prior_densities)
+    # The reader works out the layers' sizes: what the prototxt says may be a placeholder.
+    shape, name = model.input.shape, model.input.name
+    if name is None or shape is None or -1 in shape:
+        return read_model(path, weights[0], image_shape=shape, options=options)
+    return read_model(path, weights[0], input_shapes={name: shape}, options=options)
 
 
 def _pytorch(path: Path, extensions: list[Any]) -> ov.Model:
@@ -105,7 +111,6 @@ _READERS: dict[str, Callable[[Path, list[Any]], ov.Model]] = {
     "paddle": _convert,
     "pytorch": _pytorch,
     "ir": _read,
-    "caffe": _caffe,
 }
 
 

@@ -1,27 +1,16 @@
-"""Images and labels: from the files of a data set to the arrays that an IR takes."""
+"""Images and what is known of them: from the files of a data set to the arrays that an IR takes."""
 
-from ovlab.data.fitting import Loaded, fit, load, place
+from ovlab.data.dataset import read_split
+from ovlab.data.fitting import LoadedImage, fit, load, place
 from ovlab.data.images import CorruptImageError, Image, decode
 from ovlab.data.loader import Batch, load_ahead, load_some, readable, skip_or_stop, usable_cores
-from ovlab.data.splits import (
-    UNKNOWN,
-    AnySplit,
-    LabelledImage,
-    Split,
-    SplitImage,
-    read_split,
-    shared_images,
-    take_portion,
-)
+from ovlab.data.split import Split, SplitImage, shared_images, take_portion
 
 __all__ = [
-    "UNKNOWN",
-    "AnySplit",
     "Batch",
     "CorruptImageError",
     "Image",
-    "LabelledImage",
-    "Loaded",
+    "LoadedImage",
     "Split",
     "SplitImage",
     "decode",

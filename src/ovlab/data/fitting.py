@@ -15,7 +15,7 @@ from ovlab.specs import ResizeSpec
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedImage:
     """An image at the input's size.
 
     Attributes
@@ -30,14 +30,14 @@ class Loaded:
     placement: Placement | None
 
 
-def load(path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool = True) -> Loaded:
+def load(path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool = True) -> LoadedImage:
     """Decode an image file and bring it to the input's size: see :func:`decode` and :func:`fit`."""
     image = decode(path, upright=upright)
-    return Loaded(fit(image, height, width, resize), place(image, height, width, resize))
+    return LoadedImage(fit(image, height, width, resize), place(image, height, width, resize))
 
 
 def place(image: Image, height: int, width: int, resize: ResizeSpec) -> Placement | None:
-    """Tell where the whole image lies in the input, or None for a mode that crops."""
+    """Return where the whole image lies in the input, or None for a mode that crops."""
     sizes = (image.shape[1], image.shape[0], width, height)
     if resize.mode == "letterbox":
         return letterbox(*sizes, resize.anchor)

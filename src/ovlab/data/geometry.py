@@ -1,4 +1,4 @@
-"""How an image becomes a detector's input, and how boxes come back.
+"""Where a whole image lies in a model's input, and how what is found there comes back to the image.
 
 Coordinates are continuous: 0 is the left (upper) edge of the first pixel and ``width`` the right edge of the last, so
 scaling an image by s scales its boxes by s, and a box's width is ``xmax - xmin``.
@@ -6,7 +6,7 @@ scaling an image by s scales its boxes by s, and a box's width is ``xmax - xmin`
 A box refers to pixels as they are annotated. COCO's and Pascal VOC's boxes refer to the pixels as stored, so the EXIF
 orientation of a photograph must not be applied when it is decoded for detection (OpenCV does so unless
 ``IMREAD_IGNORE_ORIENTATION`` is given); the labels of YOLO's tools refer to the upright image, so there it must be.
-`ovlab.data.annotations.AnnotatedSplit.upright` says which.
+`ovlab.tasks.detection.annotations.AnnotatedSplit.upright` says which.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GREY = 114
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an image lies in a detector's input.
+    """Where an image lies in the input.
 
     Parameters
     ----------

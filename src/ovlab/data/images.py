@@ -22,7 +22,7 @@ JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
 class CorruptImageError(OvlabError):
-    """An image that cannot be decoded, or only in part."""
+    """An image that cannot be decoded, or not completely."""
 
 
 def decode(path: Path, *, upright: bool = True) -> Image:

@@ -15,7 +15,7 @@ import numpy as np
 from ovlab.data.fitting import load
 from ovlab.data.geometry import Placement
 from ovlab.data.images import CorruptImageError, Image, decode
-from ovlab.data.splits import AnySplit, SplitImage
+from ovlab.data.split import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.specs import DatasetSpec, ResizeSpec
 
@@ -51,13 +51,13 @@ class Batch:
 
 
 def load_ahead(
-    split: AnySplit, height: int, width: int, resize: ResizeSpec, batch: int = 1, workers: int | None = None
+    split: Split, height: int, width: int, resize: ResizeSpec, batch: int = 1, workers: int | None = None
 ) -> Iterator[Batch]:
     """Yield all images with their pixels, in order, decoding the next ones meanwhile.
 
     Parameters
     ----------
-    split : Split or AnnotatedSplit
+    split : Split
         What to load.
     height, width, resize
         See :func:`ovlab.data.fit`.
@@ -117,7 +117,7 @@ def skip_or_stop(error: CorruptImageError, dataset: DatasetSpec) -> None:
 
 
 def load_some(
-    split: AnySplit, count: int, height: int, width: int, resize: ResizeSpec, dataset: DatasetSpec
+    split: Split, count: int, height: int, width: int, resize: ResizeSpec, dataset: DatasetSpec
 ) -> list[Image]:
     """Load `count` images spread over a split, fewer if not as many can be decoded.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from ovlab.download.unpack import is_archive, unpack
 from ovlab.errors import OvlabError
 from ovlab.generators import generate
 from ovlab.records import Quantity, Record
-from ovlab.specs import FileSpec, SourceSpec
+from ovlab.scratch import PARTIAL, scratch_folder
+from ovlab.specs import FileSpec, SourceSpec, UnpackSpec
 
 __all__ = ["Places", "download"]
 
@@ -30,7 +30,7 @@ def download(source: SourceSpec, folder: Path, places: Places) -> Record:
     folder : Path
         Becomes the folder that holds them. It appears under this name only when it is complete.
     places : Places
-        Where to look and where to keep what comes over the network.
+        Where to look, where to keep what comes over the network, and the bounds on it and on archives.
 
     Returns
     -------
@@ -50,19 +50,19 @@ def download(source: SourceSpec, folder: Path, places: Places) -> Record:
             raise OvlabError(f"files: {in_place[0]} is a folder; a folder must be the only file of its source")
         root = in_place[0]
     else:
-        _assemble(source, found, folder)
+        _assemble(source, found, folder, places.limits.unpack)
         root = folder
     return _record(source, found, root)
 
 
-def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial") as scratch:
-        partial = Path(scratch) / "files"
+def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: Path, limits: UnpackSpec) -> None:
+    with scratch_folder(folder.parent, prefix=f".{folder.name}.", suffix=PARTIAL) as scratch:
+        partial = scratch / "files"
         partial.mkdir()
         for file, item in found:
             if file.unpack if file.unpack is not None else is_archive(file.file_name):
                 log.info("unpacking %s", item.path.name)
-                unpack(item.path, partial)
+                unpack(item.path, partial, limits)
             else:
                 shutil.copyfile(item.path, partial / file.file_name)
         if source.generator is not None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import filelock
 import pooch
-import requests
 
+from ovlab.addresses import HIDDEN, show_address
+from ovlab.addresses.handover import show_mirror
 from ovlab.download.http import ResumingDownloader
+from ovlab.download.reasons import AddressError, RefusedError
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import sha256_of
-from ovlab.specs import FileSpec
+from ovlab.scratch.leftovers import DOWNLOADING, cache_folder, remove_unchecked
+from ovlab.specs import DownloadSpec, FileSpec
 
 log = logging.getLogger("ovlab.download")
 
@@ -33,20 +36,19 @@ class Places:
         Folder of the embedded files.
     mirror : str
         A folder or base URL that is asked first; empty for none.
+    limits : DownloadSpec
+        What a server may take and send.
     """
 
     cache: Path
     resources: Path
-    mirror: str = ""
-
-
-class WrongHashError(OvlabError):
-    """A server sent another file than the one that is declared."""
+    mirror: str = field(default="", repr=False)
+    limits: DownloadSpec = field(default_factory=DownloadSpec)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file that was found, with the hash that it was checked to have."""
+    """A file that was found, with the hash that it was checked to have; `origin` shows no credentials."""
 
     path: Path
     sha256: str
@@ -70,7 +72,7 @@ def fetch(file: FileSpec, places: Places) -> Found:
     if found is not None:
         return found
     for address in file.addresses:
-        found = _tried(file, address, places.cache, complaints)
+        found = _tried(file, address, places, complaints)
         if found is not None:
             return found
         log.warning("%s", complaints[-1])
@@ -81,7 +83,7 @@ def _how_to_get(file: FileSpec, places: Places, complaints: list[str]) -> str:
     tried = "; ".join(complaints)
     if file.by_hand is None:
         return f"cannot be fetched ({tried}); a folder that holds it can be given as mirror=DIR"
-    where = f"not in the mirror {places.mirror}" if places.mirror else "no mirror=DIR was given"
+    where = f"not in the mirror {show_mirror(places.mirror)}" if places.mirror else "no mirror=DIR was given"
     return f"must be got by hand: {file.by_hand.strip()} ({tried or where}; its sha256 is {file.sha256})"
 
 
@@ -92,6 +94,8 @@ def _local(file: FileSpec, path: Path, origin: str) -> Found:
         raise OvlabError(f"{path}: no such file{hint}")
     if path.is_dir():
         return Found(path, "", origin)
+    if not path.is_file():  # reading a pipe or /dev/zero would never end
+        raise OvlabError(f"{path}: is neither a file nor a folder")
     return Found(path, _checked(file, path), origin)
 
 
@@ -112,11 +116,11 @@ def _checked(file: FileSpec, path: Path) -> str:
 def _mirrored(file: FileSpec, places: Places, complaints: list[str]) -> Found | None:
     if not places.mirror:
         return None
-    if places.mirror.startswith(("http://", "https://")):
-        return _tried(file, f"{places.mirror.rstrip('/')}/{quote(file.file_name)}", places.cache, complaints)
+    if places.mirror.lower().startswith(("http://", "https://")):
+        return _tried(file, _below(places.mirror, file.file_name), places, complaints)
     folder = Path(places.mirror).expanduser()
     if not folder.is_dir():
-        raise OvlabError(f"mirror: {places.mirror!r} is neither a folder nor an http address")
+        raise OvlabError(f"mirror: {show_mirror(places.mirror)!r} is neither a folder nor an http address")
     for path in sorted(folder.rglob(glob.escape(file.file_name))):
         if not path.is_file():
             continue
@@ -128,51 +132,53 @@ def _mirrored(file: FileSpec, places: Places, complaints: list[str]) -> Found | 
     return None
 
 
-def _tried(file: FileSpec, address: str, cache: Path, complaints: list[str]) -> Found | None:
+def _below(base: str, name: str) -> str:
+    """Return the address of a file below a base address, whose query (a token) stays at the end."""
+    path, mark, query = base.partition("?")
+    return f"{path.rstrip('/')}/{quote(name)}{mark}{query}"
+
+
+def _tried(file: FileSpec, address: str, places: Places, complaints: list[str]) -> Found | None:
+    shown = show_address(address)
     try:
-        return _download(file, address, cache)
-    except requests.RequestException as error:
-        complaints.append(f"{address}: {_network_line(error)}")
-    except WrongHashError as error:
-        complaints.append(str(error))
+        if HIDDEN in address:
+            raise AddressError("what is hidden in it is not known here; the workflow hands it over")
+        return _download(file, address, places)
+    except AddressError as error:
+        complaints.append(f"{shown}: {error}")
     return None
 
 
-def _download(file: FileSpec, address: str, cache: Path) -> Found:
-    folder = cache / str(file.sha256)[:16]
+def _download(file: FileSpec, address: str, places: Places) -> Found:
+    folder = places.cache / cache_folder(str(file.sha256))
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name
-    partial = folder / f"{file.file_name}.part"
+    partial = folder / f"{file.file_name}{DOWNLOADING}"
+    shown = show_address(address)
     # Two jobs may want the same file; the second one then finds it finished.
     with filelock.FileLock(folder / ".lock"):
+        remove_unchecked(folder)
         if not target.exists():
-            log.info("downloading %s", address)
+            log.info("downloading %s", shown)
         for is_last in (not partial.exists(), True):
             try:
+                # pooch prints the address that it gets; the downloader has its own.
                 pooch.retrieve(
-                    address,
+                    shown,
                     known_hash=f"sha256:{file.sha256}",
                     fname=file.file_name,
                     path=folder,
-                    downloader=ResumingDownloader(partial),
+                    downloader=ResumingDownloader(address, partial, file.size, places.limits),
                 )
                 break
+            except RefusedError:
+                # What an earlier attempt left may have been the start of another file, so one that was continued
+                # gets a second chance from its first byte.
+                if is_last:
+                    raise
             except ValueError as error:
-                # pooch has thrown the file away. What an earlier attempt left may have been the start of another
-                # file, so one that was continued gets a second chance from its first byte.
+                # pooch has thrown the file away.
                 if is_last:
                     found = re.findall(r"[0-9a-f]{64}", str(error))[-1]
-                    raise WrongHashError(
-                        f"{address}: sha256 is {found}, expected {file.sha256}; nothing was kept"
-                    ) from None
-    return Found(target, str(file.sha256), address)
-
-
-def _network_line(error: requests.RequestException) -> str:
-    if error.response is not None:
-        return f"the server answered {error.response.status_code} {error.response.reason}"
-    # requests wraps urllib3's chain of causes; the innermost one says what happened.
-    cause: BaseException = error
-    while cause.__context__ is not None:
-        cause = cause.__context__
-    return str(cause).strip() or type(cause).__name__
+                    raise RefusedError(f"sha256 is {found}, expected {file.sha256}; nothing was kept") from None
+    return Found(target, str(file.sha256), shown)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from ovlab.measure.device.properties import require_named_device
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.records import Quantity
 from ovlab.runtime import precision_hint
+from ovlab.scratch import scratch_folder
 from ovlab.specs import DeviceSpec, NoiseSpec, ProfilingSpec
 from ovlab.specs.device import VIRTUAL
 from ovlab.steps import start_logging
@@ -81,8 +81,8 @@ def show_profile(model: Path, device: str, precision: str) -> int:
         peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
         plan = ProfilingSpec()
         request = ProfileRequest(str(model), device, precision_hint(precision), None, plan.warm_up_s, plan.duration_s)
-        with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
-            launched = launch_rounds({model.stem: request}, plan, NoiseSpec(wait_s=5), 0, Path(place))[model.stem]
+        with scratch_folder() as scratch, exclusive_host():
+            launched = launch_rounds({model.stem: request}, plan, NoiseSpec(wait_s=5), 0, scratch)[model.stem]
         if launched.error:
             raise OvlabError(f"{model}: {launched.error}")
         try:

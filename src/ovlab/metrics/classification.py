@@ -41,7 +41,7 @@ def top_classes(scores: ArrayLike, k: int = 5) -> IntArray:
 
 
 def top_k_correct(scores: ArrayLike, labels: ArrayLike, k: int = 1) -> BoolArray:
-    """Tell for which images the right class is among the `k` highest scores.
+    """Say for which images the right class is among the `k` highest scores.
 
     Ties are broken as in `top_classes`, so a model that gives every class the same score is not right by chance.
 

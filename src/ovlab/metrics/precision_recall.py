@@ -32,7 +32,7 @@ class Interpolation(Protocol):
     """Where on the recall axis precision is read."""
 
     def __call__(self, hits: FloatArray, positives: FloatArray) -> FloatArray:
-        """Tell which share of the recall axis is covered, in 0..1.
+        """Say which share of the recall axis is covered, in 0..1.
 
         Parameters
         ----------
@@ -150,15 +150,15 @@ def average_precisions(curves: ClassCurves, weights: FloatArray, interpolation: 
     """
     with_objects = np.flatnonzero(curves.positives)
     result = np.empty((len(curves.hits), weights.shape[1]))
-    for part in _blocks(weights.shape[1], curves.images.size):
-        block = weights[:, part]
+    for columns in _blocks(weights.shape[1], curves.images.size):
+        block = weights[:, columns]
         positives = curves.positives[with_objects] @ block[with_objects]
         drawn = block[curves.images]
         # Whole numbers in float64: every sum below is exact, in whatever order it is made.
         ranks = np.cumsum(drawn, axis=0)
         for row, (hit, counted) in enumerate(zip(curves.hits, curves.counted, strict=True)):
             values = _average_precision(hit, counted, drawn, ranks, positives, interpolation)
-            result[row, part] = np.where(positives > 0, values, np.nan)
+            result[row, columns] = np.where(positives > 0, values, np.nan)
     return result
 
 

@@ -90,7 +90,7 @@ def voc_map(
 
 
 def match_image(detections: Detections, truth: GroundTruth, min_overlap: float = MIN_OVERLAP) -> NDArray[np.int8]:
-    """Tell which detections of one image are hits.
+    """Say which detections of one image are hits.
 
     Parameters
     ----------

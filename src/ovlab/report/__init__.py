@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ovlab.files import read_json, write_atomically, write_json, write_text
+from ovlab.csv_files import write_csv
+from ovlab.files import read_json, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
-from ovlab.report.records import Records
+from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame, status_line
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
@@ -18,7 +19,7 @@ from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
 
-__all__ = ["Records", "report", "results_frame"]
+__all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
@@ -60,7 +61,7 @@ def report(
     files = [RESULTS, *(name for section in shown for name in _files_of(section))]
     earlier = _earlier_files(folder)
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
-    write_atomically(folder / RESULTS, lambda path: frame.to_csv(path, index=False))
+    write_csv(folder / RESULTS, frame)
     for section in shown:
         for table in section.tables:
             write_table(table, folder / TABLES)

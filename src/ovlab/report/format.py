@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ovlab.text import visible_line
+
 MISSING = "–"
 MINUS = "−"
 MOST_DECIMALS = 6
@@ -210,8 +212,8 @@ def escape_markdown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Put white space, line ends included, and control characters together into single spaces."""
-    return " ".join("".join(sign if sign.isprintable() or sign.isspace() else " " for sign in text).split())
+    """Put white space, line ends included, together into single spaces; what cannot be seen becomes escapes."""
+    return visible_line(" ".join(text.split()))
 
 
 def joined(names: list[str]) -> str:

@@ -17,6 +17,7 @@ from ovlab.report.results import status_line
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.style import Plot, inline_svg
 from ovlab.report.table import Column, Entry, Table
+from ovlab.text import visible
 
 # Which packages the host line names; the environment table has them all.
 NAMED_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
@@ -185,7 +186,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_seen,
     )
+
+
+def _seen(value: Any) -> Any:
+    """Make text of others visible where a template puts it in; markup is the templates' own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _resource(name: str) -> str:

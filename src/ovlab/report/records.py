@@ -9,9 +9,34 @@ from pathlib import Path
 import pandas as pd
 
 from ovlab.errors import OvlabError, one_line
-from ovlab.records import Record
+from ovlab.records import Kind, Record, read_record, require_intact
 
 SAMPLES = "samples.parquet"
+
+
+# Folders above a record, by its kind: the names of its cell.
+PLACES: dict[Kind, tuple[str, ...]] = {
+    "variant": ("model_name", "precision_name", "digest"),
+    "accuracy": ("model_name", "precision_name", "digest"),
+    "session": ("model_name", "device_name", "scenario_name"),
+}
+
+
+def read_reported(path: Path, kind: Kind) -> Record:
+    """Read a record for the report: one that cannot be relied on becomes a failed one that says why.
+
+    That is so if it cannot be read, or if it or a file beside it was changed after it was made; the names of its cell
+    are those of its folders then.
+    """
+    try:
+        record = read_record(path, kind)
+        if record.ok:
+            require_intact(record, path.parent)
+    except OvlabError as error:
+        names = PLACES.get(kind, ())
+        folders = path.resolve().parent.parts[-len(names) :] if names else ()
+        return Record(kind, dict(zip(names, folders, strict=False)), status="failed", reason=str(error))
+    return record
 
 
 @dataclass

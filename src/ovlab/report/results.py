@@ -172,7 +172,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     variant = records.variants.get((cell.model, cell.precision))
     accuracy = records.accuracies.get((cell.model, cell.precision))
     session = records.sessions.get((cell.model, cell.device, cell.scenario))
-    row |= _with_calibration(cell, _status(cell, accuracy, session), records)
+    row |= _with_calibration(cell, _status(cell, variant, accuracy, session), records)
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
     if accuracy is not None and accuracy.ok:
@@ -187,7 +187,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     return row
 
 
-def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict[str, str]:
+def _status(cell: Cell, variant: Record | None, accuracy: Record | None, session: Record | None) -> dict[str, str]:
     """Tell how a cell went: it fails if any step on its way failed."""
     outcome = session.data.get("rows", {}).get(cell.precision) if session is not None else None
     if outcome is None:
@@ -196,6 +196,8 @@ def _status(cell: Cell, accuracy: Record | None, session: Record | None) -> dict
     if outcome["status"] == "ok" and (accuracy is None or not accuracy.ok):
         status = accuracy.status if accuracy is not None else "failed"
         return {"status": status, "reason": f"validation: {accuracy.reason if accuracy is not None else MISSING}"}
+    if outcome["status"] == "ok" and variant is not None and variant.status == "failed":
+        return {"status": "failed", "reason": f"variant: {variant.reason}"}
     return {"status": outcome["status"], "reason": outcome["reason"]}
 
 

@@ -18,10 +18,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ovlab.files import write_atomically
 from ovlab.report.format import significant
+from ovlab.text import visible
 
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
@@ -170,17 +172,19 @@ def save(plot: Plot, folder: Path) -> str:
         The SVG's text, to be put into a page.
     """
     figure = plot.figure
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
     with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name}):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once, not anew for each format
         memory = io.StringIO()
         figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
-        text = memory.getvalue()
-        write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(text, encoding="utf-8"))
+        drawing = memory.getvalue()
+        write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(drawing, encoding="utf-8"))
         dates = {"CreationDate": None, "Creator": None, "Producer": None}
         write_atomically(folder / f"{plot.name}.pdf", lambda path: figure.savefig(path, metadata=dates))
         write_atomically(folder / f"{plot.name}.png", lambda path: figure.savefig(path, dpi=DPI, metadata=PNG))
-    return text
+    return drawing
 
 
 PNG: Any = {"Software": None}

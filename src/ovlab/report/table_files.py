@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ovlab.files import write_atomically, write_text
+from ovlab.csv_files import write_csv
+from ovlab.files import write_text
 from ovlab.report.format import MISSING, Estimate, Shown, escape_latex, escape_markdown, shown_text
 from ovlab.report.table import Column, Entry, Table
 
@@ -16,8 +17,7 @@ def write_table(table: Table, folder: Path) -> None:
 
     The CSV file holds all rows and columns where the table is a part of a larger one (:attr:`Table.whole`).
     """
-    raw = (table.whole or table).raw()
-    write_atomically(folder / f"{table.name}.csv", lambda path: raw.to_csv(path, index=False))
+    write_csv(folder / f"{table.name}.csv", (table.whole or table).raw())
     write_text(folder / f"{table.name}.tex", to_latex(table))
     write_text(folder / f"{table.name}.md", to_markdown(table))
 

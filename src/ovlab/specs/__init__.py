@@ -6,8 +6,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.extension import ExtensionFile
-from ovlab.specs.model import InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
+from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import (
@@ -27,7 +26,7 @@ from ovlab.specs.run import (
     ValidationSpec,
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
-from ovlab.specs.source import FileSpec, GeneratorSpec, HubFile, SourceSpec
+from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorSpec, HubFile, SourceSpec, UnpackSpec
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
@@ -41,11 +40,13 @@ from ovlab.specs.steps import (
 
 __all__ = [
     "AccuracyControlSpec",
+    "CaffeSpec",
     "CalibrateSettings",
     "Cell",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
+    "DownloadSpec",
     "ExclusionSpec",
     "ExperimentSpec",
     "ExtensionFile",
@@ -76,6 +77,7 @@ __all__ = [
     "Spec",
     "SplitSpec",
     "SweepSpec",
+    "UnpackSpec",
     "ValidateSettings",
     "ValidationSpec",
     "WeightCompressionSpec",

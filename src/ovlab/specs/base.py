@@ -8,7 +8,9 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, nearest
+from ovlab.text import shortened, visible_json
 
 SpecT = TypeVar("SpecT", bound="Spec")
 UNION_LABELS = ("function-", "list[", "dict[", "tuple[", "literal[")
@@ -38,9 +40,13 @@ class Spec(BaseModel):
         """Return the spec as plain JSON-compatible data."""
         return self.model_dump(mode="json")
 
+    def to_json(self) -> str:
+        """Return the spec as JSON for a command line, in which everything can be seen; `from_json` reads it."""
+        return visible_json(self.model_dump_json())
+
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a spec from JSON text, as the scripts' ``--settings`` carries it.
+    def from_json(cls, text: str, option: str = "--settings") -> Self:
+        """Read a spec from JSON text, as an option of the scripts carries it; an error begins with the option.
 
         Raises
         ------
@@ -50,7 +56,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise OvlabError(f"--settings: {describe(error)}") from None
+            raise OvlabError(f"{option}: {describe(error)}") from None
 
 
 def parse_spec(spec: type[SpecT], data: Mapping[str, Any], where: str) -> SpecT:
@@ -83,7 +89,8 @@ def describe(error: ValidationError) -> str:
         by_key.setdefault(_key(detail), []).append(detail)
     key, details = next(iter(by_key.items()))
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
-    return _line(key, details) + more
+    # What pydantic says may quote the value, which may be an address.
+    return hide_secrets(_line(key, details)) + more
 
 
 def _key(detail: ErrorDetails) -> str:
@@ -106,8 +113,8 @@ def _line(key: str, details: list[ErrorDetails]) -> str:
         return prefix + message.removeprefix("Value error, ")
     if kind == "literal_error":
         expected = [name.strip(" '") for name in str(detail["ctx"]["expected"]).replace(" or ", ",").split(",")]
-        return f"{prefix}{value!r} is not valid{nearest(str(value), expected)}"
+        return f"{prefix}{shortened(value)} is not valid{nearest(str(value), expected)}"
     message = f"Input {YAML_WORDS[kind]}" if kind in YAML_WORDS else message
     others = "".join(f", or {other['msg'].removeprefix('Input should be ')}" for other in details[1:])
-    shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
+    shown = f" (got {shortened(value)})" if isinstance(value, str | int | float | bool | None) else ""
     return f"{prefix}{message[0].lower()}{message[1:]}{others}{shown}"

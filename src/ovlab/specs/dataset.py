@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ovlab.errors import OvlabError
 from ovlab.specs.base import Spec
-from ovlab.specs.detection import BadBoxPolicy, DetectionMetric
+from ovlab.specs.by_task import FormatName, SpecByTask, TaskName, declared_tasks
 from ovlab.specs.source import FileSpec, GeneratorSpec, SourceSpec
 
-Format = Literal["imagenet_list", "class_folders", "voc", "coco", "yolo", "images"]
-Task = Literal["classification", "detection"]
-FORMATS: dict[Task, tuple[Format, ...]] = {
-    "classification": ("imagenet_list", "class_folders", "images"),
-    "detection": ("voc", "coco", "yolo", "images"),
-}
 SPLITS = ("calibration", "control", "validation")
 
 
@@ -29,7 +23,7 @@ class SplitSpec(Spec):
     images : str
         Folder of the images, relative to the unpacked data set; for ``voc`` the folder of ``JPEGImages``.
     list : str, optional
-        List of "path label" lines (``imagenet_list``), relative to the unpacked data set.
+        Text file that lists the images (``imagenet_list``), relative to the unpacked data set.
     image_set : str, optional
         Name of a list in ``ImageSets/Main`` (``voc``).
     annotations : str, optional
@@ -45,7 +39,7 @@ class SplitSpec(Spec):
     list: str | None = None
     image_set: str | None = None
     annotations: str | None = None
-    format: Format | None = None
+    format: FormatName | None = None
     portion: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (0.0, 1.0)
 
     @model_validator(mode="after")
@@ -55,7 +49,7 @@ class SplitSpec(Spec):
         return self
 
     def overlaps(self, other: SplitSpec) -> bool:
-        """Tell whether two splits declare a common image."""
+        """Say whether two splits declare a common image."""
 
         def place(split: SplitSpec) -> tuple[str | None, ...]:
             return split.images, split.list, split.image_set, split.annotations
@@ -64,13 +58,15 @@ class SplitSpec(Spec):
         return same_place and self.portion[0] < other.portion[1] and other.portion[0] < self.portion[1]
 
 
-class DatasetSpec(Spec):
-    """A data set's YAML file (``conf/dataset``).
+class DatasetSpec(SpecByTask):
+    """A data set's YAML file (``conf/dataset``): what all tasks share. Each task may add keys of its own.
 
     Attributes
     ----------
+    task : str
+        One of `ovlab.tasks.TASKS`.
     format : str
-        Layout of the files.
+        Layout of the files; one of the task's.
     splits : dict
         ``validation``, ``calibration`` where a precision calibrates on it, and ``control`` where accuracy control is to
         judge on images of its own. No two of them may share an image.
@@ -78,55 +74,59 @@ class DatasetSpec(Spec):
         The names, or a text file in the data set with one class a line; by default the folders' names
         (``class_folders``) or the indices.
     metric : str, optional
-        For detection: ``voc_2007`` (11 points), ``voc_area`` or ``coco``; none for images without annotations, which
-        serve for speed only.
-    on_bad_box : {"stop", "clip", "skip"}
-        What to do with an annotated box that is empty or leaves its image by more than a pixel.
+        How the data set is scored, where the task leaves a choice.
     on_corrupt : {"stop", "skip"}
         What to do with an image that cannot be decoded. Skipped images are named in the record.
     """
+
+    declared_as: ClassVar[Literal["model_spec", "dataset_spec"]] = "dataset_spec"
 
     description: str = ""
     files: tuple[FileSpec, ...] = ()
     generator: GeneratorSpec | None = None
     licence: str
     homepage: str | None = None
-    task: Task
-    format: Format
-    metric: DetectionMetric | None = None
+    task: TaskName
+    format: FormatName
+    metric: str | None = None
     splits: dict[str, SplitSpec]
     class_names: tuple[str, ...] | str | None = None
-    on_bad_box: BadBoxPolicy = "stop"
     on_corrupt: Literal["stop", "skip"] = "stop"
 
-    def format_of(self, split: SplitSpec) -> Format:
+    def format_of(self, split: SplitSpec) -> str:
         """Return the layout of a split."""
         return split.format or self.format
 
+    def is_labelled(self, split: SplitSpec) -> bool:
+        """Say whether the layout of a split says what its images show."""
+        return declared_tasks()[self.task].formats[self.format_of(split)].labelled
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the data set has a metric. A task may leave that to its ``metric``."""
+        return True
+
     @model_validator(mode="after")
-    def _task_fits(self) -> DatasetSpec:
+    def _formats_fit(self) -> DatasetSpec:
+        formats = declared_tasks()[self.task].formats
         for split in self.splits.values():
-            if self.format_of(split) not in FORMATS[self.task]:
+            if self.format_of(split) not in formats:
                 raise ValueError(
-                    f"format: {self.format_of(split)!r} is not for {self.task}; valid: {', '.join(FORMATS[self.task])}"
+                    f"format: {self.format_of(split)!r} is not for {self.task}; valid: {', '.join(formats)}"
                 )
-        labelled = "validation" in self.splits and self.format_of(self.splits["validation"]) != "images"
-        if self.metric is not None and self.task != "detection":
-            raise ValueError(f"metric: {self.metric!r} is for detection; classification is scored by top-1 and top-5")
-        if self.task == "detection" and labelled != (self.metric is not None):
-            expected = "voc_2007, voc_area or coco" if labelled else "none, for images without annotations"
-            raise ValueError(f"metric: {self.metric!r}, expected {expected}")
-        if self.format == "yolo" and self.class_names is None:
-            raise ValueError("class_names: missing, but needed by format yolo")
+        if formats[self.format].needs_class_names and self.class_names is None:
+            raise ValueError(f"class_names: missing, but needed by format {self.format}")
         return self
 
     @model_validator(mode="after")
     def _splits_fit(self) -> DatasetSpec:
+        formats = declared_tasks()[self.task].formats
         for name, split in self.splits.items():
             if name not in SPLITS:
                 raise ValueError(f"splits.{name}: unknown split; valid: {', '.join(SPLITS)}")
-            for layout, key in (("imagenet_list", "list"), ("voc", "image_set"), ("coco", "annotations")):
-                if self.format_of(split) == layout and getattr(split, key) is None:
+            layout = self.format_of(split)
+            for key in formats[layout].needs:
+                if getattr(split, key) is None:
                     raise ValueError(f"splits.{name}.{key}: missing, but needed by format {layout}")
         if "validation" not in self.splits:
             raise ValueError("splits.validation: missing, but needed")
@@ -148,10 +148,11 @@ class DatasetSpec(Spec):
             raise OvlabError(
                 "splits.control: missing, but needed by accuracy_control (or splits.calibration, to draw from)"
             )
-        if self.format_of(self.splits[name]) == "images":
+        if not self.is_labelled(self.splits[name]):
             hint = "; declare splits.control with labels" if name == "calibration" else ""
-            raise OvlabError(f"splits.{name}: format images has no labels, but accuracy_control needs some{hint}")
-        if self.task == "detection" and self.metric is None:
+            layout = self.format_of(self.splits[name])
+            raise OvlabError(f"splits.{name}: format {layout} has no labels, but accuracy_control needs some{hint}")
+        if not self.is_scored:
             raise OvlabError(
                 "metric: missing, but needed by accuracy_control: its max_drop is in the data set's metric"
             )
@@ -169,3 +170,7 @@ class DatasetSpec(Spec):
     def without_source(self) -> dict[str, Any]:
         """Return what the data mean, without where they come from: the part that readers of images depend on."""
         return self.model_dump(mode="json", exclude={"files", "generator", "description", "licence", "homepage"})
+
+
+AnyDatasetSpec: TypeAlias = SerializeAsAny[DatasetSpec]
+"""A data set of any task, for the fields of other specs: written with its task's own keys."""

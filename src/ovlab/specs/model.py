@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.dataset import Task
-from ovlab.specs.detection import DetectionSpec
+from ovlab.specs.by_task import SpecByTask, TaskName
 from ovlab.specs.source import FileSpec, SourceSpec
 
 Framework = Literal["onnx", "tensorflow", "tflite", "paddle", "pytorch", "ir", "caffe"]
@@ -50,7 +49,7 @@ class ResizeSpec(Spec):
     mode : {"stretch", "letterbox", "shorter_side", "none"}
         ``stretch`` ignores the aspect ratio; ``letterbox`` keeps it and pads; ``shorter_side`` scales the shorter side
         to `size`; ``none`` takes the image as it is. A central crop to the input's size follows where the result is
-        larger. Detection takes ``stretch`` (without `size`) or ``letterbox``: boxes must find their way back.
+        larger. A task may take only some of them.
     size : int, optional
         Length of the shorter side in pixels; by default the input's.
     interpolation : {"linear", "area", "cubic", "nearest"}
@@ -121,18 +120,37 @@ class OutputSpec(Spec):
     label_offset: Annotated[int, Field(ge=0)] = 0
 
 
-class ModelSpec(Spec):
-    """A model's YAML file (``conf/model``).
+class CaffeSpec(Spec):
+    """What a Caffe prototxt leaves open because the forks that read it differ.
+
+    Attributes
+    ----------
+    prior_sizes : {"whole", "fractional"}
+        Whether PriorBox cuts ``min_size`` and ``max_size`` to whole pixels, like Caffe's SSD fork, or takes them as
+        they stand, like OpenCV. It matters for SSD512 and its kin.
+    prior_densities : mapping of float to int
+        For a ``min_size`` the number of boxes a direction that stand in a cell in place of one in its middle, like
+        FaceBoxes' fork, which has them in its code: ``{32: 4, 64: 2}``.
+    """
+
+    prior_sizes: Literal["whole", "fractional"] = "whole"
+    prior_densities: dict[Annotated[float, Field(gt=0)], Annotated[int, Field(ge=1, le=64)]] = {}
+
+
+class ModelSpec(SpecByTask):
+    """A model's YAML file (``conf/model``): what all tasks share. Each task adds its own section.
 
     Attributes
     ----------
     files : list of FileSpec
         The first is the file that the framework opens (a folder archive for SavedModel); others lie beside it.
-    detection : DetectionSpec, optional
-        For task detection: how the outputs become boxes.
+    task : str
+        One of `ovlab.tasks.TASKS`.
     extension : str, optional
-        A Python file or a compiled library with operations of the model's own (an OpenVINO extension). It is executed:
-        name only files that you trust.
+        A Python file or a compiled library with operations of the model's own (an OpenVINO extension), or a Python file
+        with builders of its own Caffe layers. It is executed: name only files that you trust.
+    caffe : CaffeSpec, optional
+        For framework caffe: choices between forks.
     entry : str, optional
         The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
     tolerance : float
@@ -140,20 +158,28 @@ class ModelSpec(Spec):
         absolute output. ONNX sources only.
     """
 
+    declared_as: ClassVar[Literal["model_spec", "dataset_spec"]] = "model_spec"
+
     description: str = ""
     framework: Framework
     files: tuple[FileSpec, ...]
     entry: str | None = None
     extension: str | None = None
+    caffe: CaffeSpec | None = None
     licence: str
     homepage: str | None = None
-    task: Task
+    task: TaskName
     dataset: str
     input: InputSpec = InputSpec()
     preprocess: PreprocessSpec = PreprocessSpec()
     output: OutputSpec = OutputSpec()
-    detection: DetectionSpec | None = None
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
+
+    @model_validator(mode="after")
+    def _caffe_has_its_section(self) -> ModelSpec:
+        if self.caffe is not None and self.framework != "caffe":
+            raise ValueError(f"caffe: only for framework caffe, not for {self.framework}")
+        return self
 
     @model_validator(mode="after")
     def _has_files(self) -> ModelSpec:
@@ -161,16 +187,10 @@ class ModelSpec(Spec):
             raise ValueError("files: empty, expected the model's file")
         return self
 
-    @model_validator(mode="after")
-    def _task_has_its_section(self) -> ModelSpec:
-        if (self.task == "detection") != (self.detection is not None):
-            missing = "missing, but needed by" if self.task == "detection" else "not for"
-            raise ValueError(f"detection: {missing} task {self.task}")
-        resize = self.preprocess.resize
-        if self.task == "detection" and (resize.mode not in {"stretch", "letterbox"} or resize.size is not None):
-            raise ValueError("preprocess.resize: task detection takes mode stretch (without size) or letterbox")
-        return self
-
     def source(self) -> SourceSpec:
         """Return what the download step needs of this model."""
         return SourceSpec(files=self.files)
+
+
+AnyModelSpec: TypeAlias = SerializeAsAny[ModelSpec]
+"""A model of any task, for the fields of other specs: written with its task's own section."""

@@ -42,7 +42,7 @@ class NoiseSpec(Spec):
         Page faults in the timed part that had to be read from a disk.
     """
 
-    wait_s: NotNegative = 60.0
+    wait_s: Annotated[float, Field(ge=0, le=1e6)] = 60.0
     then: Literal["mark", "fail"] = "mark"
     tolerated: Share = 0.2
     other_load: Share | None = 0.2

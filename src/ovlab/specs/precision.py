@@ -13,6 +13,8 @@ DEFAULT = "default"
 """Stands for what the device does by itself: nothing is asked for."""
 ElementType = Literal["f32", "f16", "bf16", "default"]
 ANY_DEVICE = "any"
+MOST_SEEDS = 1000
+"""Each is a calibration, a validation and an IR of its own."""
 
 
 class PrecisionSpec(Spec):
@@ -41,7 +43,7 @@ class PrecisionSpec(Spec):
     inference_precision: dict[str, tuple[ElementType, ...]]
     quantization: QuantizationSpec | None = None
     weight_compression: WeightCompressionSpec | None = None
-    calibration_seeds: Annotated[int, Field(gt=0)] = 1
+    calibration_seeds: Annotated[int, Field(gt=0, le=MOST_SEEDS)] = 1
 
     @field_validator("inference_precision", mode="before")
     @classmethod

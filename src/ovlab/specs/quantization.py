@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.text import shortened
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 RangeName = Literal["minmax", "mean_minmax", "median_minmax", "mean_no_outliers_minmax", "mean_quantile", "histogram"]
 WeightMode = Literal[
     "int8_sym", "int8_asym", "int4_sym", "int4_asym", "nf4", "mxfp4", "mxfp8_e4m3", "fp8_e4m3", "fp4", "nvfp4"
@@ -24,7 +25,7 @@ AT_MOST = "at most "
 def _number_or_percentage(value: int | str) -> int | str:
     if isinstance(value, str) and not _is_percentage(value) and not _is_limit(value):
         raise ValueError(
-            f"{value!r} is no number of images, no limit such as 'at most 300' and no percentage such as '25%'"
+            f"{shortened(value)} is no number of images, no limit such as 'at most 300' and no percentage such as '25%'"
         )
     return value
 
@@ -75,8 +76,9 @@ class IgnoredScopeSpec(Spec):
         for pattern in patterns:
             try:
                 re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+            except (re.error, OverflowError, RecursionError) as error:
+                reason = "nested too deep" if isinstance(error, RecursionError) else error
+                raise ValueError(f"{shortened(pattern)} is no regular expression ({reason})") from None
         return patterns
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from itertools import product
 from typing import Annotated, NamedTuple
@@ -10,9 +11,15 @@ from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.noise import NoiseSpec
-from ovlab.specs.scenario import PositiveFloat, PositiveInt
+from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, SecondsFromZero, repeated
+from ovlab.text import shortened
 
-NaturalInt = Annotated[int, Field(ge=0)]
+MOST_CELLS = 100_000
+MOST_EXCLUSIONS = 1000
+ImagesInMemory = Annotated[int, Field(gt=0, le=100_000)]
+"""Decoded and kept for a whole launch."""
+ShownImages = Annotated[int, Field(ge=0, le=1000)]
+"""Each is a drawing in the report, or is run through every layer."""
 
 
 class MeasurementSpec(Spec):
@@ -40,15 +47,15 @@ class MeasurementSpec(Spec):
         How quiet the host must be.
     """
 
-    launches: PositiveInt = 5
-    max_launches: PositiveInt = 20
+    launches: Launches = 5
+    max_launches: Launches = 20
     width: PositiveFloat = 0.02
-    warm_up_s: Annotated[float, Field(ge=0)] = 0.5
-    duration_s: PositiveFloat = 2.0
-    time_limit_s: PositiveFloat = 120.0
-    timeout_s: PositiveFloat = 300.0
-    images: PositiveInt = 8
-    cached_launches: Annotated[int, Field(ge=0)] = 1
+    warm_up_s: SecondsFromZero = 0.5
+    duration_s: Seconds = 2.0
+    time_limit_s: Seconds = 120.0
+    timeout_s: Seconds = 300.0
+    images: ImagesInMemory = 8
+    cached_launches: Annotated[int, Field(ge=0, le=10_000)] = 1
     noise: NoiseSpec = NoiseSpec()
 
     @model_validator(mode="after")
@@ -131,8 +138,8 @@ class ValidationSpec(Spec):
 
     device: str = "CPU"
     limit: PositiveInt | None = None
-    disagreements: NaturalInt = 8
-    layer_check_images: NaturalInt = 8
+    disagreements: ShownImages = 8
+    layer_check_images: ShownImages = 8
 
     def of_reference(self) -> ValidationSpec:
         """Return it for the reference, which is compared with nothing: what concerns comparisons is off."""
@@ -157,7 +164,7 @@ class ExclusionSpec(Spec):
     scenario: str = "*"
 
     def matches(self, cell: Cell) -> bool:
-        """Tell whether a cell is one of those to leave out."""
+        """Say whether a cell is one of those to leave out."""
         return all(fnmatchcase(getattr(cell, axis), getattr(self, axis)) for axis in Cell._fields)
 
 
@@ -178,8 +185,19 @@ class ExperimentSpec(Spec):
             names = getattr(self, axis)
             if not names:
                 raise ValueError(f"{axis}: empty, expected at least one name")
-            if len(set(names)) < len(names):
-                raise ValueError(f"{axis}: {list(names)} names something twice")
+            if twice := repeated(names):
+                raise ValueError(f"{axis}: names something twice ({shortened(twice[0])})")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_planned(self) -> ExperimentSpec:
+        cells = math.prod(len(names) for names in (self.models, self.precisions, self.devices, self.scenarios))
+        if cells > MOST_CELLS:
+            raise ValueError(
+                f"models: crossed with precisions, devices and scenarios {cells} cells, expected at most {MOST_CELLS}"
+            )
+        if len(self.exclude) > MOST_EXCLUSIONS:
+            raise ValueError(f"exclude: {len(self.exclude)} exclusions, expected at most {MOST_EXCLUSIONS}")
         return self
 
     def cells(self) -> list[Cell]:

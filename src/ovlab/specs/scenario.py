@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from itertools import product
 from typing import Annotated, Literal, NamedTuple
 
@@ -10,12 +13,18 @@ from pydantic import Field, field_validator, model_validator
 from ovlab.specs.base import Spec
 from ovlab.specs.device import Property
 
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e6)]
+"""At most eleven days: beyond it, clocks and timeouts of the operating system fail."""
+SecondsFromZero = Annotated[float, Field(ge=0, le=1e6)]
+Launches = Annotated[int, Field(gt=0, le=10_000)]
+"""Each is a process, and a row in what is kept."""
 # Beyond these nothing is meant: a typing error would keep a launch busy until its timeout.
 Batch = Annotated[int, Field(gt=0, le=2**24)]
 Requests = Annotated[int, Field(gt=0, le=2**12)]
 Streams = Annotated[int, Field(gt=0, le=2**12)] | Literal["auto"] | None
+MOST_POINTS = 10_000
 FEWEST_QUERIES = 100  # a 99th percentile needs as many
 
 
@@ -49,8 +58,8 @@ class ServerSpec(Spec):
 
     rate: PositiveFloat | str
     p99_ms: PositiveFloat
-    trial_s: PositiveFloat = 1.0
-    trial_queries: Annotated[int, Field(ge=FEWEST_QUERIES)] = 200
+    trial_s: Seconds = 1.0
+    trial_queries: Annotated[int, Field(ge=FEWEST_QUERIES, le=10_000_000)] = 200
     steps: Annotated[int, Field(gt=0, le=12)] = 6
 
     @field_validator("rate")
@@ -89,11 +98,11 @@ class SweepSpec(Spec):
     streams: tuple[Streams, ...] = (None,)
     latency_limit_ms: PositiveFloat | None = None
     limit_percentile: Literal[50, 90, 95, 99] = 99
-    warm_up_s: Annotated[float, Field(ge=0)] = 0.2
-    duration_s: PositiveFloat = 0.5
-    coarse_launches: PositiveInt = 1
+    warm_up_s: SecondsFromZero = 0.2
+    duration_s: Seconds = 0.5
+    coarse_launches: Launches = 1
     finalists: PositiveInt = 4
-    finalist_launches: PositiveInt = 3
+    finalist_launches: Launches = 3
 
     @model_validator(mode="after")
     def _every_axis_has_distinct_values(self) -> SweepSpec:
@@ -101,8 +110,11 @@ class SweepSpec(Spec):
             values = getattr(self, axis)
             if not values:
                 raise ValueError(f"{axis}: empty, expected at least one value")
-            if len(set(values)) < len(values):
-                raise ValueError(f"{axis}: {list(values)} has a value twice")
+            if twice := repeated(values):
+                raise ValueError(f"{axis}: has a value twice ({twice[0]})")
+        points = math.prod(len(getattr(self, axis)) for axis in Point._fields)
+        if points > MOST_POINTS:
+            raise ValueError(f"{', '.join(Point._fields)}: {points} points, expected at most {MOST_POINTS}")
         return self
 
     def points(self) -> list[Point]:
@@ -180,6 +192,11 @@ class ScenarioSpec(Spec):
         """Return the asynchronous scenario at one point of the sweep."""
         changes = {"mode": "asynchronous", "sweep": None} | point._asdict()
         return self.model_copy(update=changes)
+
+
+def repeated(values: Sequence[Hashable]) -> list[Hashable]:
+    """Return the values that are there more than once."""
+    return [value for value, count in Counter(values).items() if count > 1]
 
 
 def _percentage(text: str) -> float | None:

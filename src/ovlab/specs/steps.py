@@ -8,15 +8,15 @@ from typing import Literal
 from pydantic import model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.dataset import DatasetSpec
+from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.extension import ExtensionFile
-from ovlab.specs.model import ModelSpec, ResizeSpec
+from ovlab.specs.model import AnyModelSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
+from ovlab.specs.source import ExtensionFile
 
 
 class ConvertSettings(Spec):
@@ -34,8 +34,8 @@ class ConvertSettings(Spec):
 
     model_name: str
     precision_name: str
-    model: ModelSpec
-    dataset: DatasetSpec
+    model: AnyModelSpec
+    dataset: AnyDatasetSpec
     weights: Literal["f32", "f16"]
     extension: ExtensionFile | None = None
 
@@ -64,12 +64,12 @@ class CalibrateSettings(Spec):
     model_name: str
     precision_name: str
     dataset_name: str
-    dataset: DatasetSpec
+    dataset: AnyDatasetSpec
     resize: ResizeSpec
     quantization: QuantizationSpec | None = None
     weight_compression: WeightCompressionSpec | None = None
     seed: int
-    model: ModelSpec | None = None
+    model: AnyModelSpec | None = None
 
     @model_validator(mode="after")
     def _made_in_one_way(self) -> CalibrateSettings:
@@ -96,8 +96,8 @@ class ValidateSettings(Spec):
 
     model_name: str
     precision_name: str
-    model: ModelSpec
-    dataset: DatasetSpec
+    model: AnyModelSpec
+    dataset: AnyDatasetSpec
     precision: PrecisionSpec
     validation: ValidationSpec
     calibration_seed: int | None = None
@@ -123,7 +123,7 @@ class SessionSettings(Spec):
     device_name: str
     scenario_name: str
     dataset_name: str
-    dataset: DatasetSpec
+    dataset: AnyDatasetSpec
     resize: ResizeSpec
     precisions: dict[str, PrecisionSpec]
     reference: str
@@ -173,7 +173,7 @@ class ProfileSettings(Spec):
     model_name: str
     device_name: str
     dataset_name: str
-    dataset: DatasetSpec
+    dataset: AnyDatasetSpec
     resize: ResizeSpec
     precisions: dict[str, PrecisionSpec]
     reference: str
@@ -197,8 +197,8 @@ class ReportSettings(Spec):
     measurement: MeasurementSpec
     validation: ValidationSpec
     seed: int
-    models: dict[str, ModelSpec]
-    datasets: dict[str, DatasetSpec]
+    models: dict[str, AnyModelSpec]
+    datasets: dict[str, AnyDatasetSpec]
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]

@@ -24,7 +24,7 @@ from ovlab.stats.power import (
 from ovlab.stats.proportion import mcnemar, tango
 
 DROPS = (0.001, 0.005, 0.01)
-"""Drops of accuracy, as fractions, for which the number of images that would show them is told."""
+"""Drops of accuracy, as fractions, for which the number of images that would show them is given."""
 SIGNIFICANT = 0.05
 """A difference counts as shown where its p-value, adjusted for the number of comparisons, is below this."""
 EXACT, CHI_SQUARE, BOOTSTRAP = "McNemar, exact", "McNemar, chi-square", "paired bootstrap"
@@ -73,8 +73,8 @@ def compare_flags(reference: ArrayLike, candidate: ArrayLike) -> Comparison:
     Returns
     -------
     Comparison
-        Tango's interval, McNemar's test; what the images can show follows from the share of them that parts the
-        variants (where this is below a drop, the drop itself is taken: fewer cannot make it).
+        Tango's interval, McNemar's test; what the images can show follows from the share of them on which the
+        variants disagree (where this is below a drop, the drop itself is taken: fewer cannot make it).
 
     Raises
     ------
@@ -96,7 +96,7 @@ def compare_flags(reference: ArrayLike, candidate: ArrayLike) -> Comparison:
 
 
 def _detectable(images: int, discordance: float) -> float:
-    """Return the smallest drop that is seen; where images part too rarely to make one up, they part by the drop."""
+    """Return the smallest drop that is seen; where variants disagree too rarely for one, as if they did by the drop."""
     known = detectable_drop(images, discordance)
     return known if not math.isnan(known) else detectable_loss(images)
 

@@ -103,7 +103,7 @@ class Interval:
         return self.half_width / abs(self.value) if self.value else math.inf
 
     def contains(self, x: float) -> bool:
-        """Tell whether `x` is inside the bounds, bounds included.
+        """Say whether `x` is inside the bounds, bounds included.
 
         Parameters
         ----------

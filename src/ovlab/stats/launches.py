@@ -1,6 +1,6 @@
 """Intervals of benchmark results: launches are the unit of replication, iterations inside one are not.
 
-A launch is a fresh process. Its samples share whatever that process was dealt (memory layout, placement, neighbours),
+A launch is a fresh process. Its samples share what that process happened to get (memory layout, placement, neighbours),
 so a thousand more of them say nothing about the next launch [1]_. Each launch therefore gives one number (a median
 latency, a throughput) and the interval comes from the numbers of the launches: Huber's M-estimate of their logarithms,
 since effects on speed are factors, with critical values exact for few normal values (`ovlab.stats.robust`). A ratio of
@@ -116,7 +116,7 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, *, level: float
 
 
 def settled(numerator: ArrayLike, denominator: ArrayLike, half_width: float, *, level: float = LEVEL) -> bool:
-    """Tell whether a session may stop: the ratio's interval is narrow, and was so one round ago.
+    """Say whether a session may stop: the ratio's interval is narrow, and was so one round ago.
 
     Stopping at the first narrow interval favours rounds that happen to agree, so that the interval covers less than it
     says: simulated from five launches on, 90.9 to 96.5 % for 95 %. Asking twice wins up to a point and a half of it

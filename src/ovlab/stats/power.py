@@ -17,7 +17,7 @@ from ovlab.stats.interval import LEVEL, check_level
 
 
 def images_needed(drop: float, discordance: float, *, power: float = 0.8, level: float = LEVEL) -> int:
-    """Tell how many images are needed to see a drop of a given size with a paired test [1]_.
+    """Return how many images are needed to see a drop of a given size with a paired test [1]_.
 
     ``n = (z_(1-alpha/2) sqrt(D) + z_power sqrt(D - d^2))^2 / d^2`` for a drop `d` and discordance `D`.
 
@@ -93,7 +93,7 @@ def detectable_drop(images: int, discordance: float, *, power: float = 0.8, leve
 
 
 def detectable_loss(images: int, *, power: float = 0.8, level: float = LEVEL) -> float:
-    """Find the smallest drop that a paired test sees if every image that parts the variants is a loss.
+    """Find the smallest drop that a paired test sees if every image on which the variants disagree is a loss.
 
     The inverse of `images_needed` with a discordance equal to the drop: the least that can make it.
 
@@ -124,7 +124,7 @@ def detectable_loss(images: int, *, power: float = 0.8, level: float = LEVEL) ->
 
 
 def images_needed_for_error(drop: float, error: float, images: int, *, power: float = 0.8, level: float = LEVEL) -> int:
-    """Tell how many images are needed to see a drop of a metric whose standard error is known on some images.
+    """Return how many images are needed to see a drop of a metric whose standard error is known on some images.
 
     ``n = images (z_(1-alpha/2) + z_power)^2 error^2 / drop^2``: the standard error of a mean over images shrinks with
     the root of their number, and so nearly does that of a paired difference of mAP or AP.

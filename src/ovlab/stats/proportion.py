@@ -29,7 +29,7 @@ from ovlab.errors import OvlabError
 from ovlab.stats.interval import LEVEL, Interval, check_level
 
 EXACT_BELOW = 25
-"""McNemar's test is the exact binomial one when fewer images than this part the two variants."""
+"""McNemar's test is the exact binomial one when the two variants disagree on fewer images than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class McNemar:
     both, reference_only, candidate_only, neither : int
         Number of images that both variants, only the reference, only the candidate or none got right.
     exact : bool
-        Whether `p_value` is the exact binomial one (fewer than 25 images that part the variants) rather than the
+        Whether `p_value` is the exact binomial one (the variants disagree on fewer than 25 images) rather than the
         chi-square with continuity correction.
     """
 
@@ -129,9 +129,9 @@ def paired_difference(reference: ArrayLike, candidate: ArrayLike, *, level: floa
     """Difference of accuracy of two variants on the same images, with Tango's score interval [2]_.
 
     The interval is the set of differences that the score test does not refuse. Chosen among the intervals for paired
-    proportions by simulation (`benchmarks/interval_coverage.py paired`): where five or more images are expected to part
-    the variants it covers 94.2 to 95.9 %, Newcombe's method 10 [3]_ 93.7 to 97.8 %, Wald's 93.3 to 95.9 %; with fewer
-    it errs on the wide side.
+    proportions by simulation (`benchmarks/interval_coverage.py paired`): where the variants are expected to disagree on
+    five or more images it covers 94.2 to 95.9 %, Newcombe's method 10 [3]_ 93.7 to 97.8 %, Wald's 93.3 to 95.9 %; with
+    fewer it errs on the wide side.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def tango(gains: int, losses: int, images: int, *, level: float = LEVEL) -> Inte
         variance = images * max(2 * q + difference * (1 - difference), 0.0)
         return gains - losses - images * difference - target * math.sqrt(variance)
 
-    # Start beside the value: where no image parts the variants the variance at the value itself is 0, a false root.
+    # Start beside the value: where the variants agree everywhere the variance at the value itself is 0, a false root.
     step = 1e-9
     from scipy.optimize import brentq  # half a second that only this needs
 
@@ -218,7 +218,7 @@ def mcnemar(reference: ArrayLike, candidate: ArrayLike) -> McNemar:
     Returns
     -------
     McNemar
-        Counts and p-value: exact binomial where fewer than 25 images part the variants, else
+        Counts and p-value: exact binomial where the variants disagree on fewer than 25 images, else
         ``(max(|gains - losses| - 1, 0))^2 / (gains + losses)`` against the chi-square with one degree of freedom.
 
     Raises
@@ -250,7 +250,7 @@ def exact_mcnemar(gains: ArrayLike, losses: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (tests,)
-        Twice the smaller tail, at most 1; 1 where nothing parts the variants.
+        Twice the smaller tail, at most 1; 1 where the variants agree everywhere.
     """
     first, second = np.asarray(gains, dtype=np.int64), np.asarray(losses, dtype=np.int64)
     tail = bdtr(np.minimum(first, second), first + second, 0.5)

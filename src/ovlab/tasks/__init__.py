@@ -1,70 +1,53 @@
-"""What a model's output means, by task: from raw outputs to predictions, from predictions to a metric."""
+"""What a model's output means, by task: one folder a task declares all that is particular to it.
+
+Its spec sections, data formats with their readers, predictions, metric, comparison and the report's words; see
+`ovlab.tasks.protocol`. Nothing else knows the tasks by name. How to add one: ``docs/tasks.md``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from numpy.typing import NDArray
-
-from ovlab.data import AnySplit, Split
-from ovlab.data.annotations import AnnotatedSplit
 from ovlab.errors import OvlabError
-from ovlab.records import Quantity
-from ovlab.specs import DatasetSpec, ModelSpec
-from ovlab.tasks.classification import Classification
-from ovlab.tasks.detection import Detection
-from ovlab.tasks.differences import Differences
+from ovlab.specs.by_task import Format
+from ovlab.specs.dataset import DatasetSpec
+from ovlab.specs.model import ModelSpec
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, PairComparison, SplitFiles, Task, Words
+from ovlab.tasks.registry import TASKS
 
-__all__ = ["Classification", "Detection", "Task", "make_task"]
+if TYPE_CHECKING:
+    from ovlab.data.split import Split
 
-
-class Task(Protocol):
-    """What every task does."""
-
-    @property
-    def metric(self) -> str:
-        """Name of the main metric; empty if there is none."""
-
-    def predict(self, image: Any, outputs: Mapping[str, NDArray[Any]], placement: Any) -> dict[str, Any]:
-        """Turn the outputs for one image into a row."""
-
-    def predict_batch(
-        self, images: Sequence[Any], outputs: Mapping[str, NDArray[Any]], placements: Sequence[Any], batch: int
-    ) -> list[dict[str, Any]]:
-        """Turn the outputs for at most `batch` images into rows."""
-
-    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """Make a table of the rows."""
-
-    def score(self, frame: pd.DataFrame) -> dict[str, Quantity]:
-        """Compute the metric of a table, ``accuracy``, and its companions."""
-
-    def compare(self, frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Quantity]:
-        """Compute the difference to a reference on the same images, ``accuracy_delta``, and its companions."""
-
-    def replicates(self, frame: pd.DataFrame) -> NDArray[Any] | None:
-        """Return the metric on resamples of the images, None for a metric that is a mean over images."""
-
-    def differences(self, frame: pd.DataFrame, reference: pd.DataFrame, most: int) -> Differences:
-        """Tell where a variant and its reference part, with at most so many images."""
+__all__ = [
+    "TASKS",
+    "ComparisonByImage",
+    "Evaluator",
+    "Format",
+    "PairComparison",
+    "SplitFiles",
+    "Task",
+    "Words",
+    "make_evaluator",
+]
 
 
-def make_task(model: ModelSpec, dataset: DatasetSpec, split: AnySplit, *, width: int, height: int) -> Task:
-    """Make the task of a model on a split.
+def make_evaluator(model: ModelSpec, dataset: DatasetSpec, split: Split, *, width: int, height: int) -> Evaluator:
+    """Make the evaluator of a model on a split.
 
     Parameters
     ----------
     model, dataset : ModelSpec, DatasetSpec
         Both of the same task.
-    split : Split or AnnotatedSplit
-        The images with what is known of them.
+    split : Split
+        The images with what is known of them, of `ovlab.data.read_split`.
     width, height : int
         Size of the model's input in pixels.
+
+    Raises
+    ------
+    OvlabError
+        If the data set is for another task, or with what the task finds wrong.
     """
-    if model.detection is not None and isinstance(split, AnnotatedSplit):
-        return Detection(model.detection, split, dataset.metric, width=width, height=height)
-    if model.detection is None and isinstance(split, Split):
-        return Classification(model.output, split)
-    raise OvlabError(f"task {model.task}: the data set's images are for {dataset.task}")
+    if model.task != dataset.task:
+        raise OvlabError(f"task {model.task}: the data set's images are for {dataset.task}")
+    return TASKS[model.task].evaluator(model, dataset, split, width=width, height=height)

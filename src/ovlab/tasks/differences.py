@@ -1,31 +1,37 @@
-"""Where two variants part: what every task tells of it besides the difference of its metric."""
+"""Where two variants disagree: what a task records of it besides the difference of its metric."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
-from ovlab.metrics.detection import Detections, GroundTruth
+from ovlab.data.images import Image
 
 MOST_CLASSES = 10
 """So many classes with the largest losses, and as many with the largest gains, go into a record."""
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """What is drawn on an image: its objects (None without annotations) and what two variants found."""
+class Drawing(Protocol):
+    """What a task draws on an image on which two variants disagree."""
 
-    truth: GroundTruth | None
-    reference: Detections
-    variant: Detections
+    def panels(self, image: Image, scale: float) -> list[Image]:
+        """Draw what the reference says and what the variant says, each on an image of its own.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (height, width, 3)
+            The image in BGR, shrunk; it stays as it is.
+        scale : float
+            Its size over that of the original.
+        """
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image on which a variant and its reference part.
+    """An image on which a variant and its reference disagree.
 
     Attributes
     ----------
@@ -35,8 +41,8 @@ class Disagreement:
         ``loss`` (only the reference is right), ``gain``, ``both wrong``, or nothing where that cannot be said.
     truth, reference, variant : str
         What is there and what each variant says, in words; `truth` is empty where it is not known.
-    boxes : Boxes, optional
-        For detection.
+    drawing : Drawing, optional
+        Where words do not say it all.
     """
 
     image: str
@@ -44,21 +50,21 @@ class Disagreement:
     truth: str
     reference: str
     variant: str
-    boxes: Boxes | None = None
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
 class Differences:
-    """Where a variant and its reference part.
+    """Where a variant and its reference disagree.
 
     Attributes
     ----------
     agreement_of : str
         What agreement counts.
     disagreements : list of Disagreement
-        A bounded number of the images on which they part.
+        A bounded number of the images on which they disagree.
     images : int
-        Number of all images on which they part.
+        Number of all images on which they disagree.
     test : str
         What the p-value comes from; empty without a metric.
     classes : list of dict
@@ -79,7 +85,7 @@ class Differences:
         return {
             "test": self.test,
             "agreement_of": self.agreement_of,
-            "images_that_part": self.images,
+            "images_that_disagree": self.images,
             "classes": self.classes,
             "classes_compared": self.classes_compared,
         }

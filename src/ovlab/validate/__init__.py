@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ovlab.data import AnySplit, load_some, read_split
+from ovlab.data import Split, load_some, read_split
 from ovlab.errors import UnavailableError
-from ovlab.files import digest_of, sha256_of, write_atomically
+from ovlab.files import digest_of, known_sha256, write_atomically
 from ovlab.measure.device.properties import require_named_device
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.records import Quantity, Record, require_ok, require_usable
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
-from ovlab.tasks import Task, make_task
-from ovlab.validate.layers import Side, check_layers
-from ovlab.validate.running import compile_for_validation, limited, run
+from ovlab.tasks import Evaluator, make_evaluator
+from ovlab.validate.layers import ComparedModel, check_layers
+from ovlab.validate.running import compile_for_validation, run, spread_images
 from ovlab.validate.thumbnails import write_disagreements
 
 __all__ = ["DISAGREEMENTS", "REPLICATES", "compile_for_validation", "run", "validate"]
 
 log = logging.getLogger("ovlab.validate")
 REPLICATES, DISAGREEMENTS = "replicates.parquet", "disagreements.json"
-"""What lies beside the predictions: the metric on the bootstrap's resamples, and the images on which variants part."""
+"""What lies beside the predictions: the metric on the bootstrap's resamples, and where variants disagree."""
 
 
 def validate(
@@ -47,8 +47,8 @@ def validate(
     variant, source : Record
         The variant's and the data set's records; the IR lies in `variant_folder`.
     predictions : Path
-        Gets one row an image (Parquet). Beside it come ``replicates.parquet`` (detection: the metric on resamples of
-        the images) and, with a reference, ``disagreements.json``.
+        Gets one row an image (Parquet). Beside it come ``replicates.parquet`` (where the metric is
+        no mean over images: its values on resamples of them) and, with a reference, ``disagreements.json``.
     reference : Path, optional
         The reference's predictions.
     reference_folder : Path, optional
@@ -67,29 +67,29 @@ def validate(
     UnavailableError
         If the device does not execute the precision.
     """
-    require_ok(variant, "variant")
+    require_usable(variant, variant_folder, "variant")
     require_ok(source, f"download of data set {settings.model.dataset}")
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.model.dataset)
-    split = limited(split, settings.validation.limit)
+    split = spread_images(split, settings.validation.limit)
     model = read_ir(variant_folder / "model.xml")
     height, width = image_size(model)
-    task = make_task(settings.model, settings.dataset, split, width=width, height=height)
+    evaluator = make_evaluator(settings.model, settings.dataset, split, width=width, height=height)
     device = settings.validation.device
     require_named_device(device, "validation.device")
     hint = choose_precision(settings.precision, device)
     compiled = compile_for_validation(model, settings, split, device, hint)
     started = time.perf_counter()
-    frame, skipped = run(compiled, settings, split, task)
+    frame, skipped = run(compiled, settings, split, evaluator)
     rate = len(split.images) / (time.perf_counter() - started)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
-    values = task.score(frame)
-    _write_replicates(predictions.with_name(REPLICATES), task, frame)
+    values = evaluator.score(frame)
+    _write_replicates(predictions.with_name(REPLICATES), evaluator, frame)
     data: dict[str, Any] = {}
     if reference is not None:
-        compared, data["comparison"] = _compare(settings, task, frame, reference, split, predictions)
+        compared, data["comparison"] = _compare(settings, evaluator, frame, reference, split, predictions)
         values |= compared
     if reference_folder is not None and settings.validation.layer_check_images:
-        side = Side(variant_folder / "model.xml", hint)
+        side = ComparedModel(variant_folder / "model.xml", hint)
         data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
     values |= {
         "samples": Quantity(frame["image"].nunique(), "count"),
@@ -98,15 +98,16 @@ def validate(
         "validation_time": Quantity(time.perf_counter() - started, "s"),
         "images_per_second": Quantity(rate, "1/s"),
     }
-    log.info("%s: %s", settings.name, _summary(task, values))
+    log.info("%s: %s", settings.name, _summary(evaluator, values))
     return Record(
         kind="accuracy",
         settings=settings.plain(),
-        inputs=variant.data["sha256"] | {"predictions.parquet": sha256_of(predictions)},
+        inputs=variant.data["sha256"] | {"predictions.parquet": known_sha256(predictions)},
+        files={name: known_sha256(predictions.with_name(name)) for name in _left_beside(predictions)},
         values=values,
         data=data
         | {
-            "metric": task.metric,
+            "metric": evaluator.metric,
             "device": device,
             "execution_devices": list(compiled.get_property("EXECUTION_DEVICES")),
             "inference_precision": hint,
@@ -118,26 +119,35 @@ def validate(
     )
 
 
-def _write_replicates(path: Path, task: Task, frame: pd.DataFrame) -> None:
-    replicates = task.replicates(frame)
+def _left_beside(predictions: Path) -> list[str]:
+    return [name for name in (predictions.name, REPLICATES, DISAGREEMENTS) if predictions.with_name(name).exists()]
+
+
+def _write_replicates(path: Path, evaluator: Evaluator, frame: pd.DataFrame) -> None:
+    replicates = evaluator.replicates(frame)
     if replicates is not None:
         table = pd.DataFrame({"accuracy": np.asarray(replicates)})
         write_atomically(path, lambda target: table.to_parquet(target, index=False))
 
 
 def _compare(
-    settings: ValidateSettings, task: Task, frame: pd.DataFrame, reference: Path, split: AnySplit, predictions: Path
+    settings: ValidateSettings,
+    evaluator: Evaluator,
+    frame: pd.DataFrame,
+    reference: Path,
+    split: Split,
+    predictions: Path,
 ) -> tuple[dict[str, Quantity], dict[str, Any]]:
     """Return the numbers of the comparison and what else a record keeps of it; the images go into a file."""
     other = pd.read_parquet(reference)
-    values = task.compare(frame, other)
-    differences = task.differences(frame, other, settings.validation.disagreements)
+    values = evaluator.compare(frame, other)
+    differences = evaluator.differences(frame, other, settings.validation.disagreements)
     write_disagreements(predictions.with_name(DISAGREEMENTS), differences, split)
     return values, differences.plain()
 
 
 def _check_layers(
-    settings: ValidateSettings, side: Side, reference_folder: Path, split: AnySplit, size: tuple[int, int]
+    settings: ValidateSettings, side: ComparedModel, reference_folder: Path, split: Split, size: tuple[int, int]
 ) -> dict[str, Any]:
     device = settings.validation.device
     try:
@@ -146,11 +156,11 @@ def _check_layers(
         return {"images": 0, "seconds": 0.0, "outputs": [], "layers": [], "error": str(error)}
     count = settings.validation.layer_check_images
     images = load_some(split, count, *size, settings.model.preprocess.resize, settings.dataset)
-    return check_layers(Side(reference_folder / "model.xml", hint), side, images, device)
+    return check_layers(ComparedModel(reference_folder / "model.xml", hint), side, images, device)
 
 
-def _summary(task: Task, values: dict[str, Quantity]) -> str:
+def _summary(evaluator: Evaluator, values: dict[str, Quantity]) -> str:
     samples = values["samples"].value or 0
-    if not task.metric or values["accuracy"].value is None:
+    if not evaluator.metric or values["accuracy"].value is None:
         return f"{samples:.0f} images, no metric"
-    return f"{task.metric} {100 * values['accuracy'].value:.2f} % of {samples:.0f} images"
+    return f"{evaluator.metric} {100 * values['accuracy'].value:.2f} % of {samples:.0f} images"

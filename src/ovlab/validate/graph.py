@@ -194,7 +194,7 @@ def _unsorted(output: Any) -> list[Any]:
 
 
 def _is_sorted(node: Any) -> bool:
-    """Tell whether an operation's elements depend on a sorting before it."""
+    """Say whether an operation's elements depend on a sorting before it."""
     waiting, seen = [node], set()
     while waiting:
         one = waiting.pop()

@@ -35,7 +35,7 @@ Values = dict[Port, list[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedModel:
     """One of the two models.
 
     Attributes
@@ -50,12 +50,14 @@ class Side:
     hint: str
 
 
-def check_layers(reference: Side, variant: Side, images: Sequence[Image], device: str) -> dict[str, Any]:
+def check_layers(
+    reference: ComparedModel, variant: ComparedModel, images: Sequence[Image], device: str
+) -> dict[str, Any]:
     """Compare outputs and quantised layers of a variant with its reference's.
 
     Parameters
     ----------
-    reference, variant : Side
+    reference, variant : ComparedModel
         The models.
     images : sequence of ndarray of uint8, shape (height, width, 3)
         What they are run on.
@@ -85,7 +87,7 @@ def check_layers(reference: Side, variant: Side, images: Sequence[Image], device
     return result
 
 
-def _read(side: Side) -> ov.Model:
+def _read(side: ComparedModel) -> ov.Model:
     model = read_ir(side.ir)
     set_batch(model, 1)
     return model
@@ -111,7 +113,7 @@ class _Runner:
 
 
 def _outputs(
-    runner: _Runner, reference: Side, variant: Side, pairs: Sequence[tuple[Port, Port]]
+    runner: _Runner, reference: ComparedModel, variant: ComparedModel, pairs: Sequence[tuple[Port, Port]]
 ) -> list[dict[str, Any]]:
     if not pairs:
         return []
@@ -124,7 +126,7 @@ def _outputs(
 
 
 def _layers(
-    runner: _Runner, reference: Side, variant: Side, group: Sequence[Layer], known: dict[str, Layer]
+    runner: _Runner, reference: ComparedModel, variant: ComparedModel, group: Sequence[Layer], known: dict[str, Layer]
 ) -> list[dict[str, Any]]:
     wanted = dict.fromkeys(one.reference for one in group)
     wanted |= dict.fromkeys(known[name].reference for one in group for name in one.inputs)
@@ -145,7 +147,7 @@ def _layers(
     ]
 
 
-def _values(runner: _Runner, side: Side, ports: list[Port]) -> Values:
+def _values(runner: _Runner, side: ComparedModel, ports: list[Port]) -> Values:
     kept: Values = {port: [] for port in ports}
     for arrays in runner.run(_tapped(side, ports), side.hint):
         for port, array in zip(ports, arrays, strict=True):
@@ -153,14 +155,14 @@ def _values(runner: _Runner, side: Side, ports: list[Port]) -> Values:
     return kept
 
 
-def _tapped(side: Side, ports: Sequence[Port]) -> ov.Model:
+def _tapped(side: ComparedModel, ports: Sequence[Port]) -> ov.Model:
     """Return the model with these outputs only."""
     model = _read(side)
     nodes = nodes_of(model)
     return ov.Model([output_at(nodes, port) for port in ports], model.get_parameters(), "tapped")
 
 
-def _cut(side: Side, group: Sequence[Layer], sources: Sequence[Layer]) -> tuple[ov.Model, bool]:
+def _cut(side: ComparedModel, group: Sequence[Layer], sources: Sequence[Layer]) -> tuple[ov.Model, bool]:
     """Return the model cut behind each source, with the group's results as outputs.
 
     Its inputs are the sources' results and, where a layer of the group takes it, the image: the second item.
@@ -194,7 +196,7 @@ def _reaches(output: Any, parameters: Sequence[Any]) -> bool:
 
 
 def _groups(layers: Sequence[Layer], images: int) -> Iterator[list[Layer]]:
-    """Split the layers so that what each part keeps, its inputs included, stays below the budget."""
+    """Split the layers so that what each group keeps, its inputs included, stays below the budget."""
     sizes = {layer.name: layer.size for layer in layers}
     group: list[Layer] = []
     kept: set[str] = set()

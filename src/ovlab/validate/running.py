@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from ovlab.data import AnySplit, Batch, load_ahead, skip_or_stop
+from ovlab.data import Batch, Split, load_ahead, skip_or_stop
 from ovlab.errors import OvlabError, one_line
 from ovlab.measure.device.inspection import multiply_accumulates
 from ovlab.runtime import bind_input, core, precision_hint, set_batch
 from ovlab.specs import ValidateSettings
-from ovlab.tasks import Task
+from ovlab.tasks import Evaluator
 
 log = logging.getLogger("ovlab.validate")
 REPORT_EVERY_S = 10.0
@@ -36,7 +36,7 @@ TOLERANCE = 1e-2
 
 
 def compile_for_validation(
-    model: ov.Model, settings: ValidateSettings, split: AnySplit, device: str, hint: str
+    model: ov.Model, settings: ValidateSettings, split: Split, device: str, hint: str
 ) -> ov.CompiledModel:
     """Compile a model for the highest throughput, several images at once where it is small and they do not mix.
 
@@ -44,7 +44,7 @@ def compile_for_validation(
     ----------
     model : openvino.Model
         An IR with a u8 NHWC image input; it is reshaped.
-    split : Split or AnnotatedSplit
+    split : Split
         The images that it will run on.
     device, hint : str
         Where to run, and in which floating-point type (of `ovlab.runtime.choose_precision`).
@@ -73,7 +73,7 @@ def compile_for_validation(
 
 
 def choose_batch(model: ov.Model, images: int) -> int:
-    """Tell how many images to infer at once: one, or for a small model a power of two that makes it work for a while.
+    """Return how many images to infer at once: one, or for a small model a power of two that makes it work for a while.
 
     It depends on the model and the number of images alone, so that a repetition computes the very same.
 
@@ -92,25 +92,25 @@ def choose_batch(model: ov.Model, images: int) -> int:
 
 
 def _agree(single: ov.CompiledModel, several: ov.CompiledModel, batch: int) -> bool:
-    """Tell whether each image of a batch, drawn at random, gets what it gets alone."""
+    """Say whether each image of a batch, drawn at random, gets what it gets alone."""
     images = np.random.default_rng(0).integers(0, 256, tuple(several.inputs[0].shape), np.uint8)
     together = list(several(images).values())
     if any(len(one) != batch for one in together):
         return False
     for number in sorted({0, 1, batch - 1}):
         alone = single(images[number : number + 1]).values()
-        for one, all_of_them in zip(alone, together, strict=True):
-            part = all_of_them[number : number + 1]
-            if part.shape != one.shape:
+        for one, of_batch in zip(alone, together, strict=True):
+            twin = of_batch[number : number + 1]
+            if twin.shape != one.shape:
                 return False
-            apart, scale = (float(np.abs(array).max(initial=0.0)) for array in (part - one, one))
-            if not apart <= TOLERANCE * scale:  # a NaN is no agreement either
+            difference, scale = (float(np.abs(array).max(initial=0.0)) for array in (twin - one, one))
+            if not difference <= TOLERANCE * scale:  # a NaN is no agreement either
                 return False
     return True
 
 
 def run(
-    compiled: ov.CompiledModel, settings: ValidateSettings, split: AnySplit, task: Task, *, quiet: bool = False
+    compiled: ov.CompiledModel, settings: ValidateSettings, split: Split, evaluator: Evaluator, *, quiet: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
     """Run a compiled model over a split.
 
@@ -124,12 +124,12 @@ def run(
     Returns
     -------
     frame : DataFrame
-        The task's table, in the order of the split.
+        The evaluator's table, in the order of the split.
     skipped : list of str
         Ids of corrupt images that were skipped.
     """
     batch, height, width, _ = (int(length) for length in compiled.inputs[0].shape)
-    predictions = _Predictions(task)
+    predictions = _Predictions(evaluator)
     skipped: list[str] = []
     # A ring of requests without callbacks: results come in order, and an error is simply raised where it happens.
     idle = deque(compiled.create_infer_request() for _ in range(_ring_size(compiled)))
@@ -141,7 +141,7 @@ def run(
         request.wait()
         arrays = [tensor.data for tensor in request.output_tensors]
         outputs = {name: array for array, own in zip(arrays, names, strict=True) for name in own}
-        predictions.add(task.predict_batch(done.images, outputs, done.placements, batch))
+        predictions.add(evaluator.predict_batch(done.images, outputs, done.placements, batch))
         idle.append(request)
 
     batches = load_ahead(split, height, width, settings.model.preprocess.resize, batch)
@@ -173,8 +173,8 @@ def run(
 class _Predictions:
     """Gathers rows in Arrow's compact form: memory is to stay flat, however many images there are."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
         self._rows: list[dict[str, Any]] = []
         self._tables: list[Any] = []
         self.count = 0
@@ -186,7 +186,7 @@ class _Predictions:
             self._pack()
 
     def _pack(self) -> None:
-        self._tables.append(pa.Table.from_pandas(self._task.frame(self._rows), preserve_index=False))
+        self._tables.append(pa.Table.from_pandas(self._evaluator.frame(self._rows), preserve_index=False))
         self._rows.clear()
 
     def frame(self) -> pd.DataFrame:
@@ -217,9 +217,9 @@ def _progress(batches: Iterable[Batch], total: int, name: str) -> Iterator[Batch
                 reported = now
 
 
-def limited(split: AnySplit, limit: int | None) -> AnySplit:
+def spread_images(split: Split, limit: int | None) -> Split:
     """Leave so many images of a split, spread over it: the first of a sorted list may all be of one class."""
     if limit is None or limit >= len(split.images):
         return split
     chosen = np.linspace(0, len(split.images) - 1, limit).round().astype(int)
-    return replace(split, images=tuple(split.images[i] for i in chosen))  # type: ignore[arg-type]
+    return replace(split, images=tuple(split.images[i] for i in chosen))

@@ -1,4 +1,4 @@
-"""The images on which two variants part, small enough to lie in a report."""
+"""The images on which two variants disagree, small enough to lie in a report."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from ovlab.data import AnySplit, Image, decode
+from ovlab.data import Image, Split, decode
 from ovlab.files import write_json
 from ovlab.tasks.differences import Differences, Disagreement
 
 SCHEMA = "ovlab/disagreements/1"
 SIDE, WIDE_SIDE = 112, 240
-"""Longest side in pixels of a thumbnail, and of each of the two where boxes are drawn."""
+"""Longest side in pixels of a thumbnail, and of each of the two where something is drawn."""
 QUALITY = 80
-# BGR. Dark edges below make them visible on any image.
-TRUTH, REFERENCE, VARIANT, EDGE = (255, 255, 255), (233, 180, 86), (0, 94, 213), (0, 0, 0)
 GAP = 4
 
 
-def write_disagreements(path: Path, differences: Differences, split: AnySplit) -> None:
+def write_disagreements(path: Path, differences: Differences, split: Split) -> None:
     """Write the chosen images with what each variant says of them.
 
     Parameters
     ----------
     path : Path
-        JSON file to write: ``total`` (all images on which they part) and ``items``, each with the image's id, the
-        outcome, truth and predictions in words, and a JPEG in Base64. Where boxes are drawn the image is there twice,
-        the reference's boxes on the left, the variant's on the right, the objects' in white on both.
+        JSON file to write: ``total`` (all images on which they disagree) and ``items``, each with the image's id, the
+        outcome, truth and predictions in words, and a JPEG in Base64. Where the task draws (``boxes``) the image is
+        there twice, the reference on the left, the variant on the right.
     """
     paths = {image.id: image.path for image in split.images}
     items = [_item(one, paths[one.image], upright=split.upright) for one in differences.disagreements]
@@ -41,17 +38,12 @@ def write_disagreements(path: Path, differences: Differences, split: AnySplit) -
 
 def _item(one: Disagreement, path: Path, *, upright: bool) -> dict[str, Any]:
     image = decode(path, upright=upright)
-    if one.boxes is None:
-        shown = _scaled(image, SIDE)[0]
-    else:
-        small, factor = _scaled(image, WIDE_SIDE)
-        found = ((one.boxes.reference.boxes, REFERENCE), (one.boxes.variant.boxes, VARIANT))
-        truth = np.zeros((0, 4)) if one.boxes.truth is None else one.boxes.truth.boxes
-        shown = _beside([_drawn(small, [(truth, TRUTH), boxes], factor) for boxes in found])
+    drawing = one.drawing
+    shown = _beside(drawing.panels(*_scaled(image, WIDE_SIDE))) if drawing else _scaled(image, SIDE)[0]
     height, width = shown.shape[:2]
     words = {"image": one.image, "outcome": one.outcome}
     words |= {"truth": one.truth, "reference": one.reference, "variant": one.variant}
-    return words | {"width": width, "height": height, "boxes": one.boxes is not None, "jpeg": _jpeg(shown)}
+    return words | {"width": width, "height": height, "boxes": drawing is not None, "jpeg": _jpeg(shown)}
 
 
 def _scaled(image: Image, side: int) -> tuple[Image, float]:
@@ -61,17 +53,6 @@ def _scaled(image: Image, side: int) -> tuple[Image, float]:
         return image, factor
     size = [max(1, round(length * factor)) for length in image.shape[1::-1]]
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), factor
-
-
-def _drawn(image: Image, layers: Sequence[tuple[NDArray[np.float64], tuple[int, ...]]], factor: float) -> Image:
-    canvas = image.copy()
-    for colour, thickness in ((EDGE, 3), (None, 1)):
-        for boxes, own in layers:
-            for box in boxes:
-                # Corners far outside of the image would overflow OpenCV's coordinates.
-                corners = np.clip(np.round(box * factor), -1, max(canvas.shape)).astype(int).tolist()
-                cv2.rectangle(canvas, corners[:2], corners[2:], colour or own, thickness)
-    return canvas
 
 
 def _beside(images: Sequence[Image]) -> Image:

@@ -33,7 +33,7 @@ def run(files: Callable[..., tuple[Path, Path]]) -> Callable[..., Array]:
     """
 
     def run_layer(layer: str, *inputs: Array, blobs: Sequence[Array] = (), **read: object) -> Array:
-        names = "xyzw"[: len(inputs)]
+        names = "xyzwv"[: len(inputs)]
         text = "".join(
             f'layer {{ name: "{n}" type: "Input" top: "{n}" input_param {{ shape {{ '
             + " ".join(f"dim: {d}" for d in value.shape)

@@ -30,11 +30,25 @@ X = np.array([[[[-2.0, -0.5], [0.0, 1.5]], [[3.0, -1.0], [0.25, 2.0]]]], np.floa
         ('type: "Power" power_param { power: 0 shift: 9 }', np.ones_like(X)),
         ('type: "Exp"', np.exp(X)),
         ('type: "Exp" exp_param { base: 2 scale: 0.5 shift: 3 }', 2 ** (3 + 0.5 * X)),
+        ('type: "AbsVal"', np.abs(X)),
+        ('type: "BNLL"', np.log1p(np.exp(X))),
+        ('type: "Log" log_param { shift: 3 scale: 0.5 }', np.log(3 + 0.5 * X)),
+        ('type: "Log" log_param { base: 2 shift: 3 }', np.log2(3 + X)),
+        ('type: "Threshold"', (X > 0).astype(np.float32)),
+        ('type: "Threshold" threshold_param { threshold: 1.5 }', (X > 1.5).astype(np.float32)),
+        ('type: "Clip" clip_param { min: -0.75 max: 1.25 }', X.clip(-0.75, 1.25)),
+        ('type: "ReLU6"', (4 * X).clip(0, 6)),
+        ('type: "ReLU6" relu6_param { n: 1.5 }', X.clip(0, 1.5)),
+        ('type: "Swish"', X / (1 + np.exp(-X))),
+        ('type: "Swish" swish_param { beta: 2.5 }', X / (1 + np.exp(-2.5 * X))),
+        ('type: "Mish"', X * np.tanh(np.log1p(np.exp(X)))),
+        ('type: "Binarization"', np.where(X > 0, 1.0, -1.0)),
         ('type: "Dropout" dropout_param { dropout_ratio: 0.7 }', X),
     ],
 )
 def test_values(run: Callable[..., Array], layer: str, wanted: Array) -> None:
-    np.testing.assert_allclose(run(layer, X), wanted, rtol=1e-5, atol=1e-6)
+    x = 4 * X if layer == 'type: "ReLU6"' else X  # so that some are above 6
+    np.testing.assert_allclose(run(layer, x), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_prelu(run: Callable[..., Array]) -> None:
@@ -45,9 +59,24 @@ def test_prelu(run: Callable[..., Array]) -> None:
     np.testing.assert_allclose(y, np.where(X > 0, X, 0.25 * X))
 
 
-def test_exp_refuses_a_base_without_powers(run: Callable[..., Array]) -> None:
-    with pytest.raises(OvlabError, match=r"base is -2.0; expected a positive number"):
-        run('type: "Exp" exp_param { base: -2 }', X)
+def test_bnll_of_large_values_does_not_overflow(run: Callable[..., Array]) -> None:
+    x = np.array([[-100, 100]], np.float32)
+    np.testing.assert_allclose(run('type: "BNLL"', x), [[0, 100]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        ('type: "Exp" exp_param { base: -2 }', "base is -2.0; expected a positive number"),
+        ('type: "Log" log_param { base: 1 }', "base is 1.0; expected a positive number other than 1"),
+        ('type: "Clip" clip_param { min: 1 }', "min is 1.0 and max 0.0; expected both"),
+        ('type: "Clip" clip_param { min: 1 max: 0 }', "expected both, the smaller one first"),
+        ('type: "ReLU6" relu6_param { n: -1 }', "n is -1.0; expected 0 or more"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(run: Callable[..., Array], layer: str, problem: str) -> None:
+    with pytest.raises(OvlabError, match=problem):
+        run(layer, X)
 
 
 @pytest.mark.parametrize(("setting", "axis"), [("", 1), ("axis: 2", 2), ("axis: -1", 3)])

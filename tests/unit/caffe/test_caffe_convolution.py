@@ -164,3 +164,35 @@ def test_bad_convolutions_say_what_is_wrong(
     layer = f'type: "Convolution" convolution_param {{ {param} bias_term: false }}'
     with pytest.raises(OvlabError, match=rf"line 2: layer 'l' of type 'Convolution': .*{problem}"):
         run(layer, x, blobs=[np.zeros(shape, np.float32)])
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_embed(run: Callable[..., Array], rng: np.random.Generator, bias: bool) -> None:
+    x = np.array([[0, 3, 1], [4, 4, 2]], np.float32)
+    w, b = rng.standard_normal((5, 6), np.float32), rng.standard_normal(6, np.float32)
+    layer = f'type: "Embed" embed_param {{ num_output: 6 input_dim: 5 bias_term: {str(bias).lower()} }}'
+    y = run(layer, x, blobs=[w, b] if bias else [w])
+    np.testing.assert_allclose(y, w[x.astype(int)] + (b if bias else 0), atol=1e-6)
+
+
+def test_im2col(run: Callable[..., Array], rng: np.random.Generator) -> None:
+    x = rng.standard_normal((2, 3, 7, 8), np.float32)
+    y = run('type: "Im2col" convolution_param { kernel_size: [3, 2] stride: 2 pad: 1 dilation: 2 }', x)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    wanted = [padded[:, :, 2 * r : 2 * r + 5 : 2, 2 * s : 2 * s + 7 : 2] for r in range(3) for s in range(2)]
+    np.testing.assert_array_equal(y, np.stack(wanted, 2).reshape(2, 18, 3, 4))
+    with pytest.raises(OvlabError, match=r"a kernel of \[10000, 10000\] is too large for 3 channels"):
+        run('type: "Im2col" convolution_param { kernel_size: 10000 }', x)
+
+
+def test_blobs_that_no_setting_asks_for_are_refused(run: Callable[..., Array]) -> None:
+    x, w = np.zeros((1, 4, 5, 5), np.float32), np.zeros((2, 4, 1, 1), np.float32)
+    layer = 'type: "Convolution" convolution_param { num_output: 2 kernel_size: 1 bias_term: false }'
+    problem = (
+        r"layer 'l' of type 'Convolution': the caffemodel holds 2 blobs for it, but with its settings in the prototxt "
+        r"it reads 1: not blob 1 of shape \(2,\)"
+    )
+    with pytest.raises(OvlabError, match=problem):
+        run(layer, x, blobs=[w, np.zeros(2)])
+    with pytest.raises(OvlabError, match=r"holds 1 blobs for it, .* it reads 0: not blob 0 of shape \(3,\)"):
+        run('type: "ReLU"', x, blobs=[np.zeros(3)])

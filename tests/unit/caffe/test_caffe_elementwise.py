@@ -1,4 +1,4 @@
-"""Eltwise, Scale, Bias, BatchNorm, BN and Normalize against NumPy's broadcasting."""
+"""Eltwise, Scale, Bias, Axpy and Reduction against NumPy's broadcasting."""
 
 from __future__ import annotations
 
@@ -97,59 +97,35 @@ def test_scale_refuses_what_does_not_fit(run: Callable[..., Array]) -> None:
         run('type: "Scale"', x)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 3)])
-def test_batch_norm(run: Callable[..., Array], rng: np.random.Generator, shape: tuple[int, ...]) -> None:
-    x = rng.standard_normal(shape, np.float32)
-    mean, variance = rng.standard_normal(3, np.float32), rng.uniform(0.5, 2, 3).astype(np.float32)
-    place = (1, 3) + (1,) * (len(shape) - 2)
-    wanted = (x - mean.reshape(place)) / np.sqrt(variance.reshape(place) + 0.01)
-    for weight in (1.0, 4.0):  # the blobs hold sums; the third says of how much
-        blobs = [mean * weight, variance * weight, np.array([weight])]
-        y = run('type: "BatchNorm" batch_norm_param { eps: 0.01 moving_average_fraction: 0.9 }', x, blobs=blobs)
-        np.testing.assert_allclose(y, wanted, atol=1e-5)
-    # A weight of 0: nothing was accumulated; mean and variance count as 0.
-    y = run('type: "BatchNorm" batch_norm_param { eps: 0.01 }', x, blobs=[mean, variance, np.zeros(1)])
-    np.testing.assert_allclose(y, x / 0.1, atol=1e-5)
+@pytest.mark.parametrize("shape", [(2, 3, 1, 1), (2, 3), (2, 3, 1)])
+def test_axpy(run: Callable[..., Array], rng: np.random.Generator, shape: tuple[int, ...]) -> None:
+    a = rng.standard_normal(shape, np.float32)
+    x, y = (rng.standard_normal((2, 3, 4, 5), np.float32) for _ in range(2))
+    np.testing.assert_allclose(run('type: "Axpy"', a, x, y), a.reshape(2, 3, 1, 1) * x + y, atol=1e-6)
 
 
-def test_batch_norm_by_the_batch(run: Callable[..., Array], rng: np.random.Generator) -> None:
-    x = 3 + 2 * rng.standard_normal((2, 3, 4, 5), np.float32)
-    y = run('type: "BatchNorm" batch_norm_param { use_global_stats: false eps: 0.01 }', x)
-    wanted = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + 0.01)
-    np.testing.assert_allclose(y, wanted, atol=1e-5)
+def test_axpy_refuses_what_does_not_fit(run: Callable[..., Array]) -> None:
+    x = np.zeros((2, 3, 4, 5), np.float32)
+    with pytest.raises(OvlabError, match=r"first bottom has shape \(2, 3, 4, 5\); expected \(2, 3\) and no more"):
+        run('type: "Axpy"', x, x, x)
+    with pytest.raises(OvlabError, match="expected two of one shape, four axes"):
+        run('type: "Axpy"', x[:, :, :1, :1], x, x[:1])
 
 
-def test_batch_norm_without_its_factor(run: Callable[..., Array]) -> None:
-    with pytest.raises(OvlabError, match=r"no blob 2 \(scale factor\) for it; it holds 2"):
-        run('type: "BatchNorm"', np.zeros((1, 3, 2, 2), np.float32), blobs=[np.ones(3), np.ones(3)])
-
-
-def test_bn_of_the_segmentation_forks(run: Callable[..., Array], rng: np.random.Generator) -> None:
-    x = rng.standard_normal((1, 3, 2, 2), np.float32)
-    a, b, m, v = (rng.uniform(0.5, 2, (1, 3, 1, 1)).astype(np.float32) for _ in range(4))
-    y = run('type: "BN" bn_param { bn_mode: INFERENCE }', x, blobs=[a, b])
-    np.testing.assert_allclose(y, a * x + b, atol=1e-6)
-    y = run('type: "BN" bn_param { momentum: 0.95 frozen: true eps: 0.1 }', x, blobs=[a, b, m, v])
-    np.testing.assert_allclose(y, a * (x - m) / np.sqrt(v + 0.1) + b, atol=1e-5)
-    with pytest.raises(OvlabError, match="expected bn_mode: INFERENCE"):
-        run('type: "BN"', x, blobs=[a, b])
-
-
-def test_normalize(run: Callable[..., Array], rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ("", lambda x: x.sum()),
+        ("operation: ASUM axis: 1", lambda x: np.abs(x).sum((1, 2, 3))),
+        ("operation: SUMSQ axis: -2", lambda x: (x**2).sum((2, 3))),
+        ("operation: MEAN axis: 2 coeff: 3", lambda x: 3 * x.mean((2, 3))),
+        ("coeff: -0.5 axis: 3", lambda x: -0.5 * x.sum(3)),
+    ],
+)
+def test_reduction(
+    run: Callable[..., Array], rng: np.random.Generator, setting: str, wanted: Callable[[Array], Array]
+) -> None:
     x = rng.standard_normal((2, 3, 4, 5), np.float32)
-    each, shared = rng.uniform(5, 20, 3).astype(np.float32), np.array([7], np.float32)
-    spatial = np.sqrt((x**2).sum((1, 2, 3), keepdims=True) + 0.5)
-    pixel = np.sqrt((x**2).sum(1, keepdims=True) + 0.5)
-    y = run('type: "Normalize" norm_param { eps: 0.5 }', x, blobs=[shared])
-    np.testing.assert_allclose(y, 7 * x / spatial, atol=1e-5)
-    y = run('type: "Normalize" norm_param { across_spatial: false channel_shared: false eps: 0.5 }', x, blobs=[each])
-    np.testing.assert_allclose(y, each[:, None, None] * x / pixel, atol=1e-5)
-    y = run('type: "Normalize" norm_param { across_spatial: false eps: 0.5 }', x, blobs=[shared])
-    np.testing.assert_allclose(y, 7 * x / pixel, atol=1e-5)
-    y = run('type: "Normalize" norm_param { across_spatial: true channel_shared: false eps: 0.5 }', x, blobs=[each])
-    np.testing.assert_allclose(y, each[:, None, None] * x / spatial, atol=1e-5)
-
-
-def test_normalize_checks_its_scale(run: Callable[..., Array]) -> None:
-    with pytest.raises(OvlabError, match=r"blob 0 \(scale\) has shape \(3,\); expected \(1,\)"):
-        run('type: "Normalize"', np.zeros((1, 3, 2, 2), np.float32), blobs=[np.ones(3)])
+    y = run(f'type: "Reduction" reduction_param {{ {setting} }}', x)
+    assert y.shape == np.shape(wanted(x))
+    np.testing.assert_allclose(y, wanted(x), rtol=1e-5, atol=1e-5)

@@ -121,3 +121,27 @@ def test_lrn_within_channel_averages_and_ignores_k(run: Callable[..., Array], rn
 def test_lrn_needs_an_odd_size(run: Callable[..., Array]) -> None:
     with pytest.raises(OvlabError, match="local_size is 4; expected an odd number"):
         run('type: "LRN" lrn_param { local_size: 4 }', np.zeros((1, 4, 2, 2), np.float32))
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+def test_spatial_pyramid(run: Callable[..., Array], rng: np.random.Generator, method: str) -> None:
+    x = rng.standard_normal((2, 3, 9, 9), np.float32)
+    # 9 pixels: 1 bin of 9; 2 bins of 5, one pixel of padding; 4 bins of 3, two of padding
+    levels = [pooled(x, 9, 9, 0, method), pooled(x, 5, 5, 1, method), pooled(x, 3, 3, 2, method)]
+    wanted = np.concatenate([level.reshape(2, -1) for level in levels], 1)
+    y = run(f'type: "SPP" spp_param {{ pyramid_height: 3 pool: {method} }}', x)
+    np.testing.assert_allclose(y, wanted, atol=1e-6)
+
+
+def test_a_pyramid_of_one_level_is_a_pooling(run: Callable[..., Array], rng: np.random.Generator) -> None:
+    x = rng.standard_normal((2, 3, 4, 6), np.float32)
+    y = run('type: "SPP" spp_param { pyramid_height: 1 }', x)
+    np.testing.assert_array_equal(y, x.max((2, 3), keepdims=True))
+
+
+def test_bad_pyramids_say_what_is_wrong(run: Callable[..., Array]) -> None:
+    x = np.zeros((1, 1, 5, 5), np.float32)
+    with pytest.raises(OvlabError, match="expected batch, channels, height, width, a pyramid_height of 1 or more"):
+        run('type: "SPP"', x)
+    with pytest.raises(OvlabError, match="an image of 5 x 5 is too small for pyramid_height 3"):
+        run('type: "SPP" spp_param { pyramid_height: 4 }', x)

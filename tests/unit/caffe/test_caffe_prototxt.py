@@ -122,7 +122,7 @@ def test_training_settings_are_ignored_whatever_they_hold(files: Files) -> None:
       propagate_down: true loss_weight: 0.5
       convolution_param {
         num_output: 1; kernel_size: 1, bias_term: false engine: NOVEL
-        weight_filler: < type: "xavier" other: [1, 2] > bias_filler { value: 1e-2 }
+        weight_filler: < type: "xavier" other: [1, 2] > bias_filler { value: 1e-2 } filler_of_a_fork_filler { a: 1 }
       }
     }"""
     x = np.ones((1, 1, 2, 2), np.float32)
@@ -178,15 +178,15 @@ def test_errors_say_where(files: Files, text: str, problem: str) -> None:
 
 
 def test_an_unsupported_type_is_named_with_its_line(files: Files) -> None:
-    text = (
-        'input: "data" input_shape { dim: 1 }\n\nlayer { name: "m" type: "MVN" bottom: "data" top: "m" mvn_param { } }'
-    )
-    with pytest.raises(OvlabError, match=r"net.prototxt, line 3: layer 'm' of type 'MVN': this type is not supported"):
+    text = """input: "data" input_shape { dim: 1 }
+
+    layer { name: "m" type: "Zoom" bottom: "data" top: "m" zoom_param { } }"""
+    with pytest.raises(OvlabError, match=r"net.prototxt, line 3: layer 'm' of type 'Zoom': this type is not supported"):
         read_model(*files(text))
     with pytest.raises(OvlabError, match=r"'Convolutoin': this type is not supported; did you mean 'Convolution'\?"):
-        read_model(*files(text.replace("MVN", "Convolutoin")))
-    old = 'input: "data" input_shape { dim: 1 }\nlayers { name: "m" type: ABSVAL bottom: "data" top: "m" }'
-    with pytest.raises(OvlabError, match="line 2: layer 'm' of type 'AbsVal': this type is not supported"):
+        read_model(*files(text.replace("Zoom", "Convolutoin")))
+    old = 'input: "data" input_shape { dim: 1 }\nlayers { name: "m" type: NONE bottom: "data" top: "m" }'
+    with pytest.raises(OvlabError, match="line 2: layer 'm' of type 'None': this type is not supported"):
         read_model(*files(old))
 
 
@@ -196,3 +196,48 @@ def test_a_missing_file_is_named(tmp_path: Path, files: Files) -> None:
         read_model(tmp_path / "nowhere.prototxt", weights)
     with pytest.raises(OvlabError, match=r"nowhere.caffemodel: cannot read the caffemodel: No such file"):
         read_model(prototxt, tmp_path / "nowhere.caffemodel")
+
+
+def many_layers(count: int) -> str:
+    """A chain of ReLUs."""
+    return 'input: "data" input_dim: [1, 2, 3, 4]\n' + "".join(
+        f'layer {{ name: "r{i}" type: "ReLU" bottom: "{f"t{i - 1}" if i else "data"}" top: "t{i}" }}\n'
+        for i in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (many_layers(10_001), ", line 10002: more than 10000 layers"),
+        ("layer " * 20_000, ", line 1: more than 10000 layers"),
+        ("layer { " * 1000 + "} " * 1000, ", line 1: brackets more than 32 deep"),
+        ("layer { " + "param { " * 100_000 + "} " * 100_001, ", line 1: brackets more than 32 deep"),
+        (f'\nname: "{"x" * 1_000_000}"', ", line 2: a word of 1000002 characters"),
+        (f'name: "{"x" * 1_000_000}', ", line 1: a word of 1000000 characters"),
+    ],
+    ids=["layers", "words", "depth", "skipped depth", "string", "open string"],
+)
+def test_what_no_network_has_is_refused_before_it_costs_anything(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "huge.prototxt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OvlabError) as caught:
+        read_prototxt(path, supported_types())
+    assert str(caught.value) == f"{path}{expected}"
+
+
+def test_more_text_than_a_prototxt_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovlab.caffe.prototxt.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("ovlab.caffe.scan.MOST_TOKENS", 1000)
+    path = tmp_path / "huge.prototxt"
+    for text, expected in [("#" * (2 << 20), "is larger than 1 MiB"), (many_layers(100), "more than 1000 words")]:
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(OvlabError, match=expected):
+            read_prototxt(path, supported_types())
+
+
+def test_a_large_network_passes(tmp_path: Path) -> None:
+    """2,000 layers and 10 MB: more than any that was published."""
+    path = tmp_path / "large.prototxt"
+    path.write_text(many_layers(2000) + f"# {'x' * 998}\n" * 10_000, encoding="utf-8")
+    assert len(read_prototxt(path, supported_types()).layers) == 2000

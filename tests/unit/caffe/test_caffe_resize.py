@@ -1,7 +1,8 @@
-"""Interp and Upsample."""
+"""Interp, Upsample and Resample."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,3 +125,64 @@ def test_bad_upsamples_say_what_is_wrong(run: Callable[..., Array]) -> None:
         run('type: "Upsample" upsample_param { scale: 0 }', x)
     with pytest.raises(OvlabError, match="a second top; only a windowed MAX has a mask"):
         run('type: "Pooling" top: "other" pooling_param { pool: AVE kernel_size: 2 }', x)
+
+
+def resampled(x: Array, height: int, width: int, kind: str, antialias: bool = True) -> Array:
+    """``resample_layer.cu`` of FlowNet 2, pixel by pixel; its centres take the other axis's half step."""
+    fy, fx = x.shape[2] / height, x.shape[3] / width
+    out = np.zeros((*x.shape[:2], height, width))
+    smooth = antialias and (fx > 1 or fy > 1)
+
+    def weight(distance: float) -> float:
+        a = abs(distance)
+        if kind == "LINEAR":
+            return max(1 - a, 0)
+        near, far = a * a * (1.5 * a - 2.5) + 1, a * (a * (-0.5 * a + 2.5) - 4) + 2
+        return near if a <= 1 else far if a < 2 else 0
+
+    def taps(at: float, step: float, length: int) -> list[tuple[int, float]]:
+        wide = step if smooth else 1
+        reach = 2 if step < 1 else math.ceil((2 if kind == "LINEAR" else 4) * wide)
+        middle = int(at + math.copysign(0.5, at))
+        return [(i, weight((at - i) / wide)) for i in range(max(middle - reach, 0), min(middle + reach + 1, length))]
+
+    for i, j in np.ndindex(height, width):
+        column, row = j * fx + fy / 2 - 0.5, i * fy + fx / 2 - 0.5
+        if kind == "NEAREST":
+            r, c = (min(max(int(v + 0.5), 0), n - 1) for v, n in ((row, x.shape[2]), (column, x.shape[3])))
+            out[:, :, i, j] = x[:, :, r, c]
+            continue
+        total = 0.0
+        for r, wy in taps(row, fy, x.shape[2]):
+            for c, wx in taps(column, fx, x.shape[3]):
+                out[:, :, i, j] += wy * wx * x[:, :, r, c]
+                total += wy * wx
+        out[:, :, i, j] /= total or 1  # no pixel in reach: 0, as in the fork
+    return out
+
+
+@pytest.mark.parametrize("kind", ["NEAREST", "LINEAR", "CUBIC"])
+@pytest.mark.parametrize("size", [(10, 12), (3, 4), (7, 4), (5, 6), (11, 5)])
+def test_resample(run: Callable[..., Array], rng: np.random.Generator, kind: str, size: tuple[int, int]) -> None:
+    x = rng.standard_normal((2, 3, 5, 6), np.float32)
+    for antialias in (True, False):
+        y = run(
+            f'type: "Resample" resample_param {{ height: {size[0]} width: {size[1]} type: {kind} '
+            f"antialias: {str(antialias).lower()} }}",
+            x,
+        )
+        np.testing.assert_allclose(y, resampled(x, *size, kind, antialias), atol=1e-5)
+
+
+def test_sizes_of_resample(run: Callable[..., Array], rng: np.random.Generator) -> None:
+    x = rng.standard_normal((1, 2, 5, 6), np.float32)
+    y = run('type: "Resample" resample_param { factor: 2 }', x)
+    np.testing.assert_allclose(y, resampled(x, 10, 12, "LINEAR"), atol=1e-5)
+    y = run('type: "Resample"', x, np.zeros((1, 9, 3, 3), np.float32))
+    np.testing.assert_allclose(y, resampled(x, 3, 3, "LINEAR"), atol=1e-5)
+    with pytest.raises(OvlabError, match="type AREA is not supported"):
+        run('type: "Resample" resample_param { type: AREA }', x)
+    with pytest.raises(OvlabError, match="makes an image of 0 x 0"):
+        run('type: "Resample" resample_param { factor: 0.1 }', x)
+    with pytest.raises(OvlabError, match="makes an image of 4000000000 x 2; expected height and width of 1 to 16384"):
+        run('type: "Resample" resample_param { height: 4000000000 width: 2 }', x)

@@ -150,3 +150,75 @@ def test_permute_refuses_what_is_no_order(run: Callable[..., Array]) -> None:
     for order in ("[0, 0]", "[4]"):
         with pytest.raises(OvlabError, match="is no order of 4 axes"):
             run(f'type: "Permute" permute_param {{ order: {order} }}', X)
+
+
+def test_transpose(run: Callable[..., Array]) -> None:
+    y = run('type: "Transpose" transpose_param { dim: 3 dim: 0 dim: 2 dim: 1 }', X)
+    np.testing.assert_array_equal(y, X.transpose(3, 0, 2, 1))
+    with pytest.raises(OvlabError, match=r"dim is \[0, 1\]; expected an order of the axes 0 to 3"):
+        run('type: "Transpose" transpose_param { dim: [0, 1] }', X)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 3, -2])
+def test_reverse(run: Callable[..., Array], axis: int) -> None:
+    np.testing.assert_array_equal(run(f'type: "Reverse" reverse_param {{ axis: {axis} }}', X), np.flip(X, axis))
+
+
+@pytest.mark.parametrize(("setting", "axis"), [("", 1), ("axis: -1", 3), ("axis: 0", 0)])
+def test_tile(run: Callable[..., Array], setting: str, axis: int) -> None:
+    y = run(f'type: "Tile" tile_param {{ tiles: 3 {setting} }}', X)
+    np.testing.assert_array_equal(y, np.concatenate([X] * 3, axis))
+    with pytest.raises(OvlabError, match="tiles is 0; expected 1 or more"):
+        run('type: "Tile"', X)
+
+
+def test_shuffle_channel(run: Callable[..., Array]) -> None:
+    y = run('type: "ShuffleChannel" shuffle_channel_param { group: 3 }', X)
+    np.testing.assert_array_equal(y, X[:, [0, 2, 4, 1, 3, 5]])
+    with pytest.raises(OvlabError, match="group is 4; expected a divisor of 6 channels"):
+        run('type: "ShuffleChannel" shuffle_channel_param { group: 4 }', X)
+
+
+def test_batch_reindex(run: Callable[..., Array]) -> None:
+    y = run('type: "BatchReindex"', X, np.array([1, 1, 0], np.float32))
+    np.testing.assert_array_equal(y, X[[1, 1, 0]])
+
+
+def test_filter(files: Callable[..., tuple[Path, Path]]) -> None:
+    text = """input: "x" input_shape { dim: [4, 3] } input: "y" input_shape { dim: [4, 2] }
+    input: "s" input_shape { dim: [4, 1] }
+    layer { name: "l" type: "Filter" bottom: "x" bottom: "y" bottom: "s" top: "a" top: "b" }"""
+    x, y = np.arange(12, dtype=np.float32).reshape(4, 3), np.arange(8, dtype=np.float32).reshape(4, 2)
+    model = read_model(*files(text))
+    for kept in ([0, 2, 3], [1], []):
+        selector = np.isin(np.arange(4), kept).astype(np.float32)[:, np.newaxis]
+        found = infer(model, x, y, selector)
+        np.testing.assert_array_equal(found["a"], x[kept])
+        np.testing.assert_array_equal(found["b"], y[kept])
+    with pytest.raises(OvlabError, match="expected one axis, and a top for each other"):
+        read_model(*files(text.replace('top: "b"', "")))
+
+
+def test_a_parameter_is_its_blob(files: Callable[..., tuple[Path, Path]]) -> None:
+    text = """input: "x" input_shape { dim: [2, 3] }
+    layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "s" type: "Eltwise" bottom: "x" bottom: "p" top: "out" }"""
+    x, p = np.ones((2, 3), np.float32), np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(infer(read_model(*files(text, {"p": [p]})), x)["out"], x + p)
+
+
+def test_dummy_data_is_what_its_filler_says(files: Callable[..., tuple[Path, Path]]) -> None:
+    text = """input: "x" input_shape { dim: [1, 2, 3, 4] }
+    layer { name: "d" type: "DummyData" top: "a" top: "b" dummy_data_param { SHAPES
+      data_filler { type: "constant" value: 2 } data_filler { value: -0.5 } } }
+    layer { name: "s" type: "Eltwise" bottom: "x" bottom: "a" bottom: "b" top: "out" }"""
+    x = np.ones((1, 2, 3, 4), np.float32)
+    for shapes in ("shape { dim: [1, 2, 3, 4] }", "num: 1 channels: 2 height: 3 width: 4"):
+        y = infer(read_model(*files(text.replace("SHAPES", shapes))), x)
+        np.testing.assert_array_equal(y["out"], 2.5 * x)
+    with pytest.raises(OvlabError, match=r"is filled with random numbers \(gaussian\); expected"):
+        read_model(*files(text.replace("SHAPES", shapes).replace('"constant"', '"gaussian"')))
+    with pytest.raises(OvlabError, match=r"makes more than 67108864 values, of shape \(1000000, 1000000\)"):
+        read_model(*files(text.replace("SHAPES", "shape { dim: [1000000, 1000000] }")))
+    with pytest.raises(OvlabError, match="has 0 shapes and 2 fillers for 2 tops"):
+        read_model(*files(text.replace("SHAPES", "")))

@@ -1,103 +1,16 @@
-"""PriorBox and DetectionOutput against the SSD fork's rules, written out box by box."""
+"""DetectionOutput against the rules of the SSD and RefineDet forks, written out box by box."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ovlab.caffe.layers.ssd import aspect_ratios
 from ovlab.errors import OvlabError
 
 Array = NDArray[np.float32]
-FEATURES, IMAGE = np.zeros((1, 8, 2, 3), np.float32), np.zeros((1, 3, 40, 60), np.float32)
-
-
-def boxes(
-    sizes: list[tuple[float, float]],
-    step: tuple[float, float] = (20, 20),
-    image: tuple[int, int] = (40, 60),
-    offset: float = 0.5,
-) -> Array:
-    """Boxes of the given widths and heights around the 2 x 3 cells; step and image are (height, width)."""
-    out = []
-    for i in range(2):
-        for j in range(3):
-            x, y = (j + offset) * step[1], (i + offset) * step[0]
-            for w, h in sizes:
-                out += [(x - w / 2) / image[1], (y - h / 2) / image[0], (x + w / 2) / image[1], (y + h / 2) / image[0]]
-    return np.array(out, np.float32)
-
-
-def test_aspect_ratios_are_distinct_and_keep_their_order() -> None:
-    assert aspect_ratios([], True) == []
-    assert aspect_ratios([2, 3], True) == [2, 0.5, 3, 1 / 3]
-    assert aspect_ratios([2, 3], False) == [2, 3]
-    # 1 is there anyway, 0.5 is 2's inverse, the second 2 is a repetition
-    assert aspect_ratios([1, 2, 0.5, 2.0000001, 3], True) == [2, 0.5, 3, 1 / 3]
-    assert aspect_ratios([0.5, 2], False) == [0.5, 2]
-
-
-R2 = math.sqrt(2)
-CASES: dict[str, tuple[str, Array]] = {
-    "one size": ("min_size: 10", boxes([(10, 10)])),
-    "ratios": (
-        "min_size: 10 aspect_ratio: 2 aspect_ratio: 1",
-        boxes([(10, 10), (10 * R2, 10 / R2), (10 / R2, 10 * R2)]),
-    ),
-    "no flip": ("min_size: 10 aspect_ratio: 2 flip: false", boxes([(10, 10), (10 * R2, 10 / R2)])),
-    "two sizes with ratios": (
-        "min_size: 10 min_size: 20 max_size: 40 max_size: 45 aspect_ratio: 4 flip: false",
-        boxes([(10, 10), (20, 20), (20, 5), (20, 20), (30, 30), (40, 10)]),
-    ),
-    "several sizes": ("min_size: [10, 16, 24]", boxes([(10, 10), (16, 16), (24, 24)])),
-    "sizes are cut to whole pixels": ("min_size: 10.9 max_size: 40.9", boxes([(10, 10), (20, 20)])),
-    "step": ("min_size: 10 step: 8 offset: 0.25", boxes([(10, 10)], step=(8, 8), offset=0.25)),
-    "two steps": ("min_size: 10 step_h: 16 step_w: 24", boxes([(10, 10)], step=(16, 24))),
-    "image size": ("min_size: 10 img_size: 120", boxes([(10, 10)], step=(60, 40), image=(120, 120))),
-    "image sizes": ("min_size: 10 img_h: 80 img_w: 30", boxes([(10, 10)], step=(40, 10), image=(80, 30))),
-    "clip": ("min_size: 50 clip: true", boxes([(50, 50)]).clip(0, 1)),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_prior_boxes(run: Callable[..., Array], case: str) -> None:
-    setting, wanted = CASES[case]
-    y = run(f'type: "PriorBox" prior_box_param {{ {setting} }}', FEATURES, IMAGE)
-    assert y.shape == (1, 2, len(wanted))
-    np.testing.assert_allclose(y[0, 0], wanted, atol=1e-6)
-    np.testing.assert_allclose(y[0, 1], 0.1, atol=1e-7)  # the variance when none is given
-
-
-@pytest.mark.parametrize("step", ["", "step_h: 16 step_w: 24"])
-def test_prior_box_variances(run: Callable[..., Array], step: str) -> None:
-    layer = f'type: "PriorBox" prior_box_param {{ min_size: 10 variance: [0.1, 0.2, 0.3, 0.4] {step} }}'
-    np.testing.assert_allclose(run(layer, FEATURES, IMAGE)[0, 1].reshape(6, 4), [[0.1, 0.2, 0.3, 0.4]] * 6)
-    layer = f'type: "PriorBox" prior_box_param {{ min_size: 10 variance: 0.5 {step} }}'
-    np.testing.assert_allclose(run(layer, FEATURES, IMAGE)[0, 1], 0.5)
-
-
-@pytest.mark.parametrize(
-    ("setting", "problem"),
-    [
-        ("", "expected at least one"),
-        ("min_size: 0.5", "expected at least one, of 1 or more"),
-        ("min_size: 10 max_size: 10", "a larger one for each"),
-        ("min_size: 10 min_size: 20 max_size: 30", "a larger one for each"),
-        ("min_size: 10 variance: [0.1, 0.2]", "expected 1 or 4 positive values"),
-        ("min_size: 10 aspect_ratio: 0", "expected positive numbers"),
-        ("min_size: 10 step: 8 step_h: 8 step_w: 8", "step beside step_h and step_w"),
-        ("min_size: 10 step_h: 8", "step must be positive"),
-        ("min_size: 10 img_h: 8", "img_size must be positive"),
-    ],
-)
-def test_bad_prior_boxes_say_what_is_wrong(run: Callable[..., Array], setting: str, problem: str) -> None:
-    with pytest.raises(OvlabError, match=problem):
-        run(f'type: "PriorBox" prior_box_param {{ {setting} }}', FEATURES, IMAGE)
-
 
 # Four priors: two that overlap much, one apart, one small. Variances differ by coordinate to show which is used where.
 PRIORS = np.array(
@@ -107,15 +20,15 @@ VARIANCES = np.tile(np.array([0.1, 0.15, 0.2, 0.25], np.float32), (4, 1))
 PRIOR_BLOB = np.stack([PRIORS.ravel(), VARIANCES.ravel()])[np.newaxis]
 
 
-def decode(loc: Array, code: str, encoded: bool) -> Array:
+def decode(loc: Array, code: str, encoded: bool, priors: Array = PRIORS) -> Array:
     """``DecodeBBox`` of the SSD fork's ``bbox_util.cpp``, for priors x 4 offsets."""
     loc = loc * (1 if encoded else VARIANCES)
-    size = PRIORS[:, 2:] - PRIORS[:, :2]
+    size = priors[:, 2:] - priors[:, :2]
     if code == "CORNER":
-        return PRIORS + loc
+        return priors + loc
     if code == "CORNER_SIZE":
-        return PRIORS + loc * np.tile(size, 2)
-    centre = (PRIORS[:, 2:] + PRIORS[:, :2]) / 2 + loc[:, :2] * size
+        return priors + loc * np.tile(size, 2)
+    centre = (priors[:, 2:] + priors[:, :2]) / 2 + loc[:, :2] * size
     half = np.exp(loc[:, 2:]) * size / 2
     return np.concatenate([centre - half, centre + half], 1)
 
@@ -139,6 +52,7 @@ def detect(
     threshold: float = -1e30,
     encoded: bool = False,
     clip: bool = False,
+    priors: Array = PRIORS,
 ) -> Array:
     """Detections of a batch, ordered as Caffe does: by image, by class, by falling score."""
     rows = []
@@ -149,7 +63,7 @@ def detect(
         for label in range(by_class.shape[1]):
             if label == background:
                 continue
-            box = decode(places[:, 0 if share else label], code, encoded)
+            box = decode(places[:, 0 if share else label], code, encoded, priors)
             box = box.clip(0, 1) if clip else box
             order = sorted(np.flatnonzero(by_class[:, label] > threshold), key=lambda i: -by_class[i, label])
             kept: list[int] = []
@@ -259,3 +173,34 @@ def test_bad_detection_outputs_say_what_is_wrong(run: Callable[..., Array], sett
             np.zeros((1, 12), np.float32),
             PRIOR_BLOB,
         )
+
+
+def test_refined_priors(run: Callable[..., Array], rng: np.random.Generator) -> None:
+    # RefineDet: priors are moved by the first stage's offsets; those whose object score is low are left out.
+    locations, first = (rng.standard_normal((1, 16), np.float32) for _ in range(2))
+    scores = rng.permutation(np.linspace(0.05, 0.95, 12)).astype(np.float32).reshape(1, 12)
+    objects = np.array([[0.9, 0.1, 0.995, 0.005, 0.2, 0.8, 0.5, 0.5]], np.float32)
+    layer = """type: "DetectionOutput" detection_output_param { num_classes: 3 code_type: CENTER_SIZE
+    nms_param { nms_threshold: 0.45 } objectness_score: 0.01 }"""
+    rows = run(layer, locations, scores, PRIOR_BLOB, objects, first)[0, 0]
+    rows = rows[: np.flatnonzero(rows[:, 0] < 0)[0]]
+    moved = decode(first.reshape(4, 4), "CENTER_SIZE", False)
+    kept = scores.reshape(4, 3).copy()
+    kept[1] = 0  # its object score is 0.005
+    wanted = detect(locations, kept.reshape(1, 12), priors=moved)
+    wanted = wanted[wanted[:, 2] > 0]
+    assert len(wanted) > 1
+    found = rows[rows[:, 2] > 0]
+    np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
+    np.testing.assert_allclose(found[:, 2:], wanted[:, 2:], atol=1e-5)
+
+
+def test_refined_priors_must_fit(run: Callable[..., Array]) -> None:
+    zeros = [np.zeros((1, n), np.float32) for n in (16, 12)]
+    layer = 'type: "DetectionOutput" detection_output_param { num_classes: 3 }'
+    with pytest.raises(
+        OvlabError, match="4 priors need 8 values an image in bottom 4 and 16 in bottom 5; found 12 and 16"
+    ):
+        run(layer, *zeros, PRIOR_BLOB, zeros[1], zeros[0])
+    with pytest.raises(OvlabError, match="has 4 bottoms; expected 3 or 5"):
+        run(layer, *zeros, PRIOR_BLOB, zeros[1])

@@ -13,7 +13,7 @@ import pytest
 from toy import CLASSES, COLOURS, Lab, source_record, write_class_folders
 
 from ovlab.calibrate import calibrate, choose_subset
-from ovlab.data import LabelledImage, Split
+from ovlab.data import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.records import Record
 from ovlab.runtime import core, read_ir
@@ -181,7 +181,7 @@ def test_failed_steps_are_passed_on(bench: Bench) -> None:
 
 
 def split_of(count: int) -> Split:
-    return Split("calibration", tuple(LabelledImage(str(i), Path(str(i)), 0) for i in range(count)), ())
+    return Split("calibration", tuple(SplitImage(str(i), Path(str(i))) for i in range(count)), ())
 
 
 @pytest.mark.parametrize(

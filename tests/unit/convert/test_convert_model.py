@@ -25,6 +25,7 @@ from toy import (
 
 from ovlab.convert import convert
 from ovlab.errors import OvlabError
+from ovlab.files import sha256_of
 from ovlab.records import Record
 from ovlab.runtime import core, read_ir
 
@@ -60,13 +61,13 @@ def test_the_ir_takes_a_picture_and_knows_the_colours(lab: Lab) -> None:
 
 def test_the_record(lab: Lab) -> None:
     assert lab.record.kind == "variant"
-    assert set(lab.record.data["sha256"]) == FILES
+    assert lab.record.data["sha256"] == lab.record.files == {name: sha256_of(lab.folder / name) for name in FILES}
     size = sum((lab.folder / name).stat().st_size for name in FILES)
     assert lab.record.value("model_size") == pytest.approx(size / 1e6)
     assert 0 <= (lab.record.value("parity_relative") or 0) < 1e-5
     assert lab.record.value("parity_absolute") is not None
     assert lab.record.value("parity_images") == 4
-    assert {path.name for path in lab.folder.iterdir()} == FILES
+    assert {path.name for path in lab.folder.iterdir()} == FILES | {".sha256.json"}
 
 
 def test_same_model_same_weights(lab: Lab, tmp_path: Path) -> None:

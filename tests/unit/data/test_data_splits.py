@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from toy import CLASSES, folders_spec, list_spec, write_class_folders, write_imagenet_list
 
-from ovlab.data import LabelledImage, read_split, shared_images
+from ovlab.data import SplitImage, read_split, shared_images
 from ovlab.errors import OvlabError
 from ovlab.specs import DatasetSpec
 
@@ -179,10 +179,10 @@ def test_a_portion_is_the_same_forever(listed: Path) -> None:
     assert sorted(portion(listed, 0, 1 / 3)) == chosen
 
 
-def images(root: Path, **contents: bytes) -> list[LabelledImage]:
+def images(root: Path, **contents: bytes) -> list[SplitImage]:
     for name, content in contents.items():
         (root / name).write_bytes(content)
-    return [LabelledImage(name, root / name, 0) for name in contents]
+    return [SplitImage(name, root / name) for name in contents]
 
 
 def test_shared_images_are_found_by_content(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from web_server import WebServer
 
 from ovlab.download import Places, download
 from ovlab.download.fetch import fetch
+from ovlab.download.watch import Watch
 from ovlab.errors import OvlabError
 from ovlab.specs import FileSpec, SourceSpec
 
@@ -275,13 +275,13 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(
     server: WebServer, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.files["/a.bin"] = CONTENT
-    whole = requests.Response.iter_content
+    counted = Watch.count
 
-    def until_full(answer: requests.Response, size: int) -> Any:
-        yield next(whole(answer, size))
+    def until_full(watch: Watch, size: int) -> None:
+        counted(watch, size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(requests.Response, "iter_content", until_full)
+    monkeypatch.setattr(Watch, "count", until_full)
     file = spec(url=server.url("/a.bin"))
     with pytest.raises(OSError, match="No space left"):
         fetch(file, places)
@@ -294,14 +294,10 @@ def test_a_killed_download_leaves_nothing_that_looks_finished(server: WebServer,
     code = """if True:
         import os, sys
         from pathlib import Path
-        import requests
         from ovlab.download import Places, download
+        from ovlab.download.watch import Watch
         from ovlab.specs import FileSpec, SourceSpec
-        whole = requests.Response.iter_content
-        def kill(answer, size):
-            yield next(whole(answer, size))
-            os.kill(os.getpid(), 9)
-        requests.Response.iter_content = kill
+        Watch.count = lambda watch, size: os.kill(os.getpid(), 9)
         source = SourceSpec(files=(FileSpec(url=(sys.argv[1],), sha256=sys.argv[2]),))
         download(source, Path(sys.argv[3]), Places(Path(sys.argv[4]), Path(".")))
     """

@@ -20,6 +20,7 @@ ALLOWED = {
     "ovlab.extension",
     "ovlab.files",
     "ovlab.runtime",
+    "ovlab.text",
     "ovlab.measure",
     "ovlab.measure.child",
     "ovlab.measure.device",

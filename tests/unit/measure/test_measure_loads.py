@@ -383,7 +383,7 @@ def test_costs_of_an_inference(lab: Lab, launches: _Launches, tmp_path: Path) ->
 
 
 def test_a_real_sweep_and_a_real_server(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = {"launches": 2, "max_launches": 2, "warm_up_s": 0.0, "duration_s": 0.1, "images": 2, "cached_launches": 1}
+    plan = {"launches": 1, "max_launches": 1, "warm_up_s": 0.0, "duration_s": 0.1, "images": 2, "cached_launches": 1}
     one = {"fp32": {"inference_precision": "f32"}}
     small = {"batch": [1, 2], "duration_s": 0.05, "finalists": 1, "finalist_launches": 1}
     settings = lab.session_settings(precisions=one, measurement=plan, scenario=sweep() | {"sweep": small})
@@ -393,7 +393,7 @@ def test_a_real_sweep_and_a_real_server(lab: Lab, tmp_path: Path, monkeypatch: p
     assert values_of(record, "fp32")["batch"] in {1, 2}
     assert values_of(record, "fp32")["compile_time_cached"] > 0
     server = {"rate": 100, "p99_ms": 1000, "trial_s": 0.05, "trial_queries": 100, "steps": 1}
-    plan |= {"cached_launches": 0}
+    plan |= {"launches": 2, "max_launches": 2, "cached_launches": 0}
     settings = lab.session_settings(precisions=one, measurement=plan, scenario={"mode": "server", "server": server})
     record = run(lab, settings, tmp_path / "server")
     assert record.status == "ok"

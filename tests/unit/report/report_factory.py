@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ovlab.compared import values_of
 from ovlab.files import write_json
 from ovlab.records import Quantity, Record
 from ovlab.report import Records, results_frame
@@ -21,6 +20,7 @@ from ovlab.report.style import Plot
 from ovlab.report.table import Table
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import compare_flags
+from ovlab.tasks.recorded_comparison import comparison_quantities
 
 ENVIRONMENT: dict[str, Any] = {
     "cpu": {"model": "Test CPU", "architecture": "x86_64", "usable_cores": 2, "flags": ["avx2", "fma"]},
@@ -166,7 +166,7 @@ def compare(record: Record, number: int, folder: Path) -> None:
     if number == 0:
         return
     compared = compare_flags(np.arange(1000) < 700, right)
-    record.values |= values_of(compared) | {"agreement": Quantity(1 - 0.01 * number, "fraction")}
+    record.values |= comparison_quantities(compared) | {"agreement": Quantity(1 - 0.01 * number, "fraction")}
     changes = [
         {"class_name": f"<b>{name}</b>", "images": 10, "reference": 0.8, "candidate": 0.8 + delta, "delta": delta}
         | {"gains": 0, "losses": 1, "p_holm": 0.5}

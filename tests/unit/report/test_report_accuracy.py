@@ -41,7 +41,7 @@ def test_every_pair_is_tested_and_adjusted_within_its_family(make: Maker) -> Non
     assert last.values["agreement"].value == pytest.approx(0.99)
     assert {pair.verdict for pair in pairs} == {"loss"}
     assert [row[1] for row in power_table(pairs, "fp32").rows] == ["fp16", "int8", "int8_accuracy"]
-    assert len(significance_table(pairs).rows) == 6
+    assert len(significance_table(settings, pairs).rows) == 6
 
 
 def test_without_predictions_the_pairs_with_the_reference_remain(make: Maker) -> None:

@@ -27,7 +27,7 @@ def verdicts(make: Maker, recipe: Recipe) -> dict[str, tuple[str, str]]:
         ((2.31, 2.28, 2.35), "holds"),
         ((1.31, 1.30, 1.33), "holds"),
         ((1.1, 1.05, 1.15), "does not hold"),
-        ((1.3, 1.2, 1.4), "cannot be told: the interval leaves both possible"),
+        ((1.3, 1.2, 1.4), "undecided: the interval leaves both possible"),
     ],
 )
 def test_int8_on_the_cpu(make: Maker, speedup: Any, verdict: str) -> None:
@@ -39,7 +39,7 @@ def test_int8_on_the_cpu(make: Maker, speedup: Any, verdict: str) -> None:
 
 
 def test_one_launch_tells_nothing(make: Maker) -> None:
-    assert verdicts(make, Recipe(launches=1))[CPU][1] == "cannot be told: the interval leaves both possible"
+    assert verdicts(make, Recipe(launches=1))[CPU][1] == "undecided: the interval leaves both possible"
 
 
 def test_layers_in_floating_point_are_counted_once(make: Maker) -> None:

@@ -51,8 +51,8 @@ def test_what_the_gate_was_set_to(make: Maker) -> None:
         "page faults 100. A row with more than 20 % of its launches beyond a bound is marked as noisy."
     )
     assert host == (
-        "Settings of the processor while it measured: frequency governor: powersave; driver: not told by the host; "
-        "turbo: on; simultaneous multithreading: not told by the host."
+        "Settings of the processor while it measured: frequency governor: powersave; driver: not reported by the host; "
+        "turbo: on; simultaneous multithreading: not reported by the host."
     )
 
 

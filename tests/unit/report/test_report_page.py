@@ -11,7 +11,9 @@ import pytest
 from report_factory import Maker, Recipe, make_records, make_settings
 
 from ovlab.errors import OvlabError
-from ovlab.report import report
+from ovlab.files import sha256_of
+from ovlab.records import Kind, write_record
+from ovlab.report import Records, read_reported, report
 from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.table import Column, Table
@@ -205,3 +207,36 @@ def test_a_section_of_ones_own_needs_no_template(make: Maker, tmp_path: Path) ->
     for part in ('<a href="#own">My section</a>', "What is mine?", '<table id="own_table">', "3 rows."):
         assert part in text
     assert len(pd.read_csv(tmp_path / "tables" / "own_table.csv")) == 3
+
+
+def test_records_that_cannot_be_relied_on_fail_their_cells_alone(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe(models=["a", "b"], scenarios=["offline"]))
+    places: dict[Kind, list[Path]] = {"variant": [], "accuracy": [], "session": []}
+    for kind, found in (("variant", records.variants), ("accuracy", records.accuracies), ("session", records.sessions)):
+        for names, record in found.items():
+            path = tmp_path.joinpath(kind, *names, *(["digest"] if kind != "session" else []), f"{kind}.json")
+            path.parent.mkdir(parents=True)
+            (path.parent / "data.bin").write_bytes(b"data")
+            record.files = {"data.bin": sha256_of(path.parent / "data.bin")}
+            write_record(path, record)
+            places[record.kind].append(path)
+    assert places["accuracy"][0].parts[-4:-2] == ("a", "fp32")
+    places["accuracy"][0].write_text("{")  # a fp32
+    (places["variant"][4].parent / "data.bin").write_bytes(b"DATA")  # b fp16
+    (places["session"][1].parent / "data.bin").unlink()  # b
+    kinds = {kind: [read_reported(path, kind) for path in paths] for kind, paths in places.items()}
+    again = Records.of([], kinds["variant"], kinds["accuracy"], kinds["session"])
+    report(settings, again, tmp_path / "index.html", SECTIONS[:1])
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv").set_index(["model", "precision"])
+    assert frame["status"].to_dict() == {
+        ("a", "fp32"): "failed",
+        ("a", "fp16"): "ok",
+        ("a", "int8"): "ok",
+        **{("b", name): "failed" for name in ("fp32", "fp16", "int8")},
+    }
+    assert "accuracy.json: not a record" in frame.loc[("a", "fp32"), "reason"]
+    assert "data.bin: cannot be read" in frame.loc[("b", "fp32"), "reason"]
+    kinds["session"] = list(records.sessions.values())
+    report(settings, Records.of([], kinds["variant"], kinds["accuracy"], kinds["session"]), tmp_path / "index.html", ())
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv").set_index(["model", "precision"])
+    assert "data.bin: was changed after it was made" in frame.loc[("b", "fp16"), "reason"]

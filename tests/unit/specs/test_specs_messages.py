@@ -226,7 +226,7 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         (ScenarioSpec, {"mode": "asynchronous", "infer_requests": 10**7}, "infer_requests: input should be less than"),
         (DeviceSpec, {"device": ""}, "device: string should have at least 1 character"),
         (ExperimentSpec, EXPERIMENT | {"models": []}, "models: empty, expected at least one name"),
-        (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: ['cpu', 'cpu'] names something twice"),
+        (ExperimentSpec, EXPERIMENT | {"devices": ["cpu", "cpu"]}, "devices: names something twice ('cpu')"),
     ],
 )
 def test_bad_value_is_told_in_one_line(spec: type[Spec], data: dict[str, Any], expected: str) -> None:

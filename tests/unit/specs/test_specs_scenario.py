@@ -48,7 +48,7 @@ def test_no_rate(rate: str) -> None:
             "streams: auto with mode sweep, expected a list in sweep.streams",
         ),
         ({"mode": "sweep", "sweep": {"batch": []}}, "sweep: batch: empty, expected at least one value"),
-        ({"mode": "sweep", "sweep": {"streams": [1, 1]}}, "sweep: streams: [1, 1] has a value twice"),
+        ({"mode": "sweep", "sweep": {"streams": [1, 1]}}, "sweep: streams: has a value twice (1)"),
         ({"mode": "sweep", "sweep": {"batch": [0]}}, "sweep.batch.0: input should be greater than 0 (got 0)"),
         ({"mode": "sweep", "sweep": {"nireq": [1]}}, "sweep.nireq: unknown key"),
         ({"mode": "server", "server": SERVER | {"p99_ms": 0}}, "server.p99_ms: input should be greater than 0 (got 0)"),

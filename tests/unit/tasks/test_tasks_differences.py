@@ -1,4 +1,4 @@
-"""Where two variants part: chosen images, classes, agreement of detectors."""
+"""Where two variants disagree: chosen images, classes, agreement of detectors."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ovlab.data import UNKNOWN, LabelledImage, Split
 from ovlab.metrics.detection import Detections
 from ovlab.specs import OutputSpec
-from ovlab.tasks import Classification
-from ovlab.tasks.boxes import agreement, intersection_over_union, match_pairs
+from ovlab.tasks.classification.evaluator import ClassificationEvaluator
+from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
+from ovlab.tasks.detection.box_agreement import agreement, intersection_over_union, match_boxes
 
 NAMES = ("cat", "dog", "owl")
 
 
-def classifier(*labels: int) -> tuple[Classification, tuple[LabelledImage, ...]]:
+def classifier(*labels: int) -> tuple[ClassificationEvaluator, tuple[LabelledImage, ...]]:
     images = tuple(LabelledImage(f"{i}.png", Path(f"{i}.png"), label) for i, label in enumerate(labels))
-    return Classification(OutputSpec(), Split("validation", images, NAMES)), images
+    return ClassificationEvaluator(OutputSpec(), LabelledSplit("validation", images, NAMES)), images
 
 
-def frame_of(task: Classification, images: tuple[LabelledImage, ...], predicted: list[int]) -> pd.DataFrame:
+def frame_of(task: ClassificationEvaluator, images: tuple[LabelledImage, ...], predicted: list[int]) -> pd.DataFrame:
     scores = np.zeros((len(images), 3), np.float32)
     for row, one in enumerate(predicted):
         scores[row, one] = 1 + row / 10
@@ -97,18 +97,18 @@ A, B = [0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 40.0, 40.0]
 def test_boxes_are_matched_once_by_class_and_overlap() -> None:
     first = found((0, 0.9, A), (1, 0.8, B), (0, 0.2, B))  # the last is not sure enough
     second = found((0, 0.7, [0.0, 0.0, 10.0, 8.0]), (0, 0.6, A), (0, 0.5, B))
-    (pair,) = match_pairs([first], [second])
+    (pair,) = match_boxes([first], [second])
     # The surest box takes the one that overlaps most (A itself); B is of another class.
     assert (pair.common, pair.boxes) == (1, 5)
     assert pair.unmatched == pytest.approx(0.8 + 0.7 + 0.5)
     assert agreement([pair]) == pytest.approx(2 / 5)
 
 
-def test_nothing_found_has_no_agreement_but_parts_from_something() -> None:
+def test_nothing_found_has_no_agreement_but_disagrees_with_something() -> None:
     nothing = found()
-    assert math.isnan(agreement(match_pairs([nothing], [nothing])))
-    assert agreement(match_pairs([nothing], [found((0, 0.9, A))])) == 0
-    assert agreement(match_pairs([found((0, 0.9, A))], [found((0, 0.4, A))])) == 1
+    assert math.isnan(agreement(match_boxes([nothing], [nothing])))
+    assert agreement(match_boxes([nothing], [found((0, 0.9, A))])) == 0
+    assert agreement(match_boxes([found((0, 0.9, A))], [found((0, 0.4, A))])) == 1
 
 
 def test_overlaps_by_hand() -> None:

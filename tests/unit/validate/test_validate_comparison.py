@@ -14,17 +14,18 @@ import pytest
 from toy import CLASSES, Lab, colour_image, source_record, write_image
 
 from ovlab.calibrate import save_ir
-from ovlab.data.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.files import read_json
 from ovlab.metrics.detection import Detections, GroundTruth
 from ovlab.records import Record
 from ovlab.runtime import core, read_ir
-from ovlab.tasks.differences import Boxes, Differences, Disagreement
+from ovlab.tasks.detection.annotations import AnnotatedImage, AnnotatedSplit
+from ovlab.tasks.detection.drawing import BoxDrawing
+from ovlab.tasks.differences import Differences, Disagreement
 from ovlab.validate import layers as layers_module
 from ovlab.validate import validate
 from ovlab.validate.distance import Distance
 from ovlab.validate.graph import comparable_outputs, quantised_layers
-from ovlab.validate.layers import Side, check_layers
+from ovlab.validate.layers import ComparedModel, check_layers
 from ovlab.validate.running import choose_batch, compile_for_validation
 from ovlab.validate.thumbnails import write_disagreements
 
@@ -82,7 +83,7 @@ def test_layers_are_found_by_name_and_read_behind_their_bias(lab: Lab, quantised
 
 
 def test_the_output_distance_is_that_of_two_plain_inferences(lab: Lab, quantised: Path, images: list[Any]) -> None:
-    sides = [Side(folder / "model.xml", "f32") for folder in (lab.folder, quantised)]
+    sides = [ComparedModel(folder / "model.xml", "f32") for folder in (lab.folder, quantised)]
     check = check_layers(*sides, images, "CPU")
     assert check["error"] == "" and check["images"] == 4
     results = []
@@ -104,13 +105,13 @@ def test_a_damaged_layer_is_the_worst_by_its_own_noise(
     scaled = ov.opset13.multiply(conv.input_value(0), np.float32(0.8))
     conv.input(0).replace_source_output(scaled.output(0))
     save_ir(model, tmp_path, compress=False)
-    sides = [Side(folder / "model.xml", "f32") for folder in (lab.folder, tmp_path)]
+    sides = [ComparedModel(folder / "model.xml", "f32") for folder in (lab.folder, tmp_path)]
     check = check_layers(*sides, images, "CPU")
     first, *rest = check["layers"]
     assert first["own_snr_db"] == pytest.approx(first["snr_db"], abs=0.1)
     assert first["own_snr_db"] < 20
     # The noise that they inherit is not theirs: their own is what it was without the damage.
-    sound = check_layers(sides[0], Side(quantised / "model.xml", "f32"), images, "CPU")["layers"]
+    sound = check_layers(sides[0], ComparedModel(quantised / "model.xml", "f32"), images, "CPU")["layers"]
     assert sound[0]["own_snr_db"] > first["own_snr_db"] + 10
     assert [one["own_snr_db"] for one in rest] == pytest.approx([one["own_snr_db"] for one in sound[1:]], abs=0.05)
     assert rest[0]["snr_db"] < sound[1]["snr_db"] - 5
@@ -123,7 +124,7 @@ def test_a_damaged_layer_is_the_worst_by_its_own_noise(
 
 
 def test_a_variant_in_floating_point_has_no_layers(lab: Lab, images: list[Any]) -> None:
-    side = Side(lab.folder / "model.xml", "f32")
+    side = ComparedModel(lab.folder / "model.xml", "f32")
     check = check_layers(side, side, images, "CPU")
     assert check["layers"] == [] and check["outputs"][0]["identical"]
 
@@ -142,7 +143,13 @@ def run(lab: Lab, quantised: Path, folder: Path, data: Path, **changes: Any) -> 
     validate(lab.validate_settings(**changes), lab.record, lab.folder, source_record(data), reference)
     target = folder / "int8" / "predictions.parquet"
     return validate(
-        lab.validate_settings(**changes), lab.record, quantised, source_record(data), target, reference, lab.folder
+        lab.validate_settings(**changes),
+        lab.record_of(quantised),
+        quantised,
+        source_record(data),
+        target,
+        reference,
+        lab.folder,
     )
 
 
@@ -154,7 +161,7 @@ def test_the_record_tells_whether_the_difference_is_real(lab: Lab, quantised: Pa
     assert record.data["comparison"]["test"] == "McNemar, exact"
     assert record.data["layer_check"]["images"] == 8 and record.data["layer_check"]["layers"]
     shown = read_json(tmp_path / "int8" / "disagreements.json")
-    assert shown["total"] == len(shown["items"]) == record.data["comparison"]["images_that_part"]
+    assert shown["total"] == len(shown["items"]) == record.data["comparison"]["images_that_disagree"]
 
 
 def test_it_can_be_turned_off(lab: Lab, quantised: Path, tmp_path: Path) -> None:
@@ -177,7 +184,7 @@ def test_thumbnails_are_small_jpegs_with_boxes(tmp_path: Path) -> None:
     truth = GroundTruth([0], [[100.0, 50.0, 300.0, 200.0]])  # type: ignore[arg-type]
     one = Detections([0], [0.9], [[-50.0, 10.0, 9000.0, 250.0]])  # type: ignore[arg-type]
     split = AnnotatedSplit("validation", (AnnotatedImage("a.png", tmp_path / "a.png", truth),), ("x",))
-    shown = Disagreement("a.png", "", "1 object", "1 box", "0 boxes", Boxes(truth, one, Detections([], [], [])))  # type: ignore[arg-type]
+    shown = Disagreement("a.png", "", "1 object", "1 box", "0 boxes", BoxDrawing(truth, one, Detections([], [], [])))  # type: ignore[arg-type]
     write_disagreements(tmp_path / "d.json", Differences("boxes", [shown], 7), split)
     data = read_json(tmp_path / "d.json")
     (item,) = data["items"]

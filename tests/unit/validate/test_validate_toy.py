@@ -194,7 +194,7 @@ def test_a_model_of_fixed_batch_is_validated_one_by_one(lab: Lab, data: Path, tm
     folder = tmp_path / "batch4"
     save_ir(model, folder, compress=False)
     record = validate(
-        lab.validate_settings(), lab.record, folder, source_record(data), tmp_path / "predictions.parquet"
+        lab.validate_settings(), lab.record_of(folder), folder, source_record(data), tmp_path / "predictions.parquet"
     )
     assert record.value("samples") == 24
 
@@ -227,8 +227,17 @@ class _Hidden:
         pass
 
 
-def test_a_copy_of_the_variant_is_enough(lab: Lab, data: Path, tmp_path: Path) -> None:
+def test_a_variant_without_its_weights_is_refused(lab: Lab, data: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(lab.folder, tmp_path / "copy")
     (folder / "model.bin").unlink()
-    with pytest.raises(OvlabError, match=r"model\.bin: missing; the variant's folder is incomplete"):
+    with pytest.raises(OvlabError, match=r"model\.bin: cannot be read \(.*no such file"):
+        validate(lab.validate_settings(), lab.record, folder, source_record(data), tmp_path / "p.parquet")
+
+
+def test_an_ir_that_was_changed_is_refused(lab: Lab, data: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(lab.folder, tmp_path / "copy")
+    weights = bytearray((folder / "model.bin").read_bytes())
+    weights[:8] = bytes(8)
+    (folder / "model.bin").write_bytes(weights)
+    with pytest.raises(OvlabError, match=r"model\.bin: was changed after it was made"):
         validate(lab.validate_settings(), lab.record, folder, source_record(data), tmp_path / "p.parquet")

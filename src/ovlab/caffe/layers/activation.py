@@ -67,6 +67,72 @@ def exp(layer: Layer, x: ov.Output) -> ov.Node:
     return op.exp(_affine(x, log_base * param.scale, log_base * param.shift))
 
 
+@layer_type("Log")
+def log(layer: Layer, x: ov.Output) -> ov.Node:
+    """Logarithm to ``base`` of ``shift + scale * x``; base -1 stands for e."""
+    param = layer.message.log_param
+    if param.base != -1 and (param.base <= 0 or param.base == 1):
+        raise layer.error(f"base is {param.base}; expected a positive number other than 1, or -1 for e")
+    y = op.log(_affine(x, param.scale, param.shift))
+    return y if param.base == -1 else op.multiply(y, np.float32(1 / math.log(param.base)))
+
+
+@layer_type("AbsVal")
+def abs_val(_layer: Layer, x: ov.Output) -> ov.Node:
+    """Magnitude."""
+    return op.abs(x)
+
+
+@layer_type("BNLL")
+def bnll(_layer: Layer, x: ov.Output) -> ov.Node:
+    """``log(1 + exp(x))``."""
+    return op.softplus(x)
+
+
+@layer_type("Threshold")
+def threshold(layer: Layer, x: ov.Output) -> ov.Node:
+    """1 where x is above the threshold, else 0."""
+    above = op.greater(x, op.constant(np.float32(layer.message.threshold_param.threshold)))
+    return op.convert(above, "f32")
+
+
+@layer_type("Clip")
+def clip(layer: Layer, x: ov.Output) -> ov.Node:
+    """Cut values to ``min`` and ``max``."""
+    param = layer.message.clip_param
+    if not (param.HasField("min") and param.HasField("max")) or param.min > param.max:
+        raise layer.error(f"min is {param.min} and max {param.max}; expected both, the smaller one first")
+    return op.clamp(x, param.min, param.max)
+
+
+@layer_type("ReLU6")
+def relu6(layer: Layer, x: ov.Output) -> ov.Node:
+    """Cut values to 0 and ``n``, which is 6 by default."""
+    most = layer.message.relu6_param.n
+    if most < 0:
+        raise layer.error(f"n is {most}; expected 0 or more")
+    return op.clamp(x, 0.0, most)
+
+
+@layer_type("Swish")
+def swish(layer: Layer, x: ov.Output) -> ov.Node:
+    """``x * sigmoid(beta * x)``."""
+    return op.swish(x, op.constant(np.float32(layer.message.swish_param.beta)))
+
+
+@layer_type("Mish")
+def mish(_layer: Layer, x: ov.Output) -> ov.Node:
+    """``x * tanh(log(1 + exp(x)))``."""
+    return op.mish(x)
+
+
+@layer_type("Binarization")
+def binarization(_layer: Layer, x: ov.Output) -> ov.Node:
+    """1 where x is above 0, else -1 (Intel's fork, as Model Optimizer 2022 read it)."""
+    zero, low, high = (op.constant(np.float32(value)) for value in (0, -1, 1))
+    return op.select(op.greater(x, zero), high, low)
+
+
 @layer_type("Softmax")
 def softmax(layer: Layer, x: ov.Output) -> ov.Node:
     """Softmax along one axis."""

@@ -1,4 +1,4 @@
-"""Builders of the layers with a weight matrix: Convolution, Deconvolution, InnerProduct."""
+"""Builders of the layers with weights or a sliding kernel: Convolution, Deconvolution, InnerProduct, Embed, Im2col."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import openvino as ov
 from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
+
+# Im2col becomes a convolution with that many weights: 256 MB.
+_MOST_PICKS = 2**26
 
 
 @dataclass(frozen=True)
@@ -135,3 +138,32 @@ def inner_product(layer: Layer, x: ov.Output) -> ov.Node:
     if param.bias_term:
         y = op.add(y, op.constant(layer.blob(1, "bias", (1,) * axis + (outputs,))))
     return y
+
+
+@layer_type("Embed")
+def embed(layer: Layer, x: ov.Output) -> ov.Node:
+    """For every index the row of weights of that number, and an optional bias; one more axis than its bottom."""
+    param = layer.message.embed_param
+    rank = len(layer.shape(x))
+    weights = layer.blob(0, "weights", (param.input_dim, param.num_output))
+    rows = op.gather(op.constant(weights), op.convert(x, "i64"), op.constant(np.int64(0)))
+    if not param.bias_term:
+        return rows
+    return op.add(rows, op.constant(layer.blob(1, "bias", (1,) * rank + (param.num_output,))))
+
+
+@layer_type("Im2col")
+def im2col(layer: Layer, x: ov.Output) -> ov.Node:
+    """Put what the kernel covers into channels: batch x (channels * kernel values) x output height x output width."""
+    shape = layer.shape(x)
+    if len(shape) != 4 or layer.axis(layer.message.convolution_param.axis, 4) != 1:
+        raise layer.error(f"its bottom has shape {shape}; expected batch, channels, height, width, and axis 1")
+    window = _window(layer, 2)
+    size = math.prod(window.kernel)
+    if shape[1] * size**2 > _MOST_PICKS:
+        raise layer.error(f"a kernel of {window.kernel} is too large for {shape[1]} channels")
+    # A convolution that picks: one output channel for each channel and place of the kernel.
+    picks = np.eye(size, dtype=np.float32).reshape(1, size, 1, *window.kernel)
+    weights = np.broadcast_to(picks, (shape[1], size, 1, *window.kernel))
+    slide: Sequence[Any] = (window.stride, window.pad, window.pad, window.dilation)
+    return op.group_convolution(x, op.constant(np.ascontiguousarray(weights)), *slide)

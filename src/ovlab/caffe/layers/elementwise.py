@@ -1,4 +1,4 @@
-"""Builders of the layers that combine tensors or scale channels: Eltwise, Scale, Bias, BatchNorm, Normalize."""
+"""Builders of the layers that combine tensors or scale parts of one: Eltwise, Scale, Bias, Axpy, Reduction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import reduce
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from openvino import opset14 as op
 
 from ovlab.caffe.layer import Blob, Layer, layer_type
@@ -28,7 +27,7 @@ def eltwise(layer: Layer, *xs: ov.Output) -> ov.Node:
     return reduce({"PROD": op.multiply, "SUM": op.add, "MAX": op.maximum}[operation], terms)
 
 
-def _spread(blob: Blob, axis: int, rank: int) -> ov.Node:
+def spread(blob: Blob, axis: int, rank: int) -> ov.Node:
     """Make a constant that broadcasts from an axis on."""
     return op.constant(blob.reshape((1,) * axis + blob.shape + (1,) * (rank - axis - blob.ndim)))
 
@@ -60,14 +59,14 @@ def scale(layer: Layer, x: ov.Output, y: ov.Output | None = None) -> ov.Node:
     rank = len(layer.shape(x))
     if y is None:
         first, part = _covered(layer, x, param.axis, param.num_axes)
-        factor: ov.Node | ov.Output = _spread(layer.blob(0, "scale", part), first, rank)
+        factor: ov.Node | ov.Output = spread(layer.blob(0, "scale", part), first, rank)
     else:
         first, part = layer.axis(param.axis, rank), layer.shape(y)
         factor = _second(layer, x, y, param.axis)
     z = op.multiply(x, factor)
     if not param.bias_term:
         return z
-    return op.add(z, _spread(layer.blob(0 if y is not None else 1, "bias", part), first, rank))
+    return op.add(z, spread(layer.blob(0 if y is not None else 1, "bias", part), first, rank))
 
 
 @layer_type("Bias", bottoms=(1, 2))
@@ -77,55 +76,32 @@ def bias(layer: Layer, x: ov.Output, y: ov.Output | None = None) -> ov.Node:
     if y is not None:
         return op.add(x, _second(layer, x, y, param.axis))
     first, part = _covered(layer, x, param.axis, param.num_axes)
-    return op.add(x, _spread(layer.blob(0, "bias", part), first, len(layer.shape(x))))
+    return op.add(x, spread(layer.blob(0, "bias", part), first, len(layer.shape(x))))
 
 
-def _normalise(x: ov.Output, rank: int, factor: NDArray[np.float64], shift: NDArray[np.float64]) -> ov.Node:
-    """``x * factor + shift`` a channel; float32 from double, as late as possible."""
-    y = op.multiply(x, _spread(factor.astype(np.float32), 1, rank))
-    return op.add(y, _spread(shift.astype(np.float32), 1, rank))
-
-
-@layer_type("BatchNorm")
-def batch_norm(layer: Layer, x: ov.Output) -> ov.Node:
-    """Normalisation by the stored sums over their scale factor, or by the batch's own statistics."""
-    param = layer.message.batch_norm_param
+@layer_type("Axpy", bottoms=(3, 3))
+def axpy(layer: Layer, scale: ov.Output, x: ov.Output, y: ov.Output) -> ov.Node:
+    """``scale * x + y``, with one scale a channel of each image (SENet)."""
     shape = layer.shape(x)
-    if param.HasField("use_global_stats") and not param.use_global_stats:
-        axes = np.array([0, *range(2, len(shape))])
-        return op.mvn(x, op.constant(axes), normalize_variance=True, eps=param.eps, eps_mode="inside_sqrt")
-    channels = (layer.channels(x),)
-    # Caffe stores sums of a moving average, and in the third blob how much they add up to.
-    weight = float(layer.blob(2, "scale factor", (1,))[0])
-    correction = 0.0 if weight == 0 else 1 / weight
-    mean = layer.blob(0, "mean", channels).astype(np.float64) * correction
-    variance = layer.blob(1, "variance", channels).astype(np.float64) * correction
-    factor = 1 / np.sqrt(variance + param.eps)
-    return _normalise(x, len(shape), factor, -mean * factor)
+    if len(shape) != 4 or layer.shape(y) != shape:
+        raise layer.error(f"has bottoms of shapes {shape} and {layer.shape(y)}; expected two of one shape, four axes")
+    factors = layer.shape(scale)
+    if factors[:2] != shape[:2] or any(n != 1 for n in factors[2:]):
+        raise layer.error(f"its first bottom has shape {factors}; expected {shape[:2]} and no more")
+    a_channel = op.reshape(scale, op.constant(np.array([0, 0, 1, 1])), special_zero=True)
+    return op.add(op.multiply(x, a_channel), y)
 
 
-@layer_type("BN")
-def bn(layer: Layer, x: ov.Output) -> ov.Node:
-    """Normalisation of PSPNet and ICNet (slope, bias, mean, variance) or of SegNet's inference form (slope, bias)."""
-    param = layer.message.bn_param
-    rank, channels = len(layer.shape(x)), (layer.channels(x),)
-    slope = layer.blob(0, "slope", channels).astype(np.float64)
-    offset = layer.blob(1, "bias", channels).astype(np.float64)
-    if len(layer.blobs) > 2:
-        mean = layer.blob(2, "mean", channels).astype(np.float64)
-        slope = slope / np.sqrt(layer.blob(3, "variance", channels).astype(np.float64) + param.eps)
-        offset = offset - mean * slope
-    elif param.bn_mode != 1:
-        raise layer.error("has two blobs; expected bn_mode: INFERENCE with them, or four blobs")
-    return _normalise(x, rank, slope, offset)
-
-
-@layer_type("Normalize")
-def normalize(layer: Layer, x: ov.Output) -> ov.Node:
-    """Division by the L2 norm over channels, or over channels and space, and a learned scale (SSD)."""
-    param = layer.message.norm_param
-    shape = layer.shape(x)
-    axes = op.constant(np.arange(1, len(shape) if param.across_spatial else 2))
-    y = op.normalize_l2(x, axes, eps=param.eps, eps_mode="add")
-    learned = layer.blob(0, "scale", (1,) if param.channel_shared else (layer.channels(x),))
-    return op.multiply(y, _spread(learned, 1, len(shape)))
+@layer_type("Reduction")
+def reduction(layer: Layer, x: ov.Output) -> ov.Node:
+    """Sum, sum of magnitudes, sum of squares or mean over all axes from ``axis`` on, times ``coeff``."""
+    param = layer.message.reduction_param
+    rank = len(layer.shape(x))
+    axes = op.constant(np.arange(layer.axis(param.axis, rank), rank))
+    operation = param.DESCRIPTOR.fields_by_name["operation"].enum_type.values_by_number[param.operation].name
+    if operation == "ASUM":
+        x = op.abs(x).output(0)
+    elif operation == "SUMSQ":
+        x = op.multiply(x, x).output(0)
+    y = (op.reduce_mean if operation == "MEAN" else op.reduce_sum)(x, axes, keep_dims=False)
+    return y if param.coeff == 1 else op.multiply(y, np.float32(param.coeff))

@@ -1,6 +1,8 @@
-"""Builders of the layers that look at a neighbourhood: Pooling and LRN."""
+"""Builders of the layers that look at a neighbourhood: Pooling, SPP and LRN."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 import openvino as ov
@@ -43,11 +45,14 @@ def pooling(layer: Layer, x: ov.Output) -> ov.Node | list[ov.Output]:
         reduce = op.reduce_max if method == "MAX" else op.reduce_mean
         return reduce(x, op.constant(np.array([2, 3])), keep_dims=True)
     floor = param.round_mode == 1 or not param.ceil_mode
-    return _average(layer, x, floor) if method == "AVE" else _maximum(layer, x, floor)
+    return (_average if method == "AVE" else _maximum)(layer, x, _pairs(layer), floor)
 
 
-def _maximum(layer: Layer, x: ov.Output, floor: bool) -> list[ov.Output]:
-    kernel, stride, pad = _pairs(layer)
+_Window: TypeAlias = tuple[list[int], list[int], list[int]]  # kernel, stride, padding; height first
+
+
+def _maximum(layer: Layer, x: ov.Output, window: _Window, floor: bool) -> list[ov.Output]:
+    kernel, stride, pad = window
     # Only with padding does Caffe drop a last window that starts outside of the image; so does "ceil_torch".
     rounding = "floor" if floor else "ceil_torch" if any(pad) else "ceil"
     pool = op.max_pool(x, stride, [1, 1], pad, pad, kernel, rounding_type=rounding, index_element_type="i32", axis=2)
@@ -56,9 +61,9 @@ def _maximum(layer: Layer, x: ov.Output, floor: bool) -> list[ov.Output]:
     return [pool.output(0), op.convert(pool.output(1), "f32").output(0)]
 
 
-def _average(layer: Layer, x: ov.Output, floor: bool) -> ov.Node:
+def _average(layer: Layer, x: ov.Output, window: _Window, floor: bool) -> list[ov.Output]:
     """Average over the window, padding counted as zeros but nothing beyond it (``pooling_layer.cpp``)."""
-    kernel, stride, pad = _pairs(layer)
+    kernel, stride, pad = window
     size = layer.shape(x)[2:]
     rest = [size[i] + 2 * pad[i] - kernel[i] for i in range(2)]
     if min(rest) < 0:
@@ -66,7 +71,7 @@ def _average(layer: Layer, x: ov.Output, floor: bool) -> ov.Node:
             f"kernel {kernel} is larger than the padded image {[r + k for r, k in zip(rest, kernel, strict=True)]}"
         )
     if floor or not any(r % s for r, s in zip(rest, stride, strict=True)):
-        return op.avg_pool(x, stride, pad, pad, kernel, exclude_pad=False, rounding_type="floor")
+        return list(op.avg_pool(x, stride, pad, pad, kernel, exclude_pad=False, rounding_type="floor").outputs())
     # A window hangs over the padded image, where Caffe shortens it. OpenVINO's AvgPool does so for the image only (and
     # with "ceil_torch" divides by the wrong number in some cases), so the padding becomes part of the image.
     if any(pad):
@@ -75,8 +80,33 @@ def _average(layer: Layer, x: ov.Output, floor: bool) -> ov.Node:
     full = [-(-r // s) + 1 for r, s in zip(rest, stride, strict=True)]
     kept = [n - (any(pad) and (n - 1) * stride[i] >= size[i] + pad[i]) for i, n in enumerate(full)]
     if kept == full:
-        return y
-    return op.slice(y, np.array([0, 0]), np.array(kept), np.array([1, 1]), np.array([2, 3]))
+        return list(y.outputs())
+    return list(op.slice(y, np.array([0, 0]), np.array(kept), np.array([1, 1]), np.array([2, 3])).outputs())
+
+
+@layer_type("SPP")
+def spp(layer: Layer, x: ov.Output) -> ov.Node:
+    """Pool into 1, 4, 16... bins and put them after one another: batch x values (``spp_layer.cpp``)."""
+    param = layer.message.spp_param
+    shape = layer.shape(x)
+    method = param.DESCRIPTOR.fields_by_name["pool"].enum_type.values_by_number[param.pool].name
+    if len(shape) != 4 or not param.pyramid_height or method == "STOCHASTIC":
+        raise layer.error(
+            f"its bottom has shape {shape}, pyramid_height is {param.pyramid_height}, pool {method}; expected batch, "
+            "channels, height, width, a pyramid_height of 1 or more, and MAX or AVE"
+        )
+    pool = _average if method == "AVE" else _maximum
+    levels = []
+    for level in range(param.pyramid_height):
+        kernel = [-(-n // 2**level) for n in shape[2:]]
+        pad = [(k * 2**level - n + 1) // 2 for k, n in zip(kernel, shape[2:], strict=True)]
+        if any(p >= k for p, k in zip(pad, kernel, strict=True)):
+            raise layer.error(f"an image of {shape[2]} x {shape[3]} is too small for pyramid_height {level + 1}")
+        levels.append(pool(layer, x, (kernel, kernel, pad), floor=False)[0])
+    if len(levels) == 1:
+        return levels[0].get_node()
+    flat = op.constant(np.array([0, -1]))
+    return op.concat([op.reshape(one, flat, special_zero=True) for one in levels], 1)
 
 
 @layer_type("LRN")

@@ -1,12 +1,21 @@
-"""Builders of the layers of the segmentation forks that change the resolution: Interp and Upsample."""
+"""Builders of the forks' layers that change the resolution: Interp, Upsample and Resample."""
 
 from __future__ import annotations
 
+import math
+from typing import Any, TypeAlias
+
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
+
+Values: TypeAlias = NDArray[Any]
+
+# Of an image that Resample makes: it holds a weight for every old and new pixel of a side.
+_LONGEST_SIDE = 2**14
 
 
 def _image_size(layer: Layer, x: ov.Output) -> list[int]:
@@ -104,3 +113,57 @@ def _repeat(layer: Layer, x: ov.Output, size: list[int]) -> ov.Node:
         nearest_mode="floor",
         axes=op.constant(np.array([2, 3])),
     )
+
+
+@layer_type("Resample", bottoms=(1, 2))
+def resample(layer: Layer, x: ov.Output, reference: ov.Output | None = None) -> ov.Node:
+    """Resize by FlowNet's filters (``resample_layer.cu``): to a size, by a factor, to a second bottom's size."""
+    param = layer.message.resample_param
+    kind = param.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[param.type].name
+    if kind == "AREA":
+        raise layer.error("type AREA is not supported, in FlowNet's fork neither; expected NEAREST, LINEAR or CUBIC")
+    old = _image_size(layer, x)
+    if reference is not None:
+        new = _image_size(layer, reference)
+    elif param.height and param.width:
+        new = [param.height, param.width]
+    else:
+        new = [int(n * param.factor) for n in old]
+    if min(new) < 1 or max(new) > _LONGEST_SIDE:
+        raise layer.error(
+            f"makes an image of {new[0]} x {new[1]}; expected height and width of 1 to {_LONGEST_SIDE}, or a factor"
+        )
+    steps = [n / m for n, m in zip(old, new, strict=True)]
+    # The fork swaps height and width in half of each centre's formula; so does this.
+    centres = [np.arange(m) * s + other / 2 - 0.5 for m, s, other in zip(new, steps, steps[::-1], strict=True)]
+    if kind == "NEAREST":
+        for axis, centre, length in zip((2, 3), centres, old, strict=True):
+            nearest = np.clip(np.floor(centre + 0.5), 0, length - 1).astype(np.int64)
+            x = op.gather(x, op.constant(nearest), op.constant(np.int64(axis))).output(0)
+        return x.get_node()
+    antialias = param.antialias and max(steps) > 1
+    down, across = (
+        _filter(centre, length, step if antialias else 1.0, kind, step)
+        for centre, length, step in zip(centres, old, steps, strict=True)
+    )
+    wide = op.matmul(x, op.constant(across), transpose_a=False, transpose_b=True)
+    return op.matmul(op.constant(down), wide, transpose_a=False, transpose_b=False)
+
+
+def _filter(centres: Values, length: int, width: float, kind: str, step: float) -> Values:
+    """Return the weights of every old pixel in every new one, along one axis: new x old, rows adding up to 1."""
+    at = np.arange(length)[np.newaxis]
+    distance = np.abs(centres[:, np.newaxis] - at) / width
+    if kind == "LINEAR":
+        weights = np.maximum(1 - distance, 0)
+    else:
+        near = distance * distance * (1.5 * distance - 2.5) + 1
+        far = distance * (distance * (-0.5 * distance + 2.5) - 4) + 2
+        weights = np.where(distance <= 1, near, np.where(distance < 2, far, 0))
+    # What the fork's loop reaches around the nearest pixel.
+    reach = 2 if step < 1 else math.ceil((2 if kind == "LINEAR" else 4) * width)
+    rounded = np.trunc(centres + np.copysign(0.5, centres))[:, np.newaxis]
+    weights = np.where(np.abs(at - rounded) <= reach, weights, 0)
+    total = weights.sum(1, keepdims=True)
+    shares: Values = weights / np.where(total == 0, 1, total)
+    return shares.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Builders of the layers that move values about without changing them."""
+"""Builders of the layers that move values about without changing them, or give constant ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import openvino as ov
 from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
+
+# They are held in memory: 256 MB.
+_MOST_DUMMY_VALUES = 2**26
 
 
 @layer_type("Concat", bottoms=(1, None))
@@ -119,3 +122,89 @@ def permute(layer: Layer, x: ov.Output) -> ov.Node:
         raise layer.error(f"order {order} is no order of {rank} axes")
     order += [axis for axis in range(rank) if axis not in order]
     return op.transpose(x, op.constant(np.array(order)))
+
+
+@layer_type("Transpose")
+def transpose(layer: Layer, x: ov.Output) -> ov.Node:
+    """Reorder the axes: axis i is the bottom's axis ``dim`` number i (forks for text recognition)."""
+    order, rank = list(layer.message.transpose_param.dim), len(layer.shape(x))
+    if sorted(order) != list(range(rank)):
+        raise layer.error(f"dim is {order}; expected an order of the axes 0 to {rank - 1}")
+    return op.transpose(x, op.constant(np.array(order)))
+
+
+@layer_type("Reverse")
+def reverse(layer: Layer, x: ov.Output) -> ov.Node:
+    """Turn an axis round (forks with recurrent layers)."""
+    axis = layer.axis(layer.message.reverse_param.axis, len(layer.shape(x)))
+    back = (np.array([n]) for n in (-1, np.iinfo(np.int64).min, -1, axis))
+    return op.slice(x, *back)
+
+
+@layer_type("Tile")
+def tile(layer: Layer, x: ov.Output) -> ov.Node:
+    """Repeat an axis."""
+    param = layer.message.tile_param
+    rank = len(layer.shape(x))
+    if param.tiles < 1:
+        raise layer.error(f"tiles is {param.tiles}; expected 1 or more")
+    repeats = np.ones(rank, np.int64)
+    repeats[layer.axis(param.axis, rank)] = param.tiles
+    return op.tile(x, op.constant(repeats))
+
+
+@layer_type("ShuffleChannel")
+def shuffle_channel(layer: Layer, x: ov.Output) -> ov.Node:
+    """Deal out the channels of ``group`` groups in turn (ShuffleNet)."""
+    group = layer.message.shuffle_channel_param.group
+    channels = layer.channels(x)
+    if group < 1 or channels % group:
+        raise layer.error(f"group is {group}; expected a divisor of {channels} channels")
+    return op.shuffle_channels(x, 1, group)
+
+
+@layer_type("BatchReindex", bottoms=(2, 2))
+def batch_reindex(layer: Layer, x: ov.Output, indices: ov.Output) -> ov.Node:
+    """Take entries of the first axis by index."""
+    if len(layer.shape(indices)) != 1:
+        raise layer.error(f"its second bottom has shape {layer.shape(indices)}; expected one axis of indices")
+    return op.gather(x, op.convert(indices, "i64"), op.constant(np.int64(0)))
+
+
+@layer_type("Filter", bottoms=(2, None), tops=(1, None))
+def filter_(layer: Layer, *bottoms: ov.Output) -> list[ov.Output]:
+    """Keep the entries of the first axis whose value in the last bottom is not 0."""
+    *xs, selector = bottoms
+    count = layer.shape(selector)[0] if layer.shape(selector) else 0
+    if len(layer.tops) != len(xs) or math.prod(layer.shape(selector)) != count:
+        raise layer.error(
+            f"its last bottom has shape {layer.shape(selector)}; expected one axis, and a top for each other"
+        )
+    kept = op.reshape(
+        op.non_zero(op.reshape(selector, np.array([-1]), special_zero=False)), np.array([-1]), special_zero=False
+    )
+    return [op.gather(x, kept, op.constant(np.int64(0))).output(0) for x in xs]
+
+
+@layer_type("Parameter", bottoms=(0, 0))
+def parameter(layer: Layer) -> ov.Node:
+    """Give a learned blob."""
+    return op.constant(layer.blob(0, "values", tuple(layer.message.parameter_param.shape.dim)))
+
+
+@layer_type("DummyData", bottoms=(0, 0), tops=(1, None))
+def dummy_data(layer: Layer) -> list[ov.Output]:
+    """Give constant values: 0, or what ``data_filler`` of type constant says."""
+    param = layer.message.dummy_data_param
+    shapes = [tuple(shape.dim) for shape in param.shape]
+    shapes += list(zip(param.num, param.channels, param.height, param.width, strict=False))
+    fillers = list(param.data_filler)
+    if len(shapes) not in (1, len(layer.tops)) or len(fillers) not in (0, 1, len(layer.tops)):
+        raise layer.error(f"has {len(shapes)} shapes and {len(fillers)} fillers for {len(layer.tops)} tops")
+    if random := [filler.type for filler in fillers if filler.type != "constant"]:
+        raise layer.error(f"is filled with random numbers ({random[0]}); expected the data_filler type constant")
+    if max(math.prod(shape) for shape in shapes) > _MOST_DUMMY_VALUES:
+        raise layer.error(f"makes more than {_MOST_DUMMY_VALUES} values, of shape {shapes[0]}")
+    values = [filler.value for filler in fillers] or [0.0]
+    pairs = [(shapes[i % len(shapes)], values[i % len(values)]) for i in range(len(layer.tops))]
+    return [op.constant(np.full(shape, value, np.float32)).output(0) for shape, value in pairs]

@@ -1,101 +1,15 @@
-"""Builders of the SSD fork's detection layers: PriorBox and DetectionOutput."""
+"""Builder of the SSD fork's DetectionOutput, which RefineDet extends."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import openvino as ov
 from openvino import opset14 as op
 
 from ovlab.caffe.layer import Layer, layer_type
-
-
-def aspect_ratios(listed: list[float], flip: bool) -> list[float]:
-    """Return the aspect ratios of the boxes beside the square ones.
-
-    Parameters
-    ----------
-    listed : list of float
-        As the prototxt has them.
-    flip : bool
-        Whether each is followed by its inverse.
-
-    Returns
-    -------
-    list of float
-        In the order in which ``prior_box_layer.cpp`` of the SSD fork makes boxes of them: 1 and repetitions (within
-        1e-6) are left out, and a ratio that an earlier one's inverse stands for is a repetition.
-    """
-    ratios = [1.0]
-    for ratio in listed:
-        if not any(abs(ratio - known) < 1e-6 for known in ratios):
-            ratios += [ratio, 1 / ratio] if flip else [ratio]
-    return [ratio for ratio in ratios if abs(ratio - 1) >= 1e-6]
-
-
-def _two(layer: Layer, name: str, high: str, wide: str) -> tuple[float, float] | None:
-    """Read a setting that is one value or one for height and one for width; None when it is not set."""
-    param = layer.message.prior_box_param
-    if param.HasField(high) or param.HasField(wide):
-        if param.HasField(name):
-            raise layer.error(f"has {name} beside {high} and {wide}; expected one of the two forms")
-        pair = (getattr(param, high), getattr(param, wide))
-    elif param.HasField(name):
-        pair = (getattr(param, name),) * 2
-    else:
-        return None
-    if min(pair) <= 0:
-        raise layer.error(f"{name} must be positive, for height and for width")
-    return pair
-
-
-def _spatial(x: ov.Output) -> ov.Node:
-    """Height and width as a tensor, read when the model runs so that it can still be reshaped."""
-    return op.gather(op.shape_of(x), op.constant(np.array([2, 3])), op.constant(np.int64(0)))
-
-
-@layer_type("PriorBox", bottoms=(2, 2))
-def prior_box(layer: Layer, features: ov.Output, image: ov.Output) -> ov.Node:
-    """Boxes around every cell of a feature map: 1 x 2 x 4 boxes, coordinates relative to the image and variances."""
-    param = layer.message.prior_box_param
-    # The fork keeps sizes in an int before it uses them, and trains with what that gives.
-    smallest, largest = [float(int(v)) for v in param.min_size], [float(int(v)) for v in param.max_size]
-    if not smallest or min(smallest) <= 0:
-        raise layer.error(f"min_size is {list(param.min_size)}; expected at least one, of 1 or more")
-    if largest and (len(largest) != len(smallest) or any(b <= a for a, b in zip(smallest, largest, strict=True))):
-        raise layer.error(f"max_size is {largest}, min_size {smallest}; expected none, or a larger one for each")
-    if min(param.aspect_ratio, default=1) <= 0:
-        raise layer.error(f"aspect_ratio is {list(param.aspect_ratio)}; expected positive numbers")
-    variance = list(param.variance) or [0.1]
-    if len(variance) not in (1, 4) or min(variance) <= 0:
-        raise layer.error(f"variance is {variance}; expected 1 or 4 positive values")
-    size = _two(layer, "img_size", "img_h", "img_w")
-    step = _two(layer, "step", "step_h", "step_w") or (0.0, 0.0)
-    cells = _spatial(features)
-    pixels = op.constant(np.array(size, np.int64)) if size else _spatial(image)
-
-    def boxes(step: float) -> ov.Node:
-        attributes = {
-            "min_size": smallest,
-            "max_size": largest,
-            "aspect_ratio": aspect_ratios(list(param.aspect_ratio), param.flip),
-            "flip": False,  # already among the ratios
-            "clip": param.clip,
-            "step": step,
-            "offset": param.offset,
-            "variance": variance,
-            "scale_all_sizes": True,
-            "min_max_aspect_ratios_order": True,
-        }
-        return op.prior_box(cells, pixels, attributes)
-
-    both = boxes(step[1])
-    if step[0] != step[1]:
-        # The operation knows one step for both directions: take x of one set of boxes and y of another.
-        rows = op.constant(np.array([2, -1, 4]))
-        is_x = op.constant(np.array([True, False, True, False]))
-        across, down = (op.reshape(b, rows, special_zero=False) for b in (both, boxes(step[0])))
-        both = op.reshape(op.select(is_x, across, down), op.constant(np.array([2, -1])), special_zero=False)
-    return op.unsqueeze(both, op.constant(np.int64(0)))
 
 
 def _flat(layer: Layer, x: ov.Output) -> ov.Output:
@@ -119,9 +33,15 @@ def _in_prior_sizes(locations: ov.Output, priors: ov.Output) -> ov.Output:
     return op.reshape(op.multiply(by_corner, size), op.constant(np.array([0, -1])), special_zero=True).output(0)
 
 
-@layer_type("DetectionOutput", bottoms=(3, 3))
-def detection_output(layer: Layer, locations: ov.Output, scores: ov.Output, priors: ov.Output) -> ov.Node:
-    """Decode boxes and suppress overlapping ones: 1 x 1 x N x (image, label, score, xmin, ymin, xmax, ymax)."""
+@layer_type("DetectionOutput", bottoms=(3, 5))
+def detection_output(
+    layer: Layer, locations: ov.Output, scores: ov.Output, priors: ov.Output, *refined: ov.Output
+) -> ov.Node:
+    """Decode boxes and suppress overlapping ones: 1 x 1 x N x (image, label, score, xmin, ymin, xmax, ymax).
+
+    RefineDet has two bottoms more, the scores and offsets of its first stage: priors are moved by those offsets, and
+    those whose object score is below ``objectness_score`` are left out.
+    """
     param = layer.message.detection_output_param
     nms = param.nms_param
     locations, scores = _flat(layer, locations), _flat(layer, scores)
@@ -135,8 +55,12 @@ def detection_output(layer: Layer, locations: ov.Output, scores: ov.Output, prio
         )
     if nms.eta != 1:
         raise layer.error(f"eta is {nms.eta}; adaptive suppression is not supported, expected 1")
+    if refined:
+        _check_refined(layer, refined, count)
     code = param.DESCRIPTOR.fields_by_name["code_type"].enum_type.values_by_number[param.code_type].name
     if code == "CORNER_SIZE":
+        if refined:
+            raise layer.error("code_type CORNER_SIZE is not supported with five bottoms; expected CENTER_SIZE")
         locations, code = _in_prior_sizes(locations, priors), "CORNER"
     if param.variance_encoded_in_target:
         # The operation then expects boxes alone.
@@ -154,5 +78,18 @@ def detection_output(layer: Layer, locations: ov.Output, scores: ov.Output, prio
         ),
         "clip_before_nms": param.clip,
         "normalized": True,
+        "objectness_score": param.objectness_score if refined else 0.0,
     }
-    return op.detection_output(locations, scores, priors, attributes)
+    return op.detection_output(locations, scores, priors, attributes, *(_flat(layer, one) for one in refined))
+
+
+def _check_refined(layer: Layer, refined: Sequence[ov.Output], count: int) -> None:
+    """Check the bottoms of RefineDet's first stage: two scores and four offsets a prior."""
+    if len(refined) != 2:
+        raise layer.error("has 4 bottoms; expected 3 or 5")
+    sizes = [math.prod(layer.shape(one)[1:]) for one in refined]
+    if sizes != [2 * count, 4 * count]:
+        raise layer.error(
+            f"{count} priors need {2 * count} values an image in bottom 4 and {4 * count} in bottom 5; "
+            f"found {' and '.join(map(str, sizes))}"
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.properties import require_device
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.records import Record, read_record, write_record
+from ovlab.scratch import scratch_folder
 from ovlab.specs import DeviceSpec, PeaksSettings, PeaksSpec
 
 __all__ = ["Peaks", "known_peaks", "measure_peaks"]
@@ -54,11 +54,11 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     plan = settings.peaks
     request = PeaksRequest(settings.device.device, dict(settings.device.properties), plan.windows, plan.window_s)
     log.info("finding the peaks of %s (once for this host)", settings.device.device)
-    with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host():
         results: list[dict[str, Any]] = []
         most = AGAIN * plan.launches
         while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
-            results.append(run_child(request, Path(place), plan.timeout_s, "profiling.peaks.timeout_s"))
+            results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
     values, data = best_values(results, plan, describe_host()["cpu"]["flags"])
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 

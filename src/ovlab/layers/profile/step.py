@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ovlab.csv_files import write_csv
 from ovlab.environment import host_identity
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.files import sha256_of, write_atomically
+from ovlab.files import sha256_of
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
 from ovlab.layers.profile.launching import Launched, launch_rounds, require_profilable
@@ -23,9 +23,9 @@ from ovlab.layers.roofline.comparison import Comparison
 from ovlab.layers.roofline.coverage import Choices
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.host.exclusive import exclusive_host
-from ovlab.measure.parent.inputs import save_images
 from ovlab.measure.parent.session import Variant
-from ovlab.records import Record, require_intact, require_ok
+from ovlab.records import Record, require_ok, require_usable
+from ovlab.scratch import scratch_folder
 from ovlab.specs import ProfileSettings, ScenarioSpec, default_precision
 
 log = logging.getLogger("ovlab.layers")
@@ -69,17 +69,17 @@ def profile_variants(
     require_device(settings.device, f"device/{settings.device_name}.yaml")
     machine = _peaks_of_this_host(peaks)
     found: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host():
         requests: dict[str, ProfileRequest] = {}
         for name in settings.precisions:
             try:
-                images = Path(place) / f"{len(requests)}.npy"
+                images = scratch / f"{len(requests)}.npy"
                 requests[name] = _request(settings, name, variants[name], source, images)
             except UnavailableError as error:
                 found[name] = {"status": "unavailable", "reason": str(error)}
             except OvlabError as error:
                 found[name] = {"status": "failed", "reason": str(error)}
-        launched = launch_rounds(requests, settings.profiling, settings.noise, settings.seed, Path(place))
+        launched = launch_rounds(requests, settings.profiling, settings.noise, settings.seed, scratch)
     return _record(settings, variants, machine, found, launched, folder)
 
 
@@ -96,8 +96,9 @@ def _peaks_of_this_host(record: Record) -> Peaks:
 
 
 def _request(settings: ProfileSettings, name: str, variant: Variant, source: Record, images: Path) -> ProfileRequest:
-    require_ok(variant.record, "variant")
-    require_intact(variant.record, variant.folder)
+    from ovlab.data.inputs import save_images  # not needed where the device is absent
+
+    require_usable(variant.record, variant.folder, "variant")
     model = variant.folder / "model.xml"
     require_profilable(model)
     plan = settings.profiling
@@ -164,5 +165,5 @@ def _write(
     rows = [row for names, one in comparisons.items() for row in pair_rows(names[0], names[1], one)]
     pairs = pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
     path = folder / f"{PAIRS}.csv"
-    write_atomically(path, lambda partial: pairs.to_csv(partial, index=False))
+    write_csv(path, pairs)
     return files | {path.name: sha256_of(path)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ovlab.csv_files import write_csv
 from ovlab.files import sha256_of, write_atomically
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.model import Profile
@@ -107,12 +109,10 @@ def write_tables(nodes: pd.DataFrame, launches: pd.DataFrame, folder: Path) -> d
         SHA-256 of each file by its name.
     """
     dictionary = pd.DataFrame({"column": list(COLUMNS), "meaning": list(COLUMNS.values())})
-    writers: dict[str, Any] = {
-        f"{NODES}.parquet": lambda path: nodes.to_parquet(path, index=False),
-        f"{NODES}.csv": lambda path: nodes.to_csv(path, index=False),
-        DICTIONARY: lambda path: dictionary.to_csv(path, index=False),
-        f"{LAUNCHES}.parquet": lambda path: launches.to_parquet(path, index=False),
-    }
-    for name, write in writers.items():
-        write_atomically(folder / name, write)
-    return {name: sha256_of(folder / name) for name in writers}
+    parquet = {f"{NODES}.parquet": nodes, f"{LAUNCHES}.parquet": launches}
+    texts = {f"{NODES}.csv": nodes, DICTIONARY: dictionary}
+    for name, frame in parquet.items():
+        write_atomically(folder / name, partial(frame.to_parquet, index=False))
+    for name, frame in texts.items():
+        write_csv(folder / name, frame)
+    return {name: sha256_of(folder / name) for name in (*parquet, *texts)}

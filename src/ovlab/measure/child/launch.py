@@ -53,7 +53,7 @@ def launch(request: LaunchRequest) -> dict[str, Any]:
         ``elapsed_s``, ``infer_requests``, ``settings`` (as read back); of the timed part ``cpu_s`` (processor time of
         this process), ``energy_j`` (by domain; empty where it cannot be read), ``minor_faults``, ``major_faults``,
         ``preemptions`` and ``clock_mhz`` (at its end); in mode ``server`` also what `ovlab.measure.child.arrivals`
-        tells of the rate; with ``inspect`` also ``shares`` and ``kernels`` (of multiply-accumulates by executed
+        finds of the rate; with ``inspect`` also ``shares`` and ``kernels`` (of multiply-accumulates by executed
         precision and by kernel), ``layers`` (their number by executed precision and type) and ``graph`` (a digest of
         what is executed), on ``HETERO`` ``operations_by_device`` and on ``BATCH`` ``gathered_requests``. In mode
         ``compile`` only the first three; in mode ``inspect`` these, ``settings`` and what ``inspect`` gives.

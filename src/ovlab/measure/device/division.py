@@ -1,4 +1,4 @@
-"""How a virtual device divides a model or gathers requests, told by OpenVINO itself."""
+"""How a virtual device divides a model or gathers requests, as OpenVINO reports it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def effective_settings(compiled: ov.CompiledModel, members: Iterable[str]) -> di
     Returns
     -------
     dict
-        Property to text, and under ``members`` the same for each physical device that tells.
+        Property to text, and under ``members`` the same for each physical device that reports them.
     """
     settings: dict[str, Any] = {}
     for name in compiled.get_property("SUPPORTED_PROPERTIES"):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ovlab.specs import DeviceSpec
 
-# What the first launch tells of how a virtual device divides its work.
+# What the first launch shows of how a virtual device divides its work.
 DIVISION = ("operations_by_device", "gathered_requests")
 
 
@@ -61,24 +61,24 @@ def judge(device: DeviceSpec, launches: Iterable[Sequence[str]]) -> Verdict:
     Verdict
         The first complaint, else the first remark of any launch.
     """
-    told = Counter(tuple(names) for names in launches)
-    verdicts = [_judge_one(device, names) for names in told]
+    reported = Counter(tuple(names) for names in launches)
+    verdicts = [_judge_one(device, names) for names in reported]
     for verdict in verdicts:
         if verdict.complaint:
             return verdict
-    if len(told) > 1:
-        parts = [f"{' and '.join(names) or 'not told'} in {count}" for names, count in told.items()]
+    if len(reported) > 1:
+        parts = [f"{' and '.join(names) or 'not reported'} in {count}" for names, count in reported.items()]
         return Verdict(remark=f"launches differ in where they ran: {', '.join(parts)}")
     return next((verdict for verdict in verdicts if verdict.remark), Verdict())
 
 
-def _judge_one(device: DeviceSpec, told: Sequence[str]) -> Verdict:
-    if not told:
+def _judge_one(device: DeviceSpec, reported: Sequence[str]) -> Verdict:
+    if not reported:
         return Verdict(remark=f"{device.device} does not tell on which devices it ran")
-    ran = [name.strip("()") for name in told]
+    ran = [name.strip("()") for name in reported]
     wanted = device.requires or (() if device.is_virtual else (device.device,))
     if not wanted:  # a bare AUTO: whatever it chose is what was asked for
-        return Verdict(remark=_helping(told))
+        return Verdict(remark=_helping(reported))
     missing = [name for name in wanted if not any(_is(name, one) for one in ran)]
     strangers = [one for one in ran if not any(_is(name, one) for name in wanted)]
     if strangers or (missing and (device.runs_on_all or (missing[0] == wanted[0] and device.kind != "AUTO"))):
@@ -88,7 +88,7 @@ def _judge_one(device: DeviceSpec, told: Sequence[str]) -> Verdict:
         return Verdict(remark=f"no operation ran on {joined(missing)}: {joined(ran)} took all of them")
     if missing and device.kind == "AUTO" and missing[0] == wanted[0]:
         return Verdict(remark=f"AUTO ran on {joined(ran)}, not on {wanted[0]}, which it was to prefer")
-    return Verdict(remark=_helping(told))
+    return Verdict(remark=_helping(reported))
 
 
 def _is(wanted: str, found: str) -> bool:
@@ -96,8 +96,8 @@ def _is(wanted: str, found: str) -> bool:
     return found in {wanted, wanted.removesuffix(".0")} or found.split(".", maxsplit=1)[0] == wanted
 
 
-def _helping(told: Sequence[str]) -> str:
-    helpers = [name.strip("()") for name in told if name.startswith("(")]
+def _helping(reported: Sequence[str]) -> str:
+    helpers = [name.strip("()") for name in reported if name.startswith("(")]
     return f"AUTO still ran on {joined(helpers)}, which only helps out until another device is ready" if helpers else ""
 
 

@@ -71,7 +71,7 @@ def _check(owners: Sequence[str], properties: Mapping[str, Property], where: str
     if not properties:
         return
     scratch = ov.Core()  # what is set on trial must not stay
-    # Asking loads the device's plug-in; until then a core keeps what it is told without a look.
+    # Asking loads the device's plug-in; until then a core accepts any property unchecked.
     announced = {owner: dict(scratch.get_property(owner, "SUPPORTED_PROPERTIES")) for owner in owners}
     for name, value in properties.items():
         if value and name in OURS:  # an empty one is none

@@ -110,7 +110,7 @@ class NoiseGate:
         before : Counters
             What `start` gave.
         result : mapping
-            What the launch told of itself: of its timed part, page faults, preemptions and clock.
+            What the launch reported of its timed part: page faults, preemptions and clock.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class NoiseGate:
         return found
 
     def conclude(self, launches: Iterable[Launch]) -> None:
-        """Complete the launches' readings by what only the whole session tells, and name those beyond a bound.
+        """Complete the launches' readings by what only the whole session shows, and name those beyond a bound.
 
         Adds ``kernel_slowdown`` (the larger of before and after the round), ``clock_drop`` and the list ``beyond``.
         """

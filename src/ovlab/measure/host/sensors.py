@@ -1,4 +1,4 @@
-"""What the host tells of itself: processor time of others, clock, temperature, page faults, a calibration kernel.
+"""What the host reports of itself: processor time of others, clock, temperature, page faults, a calibration kernel.
 
 Every reading is None where a host does not give it (no frequencies in a virtual machine, no ``/sys`` outside Linux);
 none is estimated. Nothing here samples in the background: counters are read before and after what they are about.
@@ -56,7 +56,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What this process has been dealt so far: page faults and involuntary context switches; None where not told."""
+    """Page faults and involuntary context switches of this process so far; None where the host does not report them."""
 
     minor_faults: int | None = None
     major_faults: int | None = None

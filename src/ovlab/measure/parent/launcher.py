@@ -38,7 +38,7 @@ def run_launch(
     OvlabError
         If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
     """
-    # With a fault handler a native crash tells where it was.
+    # With a fault handler a native crash says where it happened.
     command = [sys.executable, "-X", "faulthandler", "-m", module, str(request), str(result)]
     kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.

@@ -30,7 +30,7 @@ class SessionMeasurement:
     cached : dict
         Compile times from a warm cache in ms, by variant.
     data : dict
-        For the session's record: ``noise`` (as the gate tells), ``sweep`` (a row for each variant, point and stage).
+        For the session's record: ``noise`` (the gate's readings), ``sweep`` (a row for each variant, point and stage).
     written : dict
         SHA-256 of further files, by name.
     waited_s : float

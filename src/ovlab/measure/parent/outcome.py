@@ -37,13 +37,13 @@ class Executed:
     Attributes
     ----------
     precision : str
-        Its label; empty where the device tells nothing.
+        Its label; empty where the device does not report it.
     devices : list of str
         In the first launch.
     complaint : str
         Why the row is not what it is called; empty if it is.
     remark : str
-        What is odd about where it ran.
+        A remark where it did not run as one would expect.
     """
 
     precision: str
@@ -66,7 +66,7 @@ def outcomes_of(
     measured : SessionMeasurement
         What was measured.
     default : str, optional
-        The variant that shows what the device does by itself: speed-ups are told over it too.
+        The variant that shows what the device does by itself: speed-ups over it are given too.
     """
     executed = {name: _executed(settings, name, one) for name, one in measured.variants.items() if not one.error}
     rows: dict[str, Outcome] = {}
@@ -173,10 +173,13 @@ def not_in_effect(scenario: ScenarioSpec, settings: Mapping[str, Any]) -> str:
         What a launch read back.
     """
     asked = {"NUM_STREAMS": scenario.streams, "INFERENCE_NUM_THREADS": scenario.threads}
-    told = [settings, *settings.get("members", {}).values()]  # of a virtual device, the first one behind it that tells
+    reported = [
+        settings,
+        *settings.get("members", {}).values(),
+    ]  # of a virtual device, the first one behind it that reports it
     odd = []
     for name, wanted in asked.items():
-        found = next((one[name] for one in told if name in one), None)
+        found = next((one[name] for one in reported if name in one), None)
         if isinstance(wanted, int) and found is not None and str(found) != str(wanted):
             odd.append(f"{name} is {found} in effect, {wanted} was asked for")
     return "; ".join(odd)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.files import sha256_of, write_atomically
+from ovlab.files import known_sha256, write_atomically
 from ovlab.measure.device.placement import DIVISION
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.measure.host.footprint import require_memory
-from ovlab.measure.parent.inputs import save_images
 from ovlab.measure.parent.launch_plan import LaunchPlan
 from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
-from ovlab.records import Quantity, Record, Status, require_ok
+from ovlab.records import Quantity, Record, Status, require_ok, require_usable
 from ovlab.runtime import read_ir
+from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
 
 log = logging.getLogger("ovlab.measure")
@@ -63,7 +62,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     files = (f"device/{settings.device_name}.yaml", f"scenario/{settings.scenario_name}.yaml")
     for name, precision in settings.precisions.items():
         try:
-            require_ok(variants[name].record, "variant")
+            require_usable(variants[name].record, variants[name].folder, "variant")
             require_device(settings.device, files[0])
             check_properties(settings.device, settings.scenario, files)
             compile_properties(settings.device, settings.scenario, precision)
@@ -75,8 +74,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     measured = SessionMeasurement()
     twins: dict[str, Twin] = {}
     if able:
-        with tempfile.TemporaryDirectory(prefix="ovlab-") as place, exclusive_host():
-            scratch = Path(place)
+        with scratch_folder() as scratch, exclusive_host():
             plans: dict[str, LaunchPlan] = {}
             for name in able:
                 model = variants[name].folder / "model.xml"
@@ -104,6 +102,8 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
 
     What surely cannot run, for its batch or its memory, is refused first.
     """
+    from ovlab.data.inputs import save_images  # not needed where the device is absent
+
     require_ok(source, f"download of data set {settings.dataset_name}")
     require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
     images = settings.measurement.images
@@ -153,6 +153,7 @@ def _record(
             for file, digest in variant.record.data.get("sha256", {}).items()
         }
         | written,
+        files=written,
         values={"measuring_time": Quantity(measured.seconds, "s")},
         data={"rows": {name: asdict(row) for name, row in rows.items()}, "launches": launches} | measured.data,
     )
@@ -180,4 +181,4 @@ def _write_samples(variants: Mapping[str, VariantUnderTest], path: Path) -> dict
     ]
     frame = pd.concat(parts, ignore_index=True)
     write_atomically(path, lambda partial: frame.to_parquet(partial, index=False))
-    return {path.name: sha256_of(path)}
+    return {path.name: known_sha256(path)}

@@ -26,7 +26,7 @@ class Accuracy(Section):
         of = report.settings, report.records
         pairs = compared_pairs(*of)
         return [
-            significance_table(pairs),
+            significance_table(report.settings, pairs),
             power_table(pairs, report.reference),
             replace(classes_table(*of, SHOWN_CLASSES), whole=classes_table(*of)),
             distance_table(*of),

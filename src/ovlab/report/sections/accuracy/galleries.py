@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ovlab.errors import OvlabError
 from ovlab.files import read_json
 from ovlab.report.records import Records
+from ovlab.report.task_words import words_of
 from ovlab.specs import ReportSettings
 
 FILE, SCHEMA = "disagreements.json", "ovlab/disagreements/1"
@@ -39,12 +40,13 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Some of the images where a variant and the reference disagree, and how many there are."""
+    """Some of the images where a variant and the reference disagree, how many there are, and what is drawn on them."""
 
     title: str
     precision: str
     total: int
     compared: int
+    drawing: str
     thumbnails: list[Thumbnail]
 
 
@@ -73,7 +75,8 @@ def galleries(settings: ReportSettings, records: Records) -> list[Gallery]:
                 raise OvlabError(f"{folder / FILE}: not a list of disagreements ({error})") from None
             if thumbnails:
                 compared = int(record.value("samples") or 0)
-                found.append(Gallery(f"{model} {precision}", precision, total, compared, thumbnails))
+                drawing = words_of(settings, model).drawing
+                found.append(Gallery(f"{model} {precision}", precision, total, compared, drawing, thumbnails))
     return found
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ovlab.compared import values_of
 from ovlab.errors import OvlabError, one_line
 from ovlab.records import Quantity, Record
 from ovlab.report.format import Estimate
 from ovlab.report.records import Records
 from ovlab.specs import ReportSettings
-from ovlab.stats.comparison import SIGNIFICANT, compare_flags, compare_resampled
-from ovlab.stats.proportion import agreement, holm
+from ovlab.stats.comparison import SIGNIFICANT, compare_resampled
+from ovlab.stats.proportion import holm
+from ovlab.tasks.recorded_comparison import comparison_quantities
+from ovlab.tasks.registry import TASKS
 
 PREDICTIONS, REPLICATES = "predictions.parquet", "replicates.parquet"
 LOSS, GAIN, NOTHING = "loss", "gain", "no difference shown"
@@ -30,7 +31,7 @@ class Pair:
     model, precision, against : str
         Names.
     values : dict of Quantity
-        See `ovlab.compared.values_of`, and ``agreement``.
+        See `ovlab.tasks.recorded_comparison`, and ``agreement``.
     test : str
         What the p-value comes from.
     p_holm : float
@@ -81,7 +82,7 @@ def compared_pairs(settings: ReportSettings, records: Records) -> list[Pair]:
         names = [name for name in settings.experiment.precisions if _scored(records.accuracies.get((model, name)))]
         others = [name for name in names if name != settings.reference]
         first = [_with_reference(records.accuracies[model, name], settings.reference) for name in others]
-        second = [_of_two(records, model, later, earlier) for earlier, later in combinations(others, 2)]
+        second = [_of_two(settings, records, model, later, earlier) for earlier, later in combinations(others, 2)]
         for family in (first, second):
             known = [pair for pair in family if pair is not None]
             p_values = [pair.estimate("accuracy_p").value for pair in known]
@@ -103,7 +104,7 @@ def _with_reference(record: Record, reference: str) -> Pair | None:
     return Pair(*names, record.values, record.data.get("comparison", {}).get("test", ""))
 
 
-def _of_two(records: Records, model: str, precision: str, against: str) -> Pair | None:
+def _of_two(settings: ReportSettings, records: Records, model: str, precision: str, against: str) -> Pair | None:
     """Compare two variants by what lies beside their records; None if that is not at hand or not of the same images."""
     chosen = [records.accuracies[model, name] for name in (against, precision)]
     folders = [records.accuracy_folders.get((model, name)) for name in (against, precision)]
@@ -114,16 +115,15 @@ def _of_two(records: Records, model: str, precision: str, against: str) -> Pair 
         first, second = (float(record.value("accuracy") or 0) for record in chosen)
         columns = [one["accuracy"] for one in replicates if one is not None]
         result = compare_resampled(first, second, columns[0], columns[1], int(chosen[0].value("samples") or 0))
-        return Pair(model, precision, against, values_of(result), result.test)
-    frames = [_read(Path(str(folder)) / PREDICTIONS, ["image", "top1", "predicted"]) for folder in folders]
+        return Pair(model, precision, against, comparison_quantities(result), result.test)
+    by_image = TASKS[settings.models[model].task].by_image
+    if by_image is None:
+        return None
+    frames = [_read(Path(str(folder)) / PREDICTIONS, list(by_image.columns)) for folder in folders]
     if frames[0] is None or frames[1] is None:
         return None
-    both = frames[1].merge(frames[0], on="image", suffixes=("", "_other"))
-    result = compare_flags(both["top1_other"], both["top1"])
-    same = agreement(both["predicted_other"].str[0], both["predicted"].str[0])
-    return Pair(
-        model, precision, against, values_of(result) | {"agreement": Quantity.of(same, "fraction")}, result.test
-    )
+    compared = by_image.compare(frames[1], frames[0])
+    return Pair(model, precision, against, compared.values, compared.test)
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame | None:

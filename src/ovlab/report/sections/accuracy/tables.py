@@ -7,10 +7,11 @@ from typing import Any
 
 from ovlab.records import Record
 from ovlab.report.columns import AXES, CI, DELTA, PRECISION
-from ovlab.report.format import MISSING, Estimate
+from ovlab.report.format import MISSING, Estimate, joined
 from ovlab.report.records import Records
 from ovlab.report.sections.accuracy.pairs import Pair
 from ovlab.report.table import Column, Entry, Table
+from ovlab.report.task_words import words_of, words_of_tasks
 from ovlab.specs import ReportSettings
 from ovlab.stats.comparison import DROPS, SIGNIFICANT
 
@@ -19,7 +20,7 @@ COUNT: Any = {"numeric": True, "whole": True}
 SHARE: Any = {"unit": "%", "numeric": True, "scale": 100.0}
 
 
-def significance_table(pairs: Iterable[Pair]) -> Table:
+def significance_table(settings: ReportSettings, pairs: Iterable[Pair]) -> Table:
     """Make the table of paired tests: one row a pair."""
     columns = [
         AXES[0],
@@ -48,9 +49,10 @@ def significance_table(pairs: Iterable[Pair]) -> Table:
         ]
         for pair in pairs
     ]
+    counted = words_of_tasks(settings)
     caption = (
-        "Paired tests on the same images. Gains and losses: images that only the one or only the other variant gets "
-        "right. p: two-sided; p (Holm): adjusted for the number of comparisons with the reference, or of those among "
+        " ".join(["Paired tests on the same images.", *(one.paired_test for one in counted if one.paired_test), ""])
+        + "p: two-sided; p (Holm): adjusted for the number of comparisons with the reference, or of those among "
         f"the other precisions, of the same model. A difference counts as shown below {SIGNIFICANT:g}. {CI}."
     )
     return Table("significance", caption, columns, rows, grouped=1, stacked=True)
@@ -90,11 +92,12 @@ def power_table(pairs: Iterable[Pair], reference: str) -> Table:
 
 def classes_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
     """Make the table of the classes with the largest losses and gains, `most` of each (default: all recorded)."""
+    words = words_of_tasks(settings)
     columns = [
         AXES[0],
         PRECISION,
         Column("class_name", "class"),
-        Column("images", "images or objects", **COUNT),
+        Column("images", " or ".join(dict.fromkeys(one.class_size for one in words)), **COUNT),
         Column("reference", settings.reference, **SHARE),
         Column("candidate", "variant", **SHARE),
         Column("delta", "difference", "points", numeric=True, scale=100.0, signed=True),
@@ -106,13 +109,12 @@ def classes_table(settings: ReportSettings, records: Records, most: int | None =
     for record in _compared_records(settings, records):
         names = [record.settings["model_name"], record.settings["precision_name"]]
         for change in _most(record.data["comparison"]["classes"], most):
-            size = change.get("images", change.get("objects"))
+            size = change.get(words_of(settings, names[0]).class_size)
             numbers = [size, *(change.get(column.key) for column in columns[4:])]
             rows.append([*names, str(change["class_name"]), *(Estimate.of(number) for number in numbers)])
     caption = (
-        f"Classes whose accuracy (average precision for detection) changes most against {settings.reference}. p "
-        "(Holm): McNemar’s exact test in the class, adjusted for the number of classes; without a small p such changes "
-        "are to be expected by chance where a class has few images."
+        f"Classes whose {joined(list(dict.fromkeys(one.class_score for one in words)))} changes most against "
+        + " ".join([f"{settings.reference}.", *(one.class_test for one in words if one.class_test)])
     )
     return Table("classes", caption, columns, rows, grouped=2)
 

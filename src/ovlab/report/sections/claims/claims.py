@@ -17,7 +17,7 @@ from ovlab.specs import ReportSettings
 from ovlab.stats.launches import ratio_interval
 
 CLAIMED_SPEEDUP = 1.3
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told: the interval leaves both possible"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided: the interval leaves both possible"
 CAPTION = (
     "Claims of an article on MobileNet-SSD in INT8 (OpenVINO 2019 R3), tested with what was measured here. "
     "Brackets: 95 % confidence interval."
@@ -26,7 +26,7 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Case:
-    """One test of a claim: what was measured, and whether the claim holds (None: cannot be told)."""
+    """One test of a claim: what was measured, and whether the claim holds (None: undecided)."""
 
     measured: str
     holds: bool | None
@@ -130,7 +130,7 @@ def _verdict(cases: list[Case] | str) -> str:
     if outcomes == {None}:
         return OPEN
     counts = [sum(case.holds is outcome for case in cases) for outcome in (True, False, None)]
-    words = ("holds in {}", "does not hold in {}", "cannot be told in {}")
+    words = ("holds in {}", "does not hold in {}", "undecided in {}")
     return f"{joined([word.format(n) for word, n in zip(words, counts, strict=True) if n])} of {len(cases)} cases"
 
 

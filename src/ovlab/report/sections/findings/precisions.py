@@ -13,6 +13,7 @@ from ovlab.report.results import headline_scenario, rows_of
 from ovlab.report.section import Finding
 from ovlab.report.sections.environment.arithmetic import arithmetic_sentences
 from ovlab.report.sections.findings.speed import other_scenarios, over_default_sentences, speed_sentences
+from ovlab.report.task_words import metric_title
 from ovlab.specs import PrecisionSpec, ReportSettings, default_precision
 
 
@@ -49,7 +50,7 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records)
         for precision, rows in cells.groupby("precision", sort=False):
             name = str(precision)
             if name == settings.reference:
-                sentences = _reference_sentences(rows[rows["scenario"] == scenario])
+                sentences = _reference_sentences(settings, rows[rows["scenario"] == scenario])
             else:
                 sentences = _precision_sentences(settings, name, rows, cells, scenario, records)
             one.findings.append(Finding(name, sentences))
@@ -57,7 +58,7 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records)
     return findings
 
 
-def _reference_sentences(rows: pd.DataFrame) -> list[str]:
+def _reference_sentences(settings: ReportSettings, rows: pd.DataFrame) -> list[str]:
     cells = rows_of(rows)
     if not cells:
         return ["The reference."]
@@ -66,7 +67,9 @@ def _reference_sentences(rows: pd.DataFrame) -> list[str]:
     accuracy = Estimate.of_row(cells[0], "accuracy", 100)
     if accuracy.value is not None:
         images = counted(int(cells[0]["samples"]), "image")
-        sentences.append(f"{capitalised(_metric(cells[0]))} {estimate_text(accuracy, ' %', least=2)} over {images}.")
+        sentences.append(
+            f"{capitalised(metric_title(settings, cells[0]))} {estimate_text(accuracy, ' %', least=2)} over {images}."
+        )
     return sentences
 
 
@@ -85,14 +88,16 @@ def _precision_sentences(
     sentences += arithmetic_sentences(headline, records)
     sentences += other_scenarios(rows, headline)
     first = rows_of(headline)[0]
-    sentences += [accuracy_sentence(first, settings.reference), *size_sentence(first, base, settings.reference)]
+    sentences += [
+        accuracy_sentence(first, settings.reference, metric_title(settings, first)),
+        *size_sentence(first, base, settings.reference),
+    ]
     return sentences + execution_sentences(rows, base, settings.precisions[name], settings.reference)
 
 
-def accuracy_sentence(row: dict[Any, Any], reference: str) -> str:
+def accuracy_sentence(row: dict[Any, Any], reference: str, metric: str) -> str:
     """Say what a variant costs in accuracy, in percentage points, paired over the same images."""
     accuracy, delta = Estimate.of_row(row, "accuracy", 100), Estimate.of_row(row, "accuracy_delta", 100)
-    metric = _metric(row)
     if accuracy.value is None:
         return "Its accuracy is not known."
     value = f"{capitalised(metric)} is {show(accuracy, least=2).value} %"
@@ -157,9 +162,3 @@ def _surprise(
     if same and precision.weights == "f16":
         return f"Executed in {executed} on {where}, as {reference} is: FP16 weights only make the file smaller there."
     return f"Executed in {executed} on {where}{f', as {reference} is' if same else ''}."
-
-
-def _metric(row: dict[Any, Any]) -> str:
-    metric = row.get("metric")
-    metric = metric if isinstance(metric, str) and metric else "accuracy"
-    return f"{metric} accuracy" if metric.startswith("top-") else metric

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ovlab.report.format import counted
+from ovlab.report.task_words import words_of_tasks
 from ovlab.specs import ReportSettings
 
 
@@ -30,10 +31,9 @@ def method(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:
         "Each launch gives one number (its median latency, its throughput); the value shown is Huber’s M-estimate of "
         "their logarithms, and intervals come from launches, never from iterations inside one (Kalibera and Jones, "
         "ISMM 2013). The percentiles p90 and p99 are those of all samples together. A speed-up is the ratio of the "
-        "throughputs in the same round. Compile time and peak memory are estimated alike. Top-1 accuracy: Wilson’s "
-        "interval (1927); difference in top-1: Tango’s interval for paired proportions (1998), over the same images. "
-        "Mean average precision: percentile bootstrap over images, the same resamples for the difference. A difference "
-        "is called one only if its 95 % interval leaves out “none”."
+        "throughputs in the same round. Compile time and peak memory are estimated alike. "
+        + " ".join(words.method for words in words_of_tasks(settings))
+        + " A difference is called one only if its 95 % interval leaves out “none”."
     )
     return paragraphs
 

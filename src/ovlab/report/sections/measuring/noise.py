@@ -43,7 +43,7 @@ CAPTION = (
     "time wanted, worst launch. Kernel: best time of a fixed piece of work between rounds, and its worst slowdown. "
     "Clock: lowest to highest. Heat: hottest sensor of the processor. Throttled: thermal events. Faults (median), "
     "major faults (most) and preemptions (median): in the timed part of a launch. Waited: for a quiet host. What no"
-    " host told has no column."
+    " host reports has no column."
 )
 
 
@@ -122,7 +122,9 @@ def noise_paragraphs(spec: NoiseSpec, records: Records) -> list[str]:
 
 
 def _word(value: str | bool | None) -> str:
-    return "not told by the host" if value is None else value if isinstance(value, str) else "on" if value else "off"
+    if isinstance(value, str):
+        return value
+    return {None: "not reported by the host", True: "on", False: "off"}[value]
 
 
 def noise_sentences(frame: pd.DataFrame) -> list[str]:

@@ -26,7 +26,7 @@ def spread_table(ok: pd.DataFrame) -> Table:
 
 
 def spread_sentences(ok: pd.DataFrame) -> list[str]:
-    """Say how far launches of one variant are apart at worst, which tells how quiet the host was."""
+    """Say how far launches of one variant are apart at worst, which shows how quiet the host was."""
     spread = ok["spread_between_launches"].astype(float)
     if spread.notna().sum() == 0:
         return []

@@ -29,7 +29,7 @@ class Results(Section):
 
     def figures(self, report: ReportContext) -> list[Plot]:
         """Draw speed-ups, accuracy against latency, and the distributions of latency."""
-        single = [speedup_figure(report.ok, report.reference), tradeoff_figure(report.ok)]
+        single = [speedup_figure(report.ok, report.reference), tradeoff_figure(report.settings, report.ok)]
         return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records.samples)
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002

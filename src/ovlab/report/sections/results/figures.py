@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ovlab.report.format import counted
-from ovlab.report.results import headline_scenario
+from ovlab.report.results import headline_scenario, rows_of
 from ovlab.report.sections.results.tables import speedup_definition
 from ovlab.report.style import (
     INK,
@@ -32,6 +32,8 @@ from ovlab.report.style import (
     new_panels,
     plain_number,
 )
+from ovlab.report.task_words import metric_title
+from ovlab.specs import ReportSettings
 
 MARKERS = "osD^vPX*<>"
 LOG_FROM = 6.0
@@ -92,7 +94,7 @@ def _speedup_panel(axes: Axes, panel: pd.DataFrame, names: list[str], palette: d
     axes.set_xticks(range(len(scenarios)), [_wrapped(one) for one in scenarios])
 
 
-def tradeoff_figure(ok: pd.DataFrame) -> Plot | None:
+def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
     """Draw accuracy against latency under the headline scenario: a panel for each model.
 
     Returns
@@ -113,9 +115,9 @@ def tradeoff_figure(ok: pd.DataFrame) -> Plot | None:
         for number, (model, panel) in enumerate(panels):
             _tradeoff_panel(grid[number], panel, devices, palette)
             grid[number].set_title(str(model))
-        metrics = [one for one in rows["metric"].dropna().unique() if one]
+        titles = {metric_title(settings, row) for row in rows_of(rows)}
         figure.supxlabel("median latency (ms)", fontsize=8)
-        figure.supylabel(f"{_axis_title(metrics)} (%)", fontsize=8)
+        figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)", fontsize=8)
         handles = [Line2D([], [], marker="s", ls="", ms=5, color=palette[name], label=name) for name in names]
         if len(devices) > 1:
             handles += [
@@ -256,12 +258,6 @@ def _distribution(latencies: pd.Series, points: int) -> pd.DataFrame:
         chosen = np.unique(np.concatenate([even, tail]).astype(int))
         ordered, share = ordered[chosen], share[chosen]
     return pd.DataFrame({"latency_ms": np.append(ordered[:1], ordered), "share": np.append(0.0, share)})
-
-
-def _axis_title(metrics: list[str]) -> str:
-    if len(metrics) != 1:
-        return "accuracy"
-    return f"{metrics[0]} accuracy" if metrics[0].startswith("top-") else metrics[0]
 
 
 def _wrapped(name: str) -> str:

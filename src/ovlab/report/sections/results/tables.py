@@ -96,7 +96,7 @@ def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
 
 
 def costs_table(ok: pd.DataFrame) -> Table:
-    """Make the table of what a cell costs: one row a cell; what no cell tells has no column."""
+    """Make the table of what a cell costs: one row a cell; what is known of no cell has no column."""
     known = [column for column in COSTS if column.key in ok and ok[column.key].notna().any()]
     caption = (
         "Further latencies, and costs: compiling without and with a model cache, the first inference, resident memory "

@@ -81,8 +81,8 @@ def _matrix(
 ) -> None:
     index: Any = {"index": ["infer_requests", "streams"], "columns": "batch"}
     place = pd.MultiIndex.from_tuples(settings)
-    told = own.assign(text=[_text(row, scenario) for row in rows_of(own)])
-    texts = told.pivot(**index, values="text").reindex(index=place, columns=batches).fillna("")
+    labelled = own.assign(text=[_text(row, scenario) for row in rows_of(own)])
+    texts = labelled.pivot(**index, values="text").reindex(index=place, columns=batches).fillna("")
     values = own.pivot(**index, values="throughput_fps").reindex(index=place, columns=batches).astype(float)
     colour: Any = {"cmap": "Blues", "vmin": 0, "vmax": np.nanmax([1.0, *values.to_numpy().ravel()]) / SHADE}
     text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": INK}}

@@ -1,0 +1,136 @@
+"""What readers of data sets share: checks of what files of others say."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ovlab.data.images import IMAGE_SUFFIXES
+from ovlab.errors import OvlabError, nearest
+
+
+def class_index(name: str, class_names: Sequence[str], where: str) -> int:
+    """Return the index of a class by its name.
+
+    Raises
+    ------
+    OvlabError
+        If there is none of that name.
+    """
+    if name not in class_names:
+        raise OvlabError(f"{where}: class {name!r} is none of the data set's{nearest(name, class_names)}")
+    return class_names.index(name)
+
+
+def checked_names(class_names: Iterable[str], where: str) -> tuple[str, ...]:
+    """Return class names as a tuple.
+
+    Raises
+    ------
+    OvlabError
+        If there is none, or one is there twice.
+    """
+    names = tuple(class_names)
+    if not names:
+        raise OvlabError(f"{where}: class_names: empty, expected the names of the classes")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise OvlabError(f"{where}: class_names: {twice[0]!r} is there twice")
+    return names
+
+
+def inside(folder: Path, name: str, where: str) -> Path:
+    """Join a name that a file gives to a folder.
+
+    Raises
+    ------
+    OvlabError
+        If the name leads out of the folder.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not name or "\0" in name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise OvlabError(f"{where}: {name!r} points outside of {folder.name!r}")
+    return folder / path
+
+
+def require_folder(root: Path, name: str, where: str) -> Path:
+    """Return a folder of the data set.
+
+    Raises
+    ------
+    OvlabError
+        If it does not exist.
+    """
+    folder = root / name
+    if not folder.is_dir():
+        siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
+        raise OvlabError(f"{where}: no folder {name!r}{nearest(folder.name, siblings)}")
+    return folder
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file.
+
+    Raises
+    ------
+    OvlabError
+        If it does not exist or is not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise OvlabError(f"{path}: no such file{nearest(path.name, near) if len(near) < 100 else ''}") from None
+    except UnicodeDecodeError as error:
+        raise OvlabError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise OvlabError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+
+
+def number(value: Any, where: str) -> float:
+    """Return a finite number that a file gives, as text or as a number.
+
+    Raises
+    ------
+    OvlabError
+        If it is none.
+    """
+    try:
+        result = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        result = math.nan
+    if not math.isfinite(result):
+        raise OvlabError(f"{where}: {str(value)[:40]!r} is not a number")
+    return result
+
+
+def pixels(value: Any, where: str) -> int:
+    """Return a size in whole pixels that a file gives.
+
+    Raises
+    ------
+    OvlabError
+        If it is not a whole number above 0.
+    """
+    size = number(value, where)
+    if size < 1 or size != int(size):
+        raise OvlabError(f"{where}: {str(value)[:40]!r} is not a size in pixels")
+    return int(size)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """List the images below a folder, in the order of their names.
+
+    Returns
+    -------
+    list of Path
+        Hidden files are left out.
+    """
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )

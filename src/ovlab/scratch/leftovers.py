@@ -1,0 +1,61 @@
+"""What killed runs have left, in the results and in the folder for temporary files, is removed when a run starts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import filelock
+
+from ovlab.scratch import PARTIAL, PREFIX, remove_abandoned
+
+log = logging.getLogger("ovlab.scratch")
+DOWNLOADING = ".part"
+# pooch's name for a file whose hash it is checking.
+UNCHECKED = re.compile(r"tmp[a-z0-9_]{8}")
+KEPT_S = 86_400.0
+
+
+def cache_folder(sha256: str) -> str:
+    """Return the name of the folder in the download cache that keeps a file of this hash."""
+    return sha256[:16]
+
+
+def remove_leftovers(results: Path, wanted: Collection[str]) -> None:
+    """Remove what killed runs have left: temporary folders, half-made files of steps, partial downloads.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    wanted : collection of str
+        Folders of the download cache that this run goes on with; the partial files of others go after a day, in
+        which the run that they belong to may be started again.
+    """
+    remove_abandoned(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    for kind in ("sources", "variants"):
+        remove_abandoned((results / kind).glob(f"*/*/*/.*{PARTIAL}"))
+    for folder in (results / "sources" / "cache").glob("*"):
+        if folder.is_dir():
+            _remove_partial_downloads(folder, is_wanted=folder.name in wanted)
+
+
+def _remove_partial_downloads(folder: Path, *, is_wanted: bool) -> None:
+    with contextlib.suppress(OSError, filelock.Timeout), filelock.FileLock(folder / ".lock", timeout=0):
+        remove_unchecked(folder)
+        for path in folder.glob(f"*{DOWNLOADING}"):
+            if not is_wanted and time.time() - path.stat().st_mtime > KEPT_S:
+                log.info("removing %s, which a run that was killed has left", path)
+                path.unlink()
+
+
+def remove_unchecked(folder: Path) -> None:
+    """Remove what was left by a process that was killed while it checked a download; its caller holds the lock."""
+    for path in folder.glob("tmp*"):
+        if UNCHECKED.fullmatch(path.name):
+            path.unlink()

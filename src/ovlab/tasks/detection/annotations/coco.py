@@ -1,0 +1,186 @@
+"""COCO: one JSON file a split, with images, categories and annotations [1]_.
+
+COCO's ``x, y, width, height`` are continuous pixels from the image's upper left edge.
+
+References
+----------
+.. [1] https://cocodataset.org/#format-data
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ovlab.data.reading import checked_names, class_index, inside, number, pixels, read_text, require_folder
+from ovlab.errors import OvlabError
+from ovlab.metrics.detection import GroundTruth
+from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, Box, BoxCheck, finish
+from ovlab.tasks.detection.spec import BadBoxPolicy
+
+_Object = tuple[int, Box, bool, float]
+_KEYS = ("images", "categories", "annotations")
+
+
+def read_coco(
+    root: Path,
+    images: str,
+    annotations: str,
+    class_names: Sequence[str] | None = None,
+    *,
+    on_bad_box: BadBoxPolicy = "stop",
+    name: str = "dataset",
+) -> AnnotatedSplit:
+    """Read a split with its annotations.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the unpacked data set.
+    images : str
+        Folder of the images in it: ``val2017``.
+    annotations : str
+        The JSON file in it: ``annotations/instances_val2017.json``.
+    class_names : sequence of str, optional
+        Names by class index. Default: the file's categories in the order of their ids, which have gaps.
+    on_bad_box : {"stop", "clip", "skip"}, default "stop"
+        What to do with a box that leaves its image by more than a pixel or is empty.
+    name : str, default "dataset"
+        Name of the split, for messages too.
+
+    Returns
+    -------
+    AnnotatedSplit
+        All images of the file in its order, those without objects too, with `GroundTruth.crowd` and
+        `GroundTruth.areas`.
+
+    Raises
+    ------
+    OvlabError
+        Naming the file and the entry, if it is not JSON or not of this form, an id is there twice or refers to nothing,
+        a class is unknown, an image is missing or outside of the folder, or a box is bad.
+    """
+    folder = require_folder(root, images, name)
+    path = inside(root, annotations, name)
+    data = _load(path)
+    categories = _categories(data["categories"], path)
+    names = checked_names([categories[key] for key in sorted(categories)] if class_names is None else class_names, name)
+    classes = {key: class_index(category, names, f"{path}: category {key}") for key, category in categories.items()}
+    sizes = _images(data["images"], folder, path)
+    check = BoxCheck(on_bad_box)
+    objects = _objects(data["annotations"], sizes, classes, check, path)
+    check.report(name)
+    listed = [
+        AnnotatedImage(file.relative_to(root).as_posix(), file, _truth(objects[key]), width, height)
+        for key, (file, width, height) in sizes.items()
+    ]
+    return finish(name, listed, names)
+
+
+def _load(path: Path) -> dict[str, list[Any]]:
+    try:
+        data = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise OvlabError(f"{path}: not JSON ({str(error)[:100]})") from None
+    if not isinstance(data, dict):
+        raise OvlabError(f"{path}: expected an object with {', '.join(_KEYS)}")
+    for key in _KEYS:
+        if not isinstance(data.get(key), list):
+            raise OvlabError(f"{path}: no list of {key!r}, expected {', '.join(_KEYS)}")
+    return data
+
+
+def _field(entry: Any, key: str, where: str) -> Any:
+    if not isinstance(entry, Mapping) or key not in entry:
+        raise OvlabError(f"{where}: no {key!r}")
+    return entry[key]
+
+
+def _id(entry: Any, key: str, where: str) -> int:
+    value = _field(entry, key, where)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise OvlabError(f"{where}: {key} is {str(value)[:40]!r}, expected a whole number")
+    return value
+
+
+def _categories(entries: list[Any], path: Path) -> dict[int, str]:
+    result: dict[int, str] = {}
+    for row, entry in enumerate(entries):
+        where = f"{path}: categories[{row}]"
+        key, category = _id(entry, "id", where), _field(entry, "name", where)
+        if key in result:
+            raise OvlabError(f"{where}: id {key} is there twice")
+        if not isinstance(category, str):
+            raise OvlabError(f"{where}: name is {str(category)[:40]!r}, expected text")
+        result[key] = category
+    return result
+
+
+def _images(entries: list[Any], folder: Path, path: Path) -> dict[int, tuple[Path, int, int]]:
+    result: dict[int, tuple[Path, int, int]] = {}
+    files: set[Path] = set()
+    for row, entry in enumerate(entries):
+        where = f"{path}: images[{row}]"
+        key, file_name = _id(entry, "id", where), _field(entry, "file_name", where)
+        if key in result:
+            raise OvlabError(f"{where}: id {key} is there twice")
+        file = inside(folder, str(file_name), where)
+        if not file.is_file():
+            raise OvlabError(f"{where}: no image {file_name!r} in {folder.name!r}")
+        if file in files:
+            raise OvlabError(f"{where}: file {file_name!r} is there twice")
+        files.add(file)
+        width, height = (pixels(_field(entry, side, where), f"{where}: {side}") for side in ("width", "height"))
+        result[key] = (file, width, height)
+    return result
+
+
+def _objects(
+    entries: list[Any],
+    sizes: Mapping[int, tuple[Path, int, int]],
+    classes: Mapping[int, int],
+    check: BoxCheck,
+    path: Path,
+) -> dict[int, list[_Object]]:
+    objects: dict[int, list[_Object]] = {key: [] for key in sizes}
+    seen: set[int] = set()
+    for row, entry in enumerate(entries):
+        where = f"{path}: annotations[{row}]"
+        key, category = _id(entry, "image_id", where), _id(entry, "category_id", where)
+        if "id" in entry:
+            own = _id(entry, "id", where)
+            if own in seen:
+                raise OvlabError(f"{where}: id {own} is there twice")
+            seen.add(own)
+        if key not in sizes:
+            raise OvlabError(f"{where}: image_id {key} is none of the images'")
+        if category not in classes:
+            raise OvlabError(f"{where}: category_id {category} is none of the categories'")
+        one = _object(entry, classes[category], sizes[key][1:], check, where)
+        if one is not None:
+            objects[key].append(one)
+    return objects
+
+
+def _object(entry: Any, class_id: int, size: tuple[int, int], check: BoxCheck, where: str) -> _Object | None:
+    bbox = _field(entry, "bbox", where)
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        raise OvlabError(f"{where}: bbox is {str(bbox)[:40]!r}, expected [x, y, width, height]")
+    x, y, width, height = (number(value, f"{where}: bbox") for value in bbox)
+    box = check((x, y, x + width, y + height), *size, where)
+    if box is None:
+        return None
+    crowd = entry.get("iscrowd", 0)
+    if crowd not in (0, 1):
+        raise OvlabError(f"{where}: iscrowd is {str(crowd)[:40]!r}, expected 0 or 1")
+    area = number(entry.get("area", width * height), f"{where}: area")
+    if area < 0:
+        raise OvlabError(f"{where}: area is {area:g}, expected square pixels")
+    return class_id, box, bool(crowd), area
+
+
+def _truth(objects: list[_Object]) -> GroundTruth:
+    class_ids, boxes, crowd, areas = zip(*objects, strict=True) if objects else ((), (), (), ())
+    return GroundTruth(class_ids, boxes, crowd=crowd, areas=areas)  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""How Hydra gets at the YAML files: through the bounded reader, the user's folder first."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+
+from ovlab.errors import OvlabError
+from ovlab.text import shortened
+from ovlab_flow.yaml_files import read_yaml
+
+SCHEME = "ovlab"
+LONGEST_DEFAULT = 200
+MAIN = "main"
+"""What Hydra calls the folder that it was initialised with."""
+
+
+class ConfSource(ConfigSource):
+    """A folder of YAML files, each read once and within bounds."""
+
+    def __init__(self, provider: str, path: str) -> None:
+        super().__init__(provider=provider, path=path)
+        self._read: dict[Path, tuple[str, DictConfig]] = {}
+
+    @staticmethod
+    def scheme() -> str:
+        """Return what paths of this kind begin with."""
+        return SCHEME
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read a file.
+
+        Raises
+        ------
+        OvlabError
+            If it is no YAML that can be used: file, line, key.
+        """
+        path = self._inside(self._normalize_file_name(config_path))
+        if not path.is_file():
+            raise ConfigLoadError(f"no file {shown_path(path)}")
+        if path not in self._read:
+            self._read[path] = read_yaml(path, shown_path(path))
+            _check_defaults(self._read[path][1], shown_path(path))
+        text, config = self._read[path]
+        try:
+            header = self._get_header_dict(text[:512])
+        except ValueError as error:
+            raise OvlabError(f"{shown_path(path)}, line 1: {error}") from None
+        return ConfigResult(self.provider, self.full_path(), copy.deepcopy(config), header)
+
+    def available(self) -> bool:
+        """Tell whether the folder is there."""
+        return Path(self.path).is_dir()
+
+    def is_group(self, config_path: str) -> bool:
+        """Tell whether there is such a folder."""
+        return Path(self.path, config_path).is_dir()
+
+    def is_config(self, config_path: str) -> bool:
+        """Tell whether there is such a file."""
+        return Path(self.path, self._normalize_file_name(config_path)).is_file()
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """List the names of a group."""
+        found: list[str] = []
+        for path in Path(self.path, config_path).iterdir():
+            self._list_add_result(found, f"{config_path}/{path.name}", path.name, results_filter)
+        return sorted(set(found))
+
+    def _inside(self, name: str) -> Path:
+        """Return the path of a file; a list of defaults may not lead out of the folder."""
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise OvlabError(f"{shown_path(Path(self.path))}: defaults: {name!r} lies outside of this folder")
+        return Path(self.path) / name
+
+
+def _check_defaults(config: DictConfig, shown: str) -> None:
+    """Refuse a list of defaults that Hydra would fail at without saying where."""
+
+    def refuse(entry: Any) -> NoReturn:
+        raise OvlabError(f"{shown}: defaults: {shortened(entry)}, expected a list of names, or of GROUP: NAME")
+
+    data: Any = OmegaConf.to_container(config, resolve=False)
+    entries = data.get("defaults", [])
+    if not isinstance(entries, list):
+        refuse(entries)
+    for entry in entries:
+        pairs = entry.items() if isinstance(entry, dict) and len(entry) == 1 else [("_", entry)]
+        for group, names in pairs:
+            listed = names if isinstance(names, list) else [names]
+            is_null = names is None and isinstance(entry, dict)
+            if not _is_name(group) or not (is_null or all(map(_is_name, listed))):
+                refuse(entry)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_DEFAULT and ".." not in value.split("/")
+
+
+class ConfSearchPath(SearchPathPlugin):
+    """Has Hydra read through :class:`ConfSource`, and puts the user's folder in front."""
+
+    folder: str | None = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Replace Hydra's own way to the main folder."""
+        for element in search_path.get_path():
+            if element.provider == MAIN:
+                element.path = element.path.replace("file://", f"{SCHEME}://", 1)
+        if self.folder is not None:
+            search_path.prepend(provider="extra_conf", path=f"{SCHEME}://{self.folder}")
+
+
+def search_first(folder: Path | None) -> None:
+    """Make Hydra read the configuration through this module.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The user's folder, searched before the one that Hydra is initialised with.
+    """
+    # Hydra takes what follows the scheme as it is: an escaped space would be part of another folder's name.
+    ConfSearchPath.folder = None if folder is None else folder.as_posix()
+    Plugins.instance().register(ConfSource)
+    Plugins.instance().register(ConfSearchPath)
+
+
+def shown_path(path: Path) -> str:
+    """Return how messages call a file: from the current folder where it lies in it."""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()

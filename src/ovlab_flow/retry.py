@@ -1,0 +1,93 @@
+"""A new run tries again what has failed: records of failed steps are put aside before the jobs are planned.
+
+The verdict does so at the end of a run; one that was stopped, or whose disk was full, never came to its end.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from snakemake.cli import get_argument_parser
+
+from ovlab.verdict import failed_step, put_aside
+from ovlab_flow.grid import Grid
+
+LOOKING = (
+    "dryrun",
+    "summary",
+    "detailed_summary",
+    "dag",
+    "rulegraph",
+    "filegraph",
+    "d3dag",
+    "report",
+    "unlock",
+    "lint",
+    "touch",
+    "cleanup_metadata",
+    "cleanup_shadow",
+    "delete_all_output",
+    "delete_temp_output",
+    "archive",
+    "containerize",
+    "generate_unit_tests",
+    "list_rules",
+    "list_target_rules",
+    "list_changes",
+    "list_input_changes",
+    "list_params_changes",
+    "list_untracked",
+    "list_conda_envs",
+    "print_compilation",
+    "conda_create_envs_only",
+)
+"""What Snakemake is called for when it runs no job."""
+
+
+def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list[Path]:
+    """Put aside what failed in a run that never came to its verdict, if this is a run and no mere look.
+
+    Parameters
+    ----------
+    grid : Grid
+        The experiment's jobs.
+    arguments : sequence of str, optional
+        What Snakemake was called with; by default this process's.
+
+    Returns
+    -------
+    list of Path
+        The records that were put aside.
+    """
+    if not runs_jobs(sys.argv[1:] if arguments is None else arguments):
+        return []
+    steps = [step for path in records_of(grid) if (step := failed_step(path)) is not None]
+    for step in steps:
+        put_aside(step)
+    return [step.record for step in steps]
+
+
+def runs_jobs(arguments: Sequence[str]) -> bool:
+    """Tell whether Snakemake, called like this, runs jobs."""
+    try:
+        options = get_argument_parser().parse_args(list(arguments))
+    except SystemExit:  # called by another program, whose arguments these are
+        return False
+    return not any(getattr(options, name, None) for name in LOOKING)
+
+
+def records_of(grid: Grid) -> Iterator[Path]:
+    """Yield the records of an experiment's steps, in the order of the chain."""
+    results = Path(grid.results)
+    for source in grid.sources.values():
+        yield results / "sources" / source.group / source.name / source.digest / "source.json"
+    for variant in grid.variants.values():
+        yield results / "variants" / variant.model / variant.precision / variant.digest / "variant.json"
+    for accuracy in grid.accuracies.values():
+        one = accuracy.variant
+        yield results / "accuracy" / one.model / one.precision / accuracy.digest / "accuracy.json"
+    for session in grid.sessions.values():
+        folder = results / grid.experiment / "sessions"
+        yield folder / session.model / session.device / session.scenario / "session.json"
