@@ -1,4 +1,4 @@
-# ovlab: download -> convert -> calibrate -> validate -> benchmark -> report.
+# ovlab: download -> convert -> calibrate -> validate -> benchmark, profile_layers -> report.
 #
 #   snakemake --cores all                                     the quickstart experiment
 #   snakemake --cores all --config experiment=NAME            another one (conf/experiment/NAME.yaml)
@@ -24,6 +24,8 @@ include: "workflow/rules/convert.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/measure_peaks.smk"
+include: "workflow/rules/profile_layers.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -25,6 +25,7 @@ from ovlab.specs import (
     MeasurementSpec,
     ModelSpec,
     PrecisionSpec,
+    ProfilingSpec,
     ScenarioSpec,
     Spec,
     ValidationSpec,
@@ -60,6 +61,7 @@ class RunSpec(Spec):
     reference: str
     download: DownloadSpec = DownloadSpec()
     measurement: MeasurementSpec
+    profiling: ProfilingSpec = ProfilingSpec()
     validation: ValidationSpec
     experiment: ExperimentSpec
 

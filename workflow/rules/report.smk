@@ -21,6 +21,14 @@ RECORDS = {
         f"<results>/{GRID.experiment}/sessions/{one.model}/{one.device}/{one.scenario}/session.json"
         for one in GRID.sessions.values()
     ],
+    "peaks": [
+        f"<results>/peaks/{one.device}/{one.digest}/peaks.json"
+        for one in GRID.machines.values()
+    ],
+    "profiles": [
+        f"<results>/{GRID.experiment}/profiles/{one.model}/{one.device}/profile.json"
+        for one in GRID.profiles.values()
+    ],
 }
 
 
@@ -42,6 +50,7 @@ rule report:
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
         " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
+        " --peaks {input.peaks:q} --profiles {input.profiles:q}"
         " --page {output.page:q} --list {output.records:q} --log {log:q}"
 
 

@@ -184,6 +184,8 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     if session is not None:
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)
+    if row["status"] == "ok":
+        row |= _profile_part(cell, records.profiles.get((cell.model, cell.device)))
     return row
 
 
@@ -243,6 +245,15 @@ def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict
     if cell.precision == settings.reference:
         row |= {"speedup": 1.0, "speedup_low": 1.0, "speedup_high": 1.0}
     return row
+
+
+def _profile_part(cell: Cell, profile: Record | None) -> dict[str, Any]:
+    """Return what the profile of the layers says; nothing where they were not profiled."""
+    found = profile.data.get("variants", {}).get(cell.precision) if profile is not None and profile.ok else None
+    if found is None or found["status"] != "ok":
+        return {}
+    row = {"int8_time_share": found["coverage"]["shares"]["time"]["value"]}
+    return row | ({"executed_precision": found["executed_precision"]} if found["executed_precision"] else {})
 
 
 def _whole_number(value: Any) -> int | None:

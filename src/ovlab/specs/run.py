@@ -169,7 +169,10 @@ class ExclusionSpec(Spec):
 
 
 class ExperimentSpec(Spec):
-    """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions."""
+    """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions.
+
+    `profile` says whether layers are profiled too, to explain the speeds.
+    """
 
     title: str = ""
     description: str = ""
@@ -178,6 +181,7 @@ class ExperimentSpec(Spec):
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
     exclude: tuple[ExclusionSpec, ...] = ()
+    profile: bool = True
 
     @model_validator(mode="after")
     def _every_axis_has_distinct_names(self) -> ExperimentSpec:

@@ -18,6 +18,8 @@ from ovlab.stats.launches import ratio_interval
 
 CLAIMED_SPEEDUP = 1.3
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided: the interval leaves both possible"
+OPEN_QUESTION = "Left open: is the limit memory bandwidth or compute?"
+SHOWN_LAYERS = 4
 CAPTION = (
     "Claims of an article on MobileNet-SSD in INT8 (OpenVINO 2019 R3), tested with what was measured here. "
     "Brackets: 95 % confidence interval."
@@ -65,6 +67,9 @@ def claims_table(settings: ReportSettings, records: Records, frame: pd.DataFrame
             cases = test(results)
             measured = "" if isinstance(cases, str) else "; ".join(case.measured for case in cases)
             rows.append([claim, model, measured or "–", _verdict(cases)])
+    for model in settings.experiment.models if records.profiles else []:
+        measured, verdict = limit_row(ModelResults(settings, records, cells[model], model))
+        rows.append([OPEN_QUESTION, model, measured, verdict])
     columns = [
         Column("claim", "claim"),
         Column("model", "model"),
@@ -114,6 +119,12 @@ class ModelResults:
         reasons = [cell["reason"] for cell in self.cells if cell["device"] in names and cell["status"] != "ok"]
         return f"could not be tested here: {joined(list(dict.fromkeys(reasons))) or 'no comparable precisions'}"
 
+    def profile(self, device: object, precision: object) -> dict[str, Any] | None:
+        """Return what the profile of the layers says of a variant on a device; None where it was not profiled."""
+        record = self.records.profiles.get((self.model, str(device)))
+        found = record.data.get("variants", {}).get(precision) if record is not None and record.ok else None
+        return found if found is not None and found["status"] == "ok" else None
+
     def session(self, device: object, scenario: object) -> Record:
         """Return the record of a session."""
         return self.records.sessions[self.model, str(device), str(scenario)]
@@ -161,6 +172,9 @@ def _int8_on_cpu(results: ModelResults) -> list[Case] | str:
 def _layers(results: ModelResults) -> list[Case] | str:
     cases = {}
     for row in results.rows(results.devices("CPU"), results.precisions(quantised=True)):
+        if (case := _profiled_layers(results, row)) is not None:
+            cases[row["precision"], case.measured] = case
+            continue
         outcome = results.session(row["device"], row["scenario"]).data["rows"][row["precision"]]
         layers = outcome["effective"].get("executed_layers", {})
         total = sum(sum(types.values()) for types in layers.values())
@@ -178,6 +192,50 @@ def _layers(results: ModelResults) -> list[Case] | str:
         # The same variant is executed alike under every scenario: one line is enough.
         cases[row["precision"], text] = Case(text, bool(floating))
     return list(cases.values()) or results.why_not("CPU")
+
+
+def _profiled_layers(results: ModelResults, row: dict[Any, Any]) -> Case | None:
+    """Test the claim on the profile of the layers, which names them; None where there is none."""
+    found = results.profile(row["device"], row["precision"])
+    if found is None:
+        return None
+    # The node that quantises the input takes floating point by its nature.
+    left = [one for one in found["coverage"]["floating"] if one["type"] != "FakeQuantize"]
+    shares = found["coverage"]["shares"]
+    named = [f"{one['layer']} in {one['precision']}, {one['why']}" for one in left[:SHOWN_LAYERS]]
+    more = f" and {len(left) - len(named)} more" if len(left) > len(named) else ""
+    text = (
+        f"{len(left)} of {shares['layers']['whole']:.0f} timed layers in floating point"
+        f"{f' ({joined(named)}{more})' if named else ''}; in INT8 {100 * shares['macs']['value']:.1f} % of the "
+        f"multiply-accumulates and {100 * shares['time']['value']:.1f} % of the time"
+    )
+    return Case(text, bool(left))
+
+
+def limit_row(results: ModelResults) -> tuple[str, str]:
+    """Answer the article's open question for a model: is the limit memory bandwidth or compute?
+
+    Returns
+    -------
+    measured, verdict : str
+    """
+    found = [
+        (precision, profile["verdict"])
+        for device in results.devices("CPU")
+        for precision in results.settings.experiment.precisions
+        if (profile := results.profile(device, precision)) is not None
+    ]
+    if not found:
+        return "–", "cannot be said here: no layers were profiled"
+    parts = []
+    limits: dict[str, list[str]] = {}
+    for precision, one in found:
+        shares = {name: 100 * quantity["value"] for name, quantity in one["shares"].items()}
+        level = f" of {one['level']}" if one["level"] else ""
+        parts.append(f"{precision}: compute {shares['compute']:.0f} %, bandwidth{level} {shares['bandwidth']:.0f} %")
+        limits.setdefault(one["largest"], []).append(precision)
+    verdicts = [f"{joined(names)}: {largest}" for largest, names in limits.items()]
+    return f"{'; '.join(parts)} of the nodes’ time", next(iter(limits)) if len(limits) == 1 else "; ".join(verdicts)
 
 
 def _int8_on_gpu(results: ModelResults) -> list[Case] | str:
