@@ -125,7 +125,7 @@ def conversions(profile: Profile) -> dict[str, dict[str, Any]]:
             buckets.setdefault(node.conversion, []).append(node)
     longest = sorted(buckets.items(), key=lambda item: -_time(item[1]))
     return {
-        name: {"nodes": len(nodes), "time": asdict(spread(_time(nodes), sum(one.times_us for one in nodes), "us"))}
+        name: {"nodes": len(nodes), "time": asdict(spread(_time(nodes), sum(one.times_us for one in nodes), "us", 0.0))}
         for name, nodes in longest
     }
 
@@ -133,18 +133,19 @@ def conversions(profile: Profile) -> dict[str, dict[str, Any]]:
 def compare_all(
     profiles: Mapping[str, Profile], peaks: Peaks, firsts: Collection[str]
 ) -> dict[tuple[str, str], Comparison]:
-    """Compare every variant with each of `firsts` that was profiled.
+    """Compare every variant with each of `firsts` that was profiled, one that is named earlier never with a later one.
 
     Returns
     -------
     dict of Comparison
         By (first, second).
     """
+    order = [name for name in dict.fromkeys(firsts) if name in profiles]
     return {
         (first, second): compare(profiles[first], profiles[second], peaks)
-        for first in dict.fromkeys(firsts)
+        for number, first in enumerate(order)
         for second in profiles
-        if first in profiles and first != second
+        if second not in order[: number + 1]
     }
 
 

@@ -123,4 +123,4 @@ def _shares(profile: Profile, peaks: Peaks, level: str) -> tuple[dict[str, Quant
     typical, each = part_times(profile, peaks, level)
     repeats = {name: times / profile.totals_us for name, times in each.items()}
     total = profile.total_us
-    return {name: spread(typical[name] / total, repeats[name], "fraction") for name in PARTS}, repeats
+    return {name: spread(typical[name] / total, repeats[name], "fraction", 0.0, 1.0) for name in PARTS}, repeats

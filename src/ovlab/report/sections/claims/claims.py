@@ -213,7 +213,7 @@ def _profiled_layers(results: ModelResults, row: dict[Any, Any]) -> Case | None:
 
 
 def limit_row(results: ModelResults) -> tuple[str, str]:
-    """Answer the article's open question for a model: is the limit memory bandwidth or compute?
+    """Answer the article's open question for a model: whether memory bandwidth or compute is the limit.
 
     Returns
     -------

@@ -26,6 +26,9 @@ PANELS = 4
 LARGEST = 130
 """Marker area in square points of the node that takes longest."""
 MARGIN = 1.6
+LEAST_SHARE = 0.002
+"""Nodes with a smaller share of their variant's time are not drawn: they would stretch the axes."""
+DASHES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)))
 
 
 def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
@@ -36,7 +39,7 @@ def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
         frame = nodes_of(records, model, device)
         if machine is None or not machine.ok or frame.empty:
             continue
-        known = frame[frame["gops"].notna() & frame["intensity"].notna()]
+        known = frame[frame["gops"].notna() & frame["intensity"].notna() & (frame["share"] >= LEAST_SHARE)]
         present = [name for name in settings.experiment.precisions if (known["precision"] == name).any()]
         if present:
             plots.append(_figure(model, device, frame, known, present[:PANELS], Peaks.of(machine)))
@@ -50,6 +53,7 @@ def _figure(
     shown = known[known["precision"].isin(precisions)]
     across = (shown["intensity"].min() / MARGIN, max(shown["intensity"].max() * MARGIN, 200.0))
     along = (shown["gops"].min() / MARGIN, MARGIN * max(shown["gops"].max(), *(one / 1e9 for one in _tops(peaks))))
+    dashes: dict[str, Any] = dict(zip(levels, DASHES, strict=False)) | {DRAM: (0, (1, 1.5))}
     with mpl.rc_context(STYLE):
         columns = min(len(precisions), 2) if len(precisions) > 3 else len(precisions)
         lines = -(-len(precisions) // columns)
@@ -58,7 +62,7 @@ def _figure(
         for axes in grid.flat[len(precisions) :]:
             axes.set_axis_off()
         for axes, precision in zip(grid.flat, precisions, strict=False):
-            _panel(axes, shown[shown["precision"] == precision], peaks, levels, shown["time_us"].max())
+            _panel(axes, shown[shown["precision"] == precision], peaks, dashes, shown["time_us"].max())
             axes.set_title(precision)
             axes.set(xscale="log", yscale="log", xlim=across, ylim=along, xlabel=None, ylabel=None)
             for axis in (axes.xaxis, axes.yaxis):
@@ -68,27 +72,27 @@ def _figure(
         figure.supylabel("reached (GOP/s)", fontsize=8)
         kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
         handles = [Line2D([], [], marker="o", ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds]
-        dashes: dict[str, Any] = {level: "--" if level == DRAM else "-" for level in levels}
         handles += [Line2D([], [], ls=dashes[one], color=INK, lw=0.8, label=f"bandwidth of {one}") for one in levels]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6))
     beyond = 1 - known["time_us"].sum() / max(frame["time_us"].sum(), 1e-9)
     caption = (
-        f"{model} on {device}: every node that multiplies, under the measured roofs: horizontal the arithmetic peak of "
-        "each element type, slanted the bandwidth of the level of cache that holds the working set and, dashed, of "
-        "DRAM. Area of a marker: its time. In a hot loop nothing comes from DRAM, so that nodes may lie above its "
-        f"roof. Nodes that multiply nothing are not drawn; they hold {100 * beyond:.0f} % of the time of all variants."
+        f"{model} on {device}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
+        "element type, slanted the bandwidth of the level of cache that holds the working set and, dotted, of DRAM. "
+        "Area of a marker: its time. In a hot loop nothing comes from DRAM, so that nodes may lie above its roof. Not "
+        f"drawn: nodes that multiply nothing or hold less than {100 * LEAST_SHARE:g} % of the time, {100 * beyond:.0f} "
+        "% of all variants’ time together."
     )
     return Plot(f"roofline_{_safe(model)}_{_safe(device)}", caption, figure)
 
 
-def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, levels: list[str], longest: float) -> None:
+def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, dashes: dict[str, Any], longest: float) -> None:
     intensities = np.geomspace(1e-2, 1e5, 200)
     highest = max(_tops(peaks))
-    for level in levels:
+    for level in (one for one in dashes if one in peaks.bandwidth):
         slope = np.minimum(peaks.bandwidth[level] * intensities, highest) / 1e9
         under = slope < highest / 1e9
-        axes.plot(intensities[under], slope[under], color=INK, lw=0.8, ls="--" if level == DRAM else "-", zorder=1)
-    steepest = max((peaks.bandwidth[level] for level in levels), default=0.0)
+        axes.plot(intensities[under], slope[under], color=INK, lw=0.8, ls=dashes[level], zorder=1)
+    steepest = max((peaks.bandwidth[level] for level in dashes if level in peaks.bandwidth), default=0.0)
     for kind, peak in peaks.arithmetic.items():
         start = peak / steepest if steepest else 1e-2
         axes.plot([start, 1e5], [peak / 1e9] * 2, color=TYPES.get(kind, INK), lw=1, zorder=1)

@@ -81,7 +81,7 @@ def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
     folder = records.profile_folders.get((model, device))
     path = folder / NODES if folder is not None else None
     if path is None or not path.exists():
-        return pd.DataFrame(columns=["precision", "time_us"])
+        return pd.DataFrame({"precision": pd.Series(dtype=str), "time_us": pd.Series(dtype=float)})
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -19,14 +19,16 @@ AXES = [Column("model", "model"), Column("device", "device")]
 PERCENT: Any = {"unit": "%", "numeric": True, "scale": 100}
 CI = "Brackets: 95 % confidence interval of the launches (Student’s t)."
 SHOWN_FLOATING = 8
-CAUSES = {
-    "compute": "time that arithmetic explains",
-    "bandwidth": "time that bandwidth explains beyond",
-    "overhead": "overhead of nodes",
-    "conversions": "conversions between types and layouts that the plugin inserted",
-    "remainder": "time that nothing of this explains",
-    "outside": "time outside of nodes",
+LAYERS = {
+    "gained": "gained",
+    "lost": "lost",
+    "same_type": "same type",
+    "other_layers": "no arithmetic",
+    "unmatched": "only in one",
+    "conversions": "conversions",
+    "outside": "outside of nodes",
 }
+CAUSES = dict(zip(PARTS, PARTS, strict=True)) | {"outside": "outside of nodes"}
 
 
 def peaks_table(records: Records) -> Table:
@@ -197,33 +199,42 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
     return Table("advice", caption, columns, rows, grouped=3)
 
 
-def parts_table(settings: ReportSettings, records: Records) -> Table:
-    """Make the table of differences between variants, taken apart twice."""
+def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
+    """Make the tables of differences between variants, taken apart by layers and by cause: a row a comparison."""
+    caption = (
+        "The difference of two variants’ latencies in one stream, in ms, taken apart {}; the parts add up to it. {} "
+        f"Speed-up: latency of the first over that of the second. {CI}"
+    )
+    layers = "Layers are matched through their original names: " + "; ".join(
+        f"{LAYERS[name]}: {words}" for name, words in BY_LAYERS.items()
+    )
+    causes = "The parts are the differences of the times whose shares are given above."
+    return [
+        _parts_table(
+            "speedup_by_layers", caption.format("by layers", f"{layers}."), "by_layers", LAYERS, (settings, records)
+        ),
+        _parts_table("speedup_by_cause", caption.format("by cause", causes), "by_cause", CAUSES, (settings, records)),
+    ]
+
+
+def _parts_table(
+    name: str, caption: str, view: str, parts: dict[str, str], source: tuple[ReportSettings, Records]
+) -> Table:
+    milliseconds: Any = {"unit": "ms", "numeric": True, "interval": True, "signed": True}
     columns = [
         *AXES,
-        Column("comparison", "variants"),
-        Column("view", "view"),
-        Column("part", "part", width=r"0.4\linewidth"),
-        Column("saved_ms", "saved", "ms", numeric=True, interval=True, signed=True),
+        Column("second", "variant"),
+        Column("first", "against"),
+        Column("speedup", "speed-up", "×", numeric=True, interval=True, least=1),
+        Column("saved_ms", "saved in all", **milliseconds),
+        *(Column(f"{part}_ms", title, **milliseconds) for part, title in parts.items()),
     ]
+    settings, records = source
     rows: list[list[Entry]] = []
     for model in settings.experiment.models:
         for device in settings.experiment.devices:
             record = records.profiles.get((model, device))
             for one in record.data.get("comparisons", []) if record is not None and record.ok else []:
-                names = f"{one['second']} against {one['first']} ({one['speedup']['value']:.3g} ×)"
-                head = [model, device, names]
-                rows.append([*head, "in all", "difference of the latencies", estimate_of(one["saved"])])
-                for view in ("layers", "cause"):
-                    parts = one[f"by_{view}"].items()
-                    rows += [[*head, f"by {view}", _part(part, view), estimate_of(found)] for part, found in parts]
-    caption = (
-        "The difference of two variants’ latencies in one stream, taken apart in two ways; the parts of each add up to "
-        "it. By layers: matched through the names of the original layers. By cause: differences of the shares above. "
-        f"{CI}"
-    )
-    return Table("speedup_parts", caption, columns, rows, grouped=3)
-
-
-def _part(name: str, view: str) -> str:
-    return BY_LAYERS[name] if view == "layers" else CAUSES[name]
+                found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
+                rows.append([model, device, one["second"], one["first"], *map(estimate_of, found)])
+    return Table(name, caption, columns, rows, grouped=2, stacked=True)
