@@ -61,9 +61,7 @@ def test_bytes_that_limit() -> None:
 def test_layers_left_in_floating_point() -> None:
     nodes = [node("a", 100.0, precision="i8"), node("b", 100.0)]
     found = said(case(profile(nodes, [operation("a"), operation("b")]), quantised=True))["left_in_floating_point"]
-    assert (
-        "1 layer in FP32" in found.text and "50 % of the time: b." in found.text and "leave them in BF16" in found.text
-    )
+    assert "1 layer in FP32" in found.text and "50 % of the time: b." in found.text and "use BF16 there" in found.text
     assert found.gain == pytest.approx(0.95 * 0.5 * 0.75)
     short = profile([node("a", 100.0, precision="i8"), node("b", 5.0)], [operation("a"), operation("b")])
     assert "left_in_floating_point" not in said(case(short, quantised=True))
@@ -84,7 +82,7 @@ def test_depthwise_layers_that_gain_nothing() -> None:
     before = profile([node("a", 100.0), node("dw", 50.0)], operations)
     after = profile([node("a", 30.0, precision="i8"), node("dw", 48.0, precision="i8")], operations)
     found = said(case(after, quantised=True, reference=before))["depthwise_gains_nothing"]
-    assert "1 depthwise layers hold 62 % of the time and are 1 times as fast" in found.text
+    assert "1 depthwise layer in INT8, 62 % of the time, run at 1 times the speed of the reference" in found.text
     gained = profile([node("a", 30.0, precision="i8"), node("dw", 20.0, precision="i8")], operations)
     assert "depthwise_gains_nothing" not in said(case(gained, quantised=True, reference=before))
 
@@ -96,8 +94,11 @@ def test_conversions_are_named_by_what_they_convert() -> None:
         node("shuffle", 5.0, kind="Transpose"),
     ]
     found = said(case(profile(nodes, [operation("a"), operation("shuffle", "Transpose", 0)])))["conversions"]
-    assert "26 % of the time are 1 conversions" in found.text
-    assert "f32 acdb to f32 abcd, mostly beside Transpose" in found.text
+    assert "26 % of the time goes to 1 conversion that" in found.text
+    assert "f32 acdb to f32 abcd, mostly beside Transpose" in found.text and "another layout" in found.text
+    nodes[1] = node("r", 40.0, layers=[], kind="Reorder", forms=("u8 acdb", "f32 acdb"))
+    other = said(case(profile(nodes, [operation("a"), operation("shuffle", "Transpose", 0)])))["conversions"]
+    assert "execute both sides in the same type" in other.text
 
 
 def test_reference_kernels_and_small_nodes() -> None:

@@ -79,6 +79,11 @@ def of_latency(case: Case, us: float) -> float:
     return us / 1e3 / case.profile.typical_latency_ms
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 layer`` or ``3 layers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def listed(names: list[str], most: int = 3) -> str:
     """Name the first few, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

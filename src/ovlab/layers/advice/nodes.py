@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovlab.layers.advice.case import LEAST_GAIN, Advice, Case, listed, of_latency, percent, surely
+from ovlab.layers.advice.case import LEAST_GAIN, Advice, Case, counted, listed, of_latency, percent, surely
 from ovlab.layers.profile.model import Node
 
 MUCH = 0.1
@@ -20,12 +20,20 @@ def conversions(case: Case) -> Advice | None:
     largest = sorted(buckets, key=lambda name: -buckets[name])
     around = _layers_around(case, inserted)
     beside = f", mostly beside {around}" if around else ""
+    of_types = sum(node.time_us for node in inserted if node.source.split()[:1] != node.target.split()[:1])
+    total = sum(node.time_us for node in inserted)
+    if of_types > total / 2:
+        cause = "Layers that need another type than their neighbours cause them: execute both sides in the same type."
+    else:
+        cause = (
+            "Layers that need another layout than their neighbours cause them (fast convolutions take channels last): "
+            "replace or remove the layers between."
+        )
     return Advice(
         "conversions",
-        f"{percent(share.value or 0.0)} of the time are {len(inserted)} conversions that the plugin inserted "
-        f"({listed(largest)}{beside}). Layers that need another type or layout than their neighbours cause them: "
-        "quantise both sides alike, or replace the layers between.",
-        of_latency(case, sum(node.time_us for node in inserted)),
+        f"{percent(share.value or 0.0)} of the time goes to {counted(len(inserted), 'conversion')} that the plugin "
+        f"inserted ({listed(largest)}{beside}). {cause}",
+        of_latency(case, total),
     )
 
 
@@ -50,7 +58,7 @@ def reference_kernels(case: Case) -> Advice | None:
     kinds = sorted({f"{node.type} ({node.kernel})" for node in plain if node.time_us})
     return Advice(
         "reference_kernels",
-        f"{percent(time / case.profile.total_us)} of the time are {len(plain)} nodes that run in the plugin's "
+        f"{percent(time / case.profile.total_us)} of the time goes to {counted(len(plain), 'node')} in the plugin's "
         f"reference code: {listed(kinds)}. Another precision, a newer OpenVINO, or a model "
         "without these layers would avoid it.",
         of_latency(case, time),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovlab.layers.advice.case import LEAST_GAIN, NAMES, Advice, Case, listed, of_latency, percent
+from ovlab.layers.advice.case import LEAST_GAIN, NAMES, Advice, Case, counted, listed, of_latency, percent
 from ovlab.layers.profile.model import FLOATING
 from ovlab.layers.roofline.comparison import LayerPair
 
@@ -25,13 +25,14 @@ def left_in_floating_point(case: Case) -> Advice | None:
     if gain < LEAST_GAIN:
         return None
     faster = peaks.get("bf16", 0.0) > peaks.get("f32", 0.0) and types == ["f32"]
-    instead = ", or leave them in BF16 (the device's default) instead of FP32" if faster else ""
+    instead = ", or use BF16 there (the device's default) instead of FP32" if faster else ""
     whys = listed(sorted({one.why for one in left}))
     return Advice(
         "left_in_floating_point",
-        f"{len(left)} {'layer' if len(left) == 1 else 'layers'} in {' and '.join(NAMES[one] for one in types)} "
-        f"({whys}) hold {percent(share)} of the time: {listed([one.layer for one in left])}. Try to quantise them "
-        f"(a smaller ignored scope, the mixed preset){instead}, and check the accuracy.",
+        f"{counted(len(left), 'layer')} in {' and '.join(NAMES[one] for one in types)} ({whys}) "
+        f"{'holds' if len(left) == 1 else 'hold'} {percent(share)} of the time: "
+        f"{listed([one.layer for one in left])}. Try to quantise {'it' if len(left) == 1 else 'them'} (a smaller "
+        f"ignored scope, the mixed preset){instead}, and check the accuracy.",
         gain,
     )
 
@@ -47,7 +48,7 @@ def slower_than_before(case: Case) -> Advice | None:
     names = [max(pair.first, key=lambda node: node.macs).layers[0] for pair in losers]
     return Advice(
         "slower_than_before",
-        f"{len(losers)} {'layer is' if len(losers) == 1 else 'layers are'} slower than in the reference, by "
+        f"{counted(len(losers), 'layer')} {'is' if len(losers) == 1 else 'are'} slower than in the reference, by "
         f"{-sum(pair.saved_us for pair in losers):.0f} us together. Try the ignored scope {listed(names)}.",
         gain,
     )
@@ -76,8 +77,8 @@ def depthwise_gains_nothing(case: Case) -> Advice | None:
         return None
     return Advice(
         "depthwise_gains_nothing",
-        f"{len(grouped)} depthwise layers hold {percent(share)} of the time and are {before / after:.2g} times as fast "
-        "as in the reference: INT8 brings them next to nothing. Fewer or wider ones would, which is a matter of the "
-        "model's design.",
+        f"{counted(len(grouped), 'depthwise layer')} in INT8, {percent(share)} of the time, run at "
+        f"{before / after:.2g} times the speed of the reference: no gain to speak of. What would help is fewer or "
+        "wider ones, a matter of the model's design.",
         of_latency(case, after),
     )

@@ -133,9 +133,10 @@ def compare(first: Profile, second: Profile, peaks: Peaks) -> Comparison:
         )
         for name in PARTS
     }
+    ratio = first.typical_latency_ms / second.typical_latency_ms
     outside = spread(typical["outside"], each["outside"], "ms")
     return Comparison(
-        Quantity.of(ratio_interval(first.latency_ms[:rounds], second.latency_ms[:rounds]), "ratio"),
+        spread(ratio, first.latency_ms[:rounds] / second.latency_ms[:rounds], "ratio", 0.0),
         spread(saved, saved_each, "ms"),
         {name: spread(typical[name], each[name], "ms") for name in BY_LAYERS},
         by_cause | {"outside": outside},
