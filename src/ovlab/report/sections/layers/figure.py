@@ -73,7 +73,7 @@ def _figure(
         kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
         handles = [Line2D([], [], marker="o", ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds]
         handles += [Line2D([], [], ls=dashes[one], color=INK, lw=0.8, label=f"bandwidth of {one}") for one in levels]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6))
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6), columnspacing=1.2)
     beyond = 1 - known["time_us"].sum() / max(frame["time_us"].sum(), 1e-9)
     caption = (
         f"{model} on {device}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
