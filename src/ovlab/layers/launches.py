@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from ovlab.files import write_json
-from ovlab.layers.request import PeaksRequest, ProfileRequest
+from ovlab.layers.request import PeaksRequest, ProfileRequest, ScalingRequest
 from ovlab.measure.parent import launcher
 
-MODULES = {ProfileRequest: "ovlab.layers.child.profile", PeaksRequest: "ovlab.layers.child.peaks"}
+Request = ProfileRequest | ScalingRequest | PeaksRequest
+MODULES: dict[type[Request], str] = {
+    ProfileRequest: "ovlab.layers.child.profile",
+    ScalingRequest: "ovlab.layers.child.scaling",
+    PeaksRequest: "ovlab.layers.child.peaks",
+}
 
 
-def run_child(request: ProfileRequest | PeaksRequest, scratch: Path, timeout_s: float, limit: str) -> dict[str, Any]:
+def run_child(request: Request, scratch: Path, timeout_s: float, limit: str) -> dict[str, Any]:
     """Run a fresh process on a request.
 
     Parameters
     ----------
-    request : ProfileRequest or PeaksRequest
+    request : ProfileRequest, ScalingRequest or PeaksRequest
         What it has to do.
     scratch : Path
         Folder for what is passed to it and back.

@@ -33,6 +33,22 @@ class ProfileRequest:
 
 
 @dataclass(frozen=True)
+class ScalingRequest:
+    """One launch that varies threads and batch.
+
+    Attributes
+    ----------
+    profile : dict
+        The fields of a :class:`ProfileRequest`; its times are those of each run.
+    batch : int
+        The larger batch.
+    """
+
+    profile: dict[str, Any]
+    batch: int
+
+
+@dataclass(frozen=True)
 class PeaksRequest:
     """One launch that finds a machine's peaks.
 

@@ -13,8 +13,9 @@ from ovlab.environment import describe_host
 from ovlab.errors import OvlabError
 from ovlab.layers.peaks import Peaks, known_peaks
 from ovlab.layers.profile.analysis import Analysis, analyse
-from ovlab.layers.profile.launching import launch_rounds, require_profilable
+from ovlab.layers.profile.launching import launch_rounds, launch_scaling, require_profilable
 from ovlab.layers.profile.model import Profile
+from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.profile.table import node_table
 from ovlab.layers.request import ProfileRequest
 from ovlab.layers.roofline.coverage import Choices
@@ -83,6 +84,7 @@ def show_profile(model: Path, device: str, precision: str) -> int:
         request = ProfileRequest(str(model), device, precision_hint(precision), None, plan.warm_up_s, plan.duration_s)
         with scratch_folder() as scratch, exclusive_host():
             launched = launch_rounds({model.stem: request}, plan, NoiseSpec(wait_s=5), 0, scratch)[model.stem]
+            scaling = launch_scaling({} if launched.error else {model.stem: request}, plan, scratch)
         if launched.error:
             raise OvlabError(f"{model}: {launched.error}")
         try:
@@ -96,14 +98,16 @@ def show_profile(model: Path, device: str, precision: str) -> int:
                 "the peaks of %s were found amid other load: nodes may lie above their roofs",
                 ", ".join(peaks.disturbed),
             )
-        print(describe(analysis, node_table(precision, profile, peaks)))
+        print(describe(analysis, node_table(precision, profile, peaks), scaling.get(model.stem)))
 
     return _without_traceback(work)
 
 
-def describe(analysis: Analysis, nodes: pd.DataFrame) -> str:
+def describe(analysis: Analysis, nodes: pd.DataFrame, scaling: Scaling | None = None) -> str:
     """Return what a profile says, as text for a terminal."""
-    return "\n\n".join([_layers(nodes), _totals(analysis), _coverage(analysis), _verdict(analysis), _advice(analysis)])
+    return "\n\n".join(
+        [_layers(nodes), _totals(analysis), _coverage(analysis), _verdict(analysis, scaling), _advice(analysis)]
+    )
 
 
 def _layers(nodes: pd.DataFrame) -> str:
@@ -144,11 +148,17 @@ def _coverage(analysis: Analysis) -> str:
     return "\n".join([f"Executed in {analysis.executed_precision}. INT8 coverage", *lines, *left])
 
 
-def _verdict(analysis: Analysis) -> str:
+def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:
     found = analysis.verdict
     level = f" of {found.level}, which holds the working set of {found.working_set / 1e6:.3g} MB" if found.level else ""
     titles = dict.fromkeys(PARTS, "") | {"bandwidth": level}
     lines = [f"{_text(found.shares[name], 100)} % {name}{titles[name]}" for name in PARTS]
+    if scaling is not None and scaling.one_thread is not None:
+        lines.append(f"cross-check: with one thread {scaling.one_thread:.2f} times as slow")
+    if scaling is not None and scaling.batch_time is not None:
+        lines.append(
+            f"cross-check: in a batch of {scaling.batch} an image takes {scaling.batch_time:.2f} of its time alone"
+        )
     return "\n".join([f"Verdict: {found.largest} (shares of the nodes' time, 95 % confidence intervals)", *lines])
 
 

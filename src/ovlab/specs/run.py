@@ -88,10 +88,10 @@ class PeaksSpec(Spec):
         the hypervisor, is left out.
     """
 
-    launches: PositiveInt = 3
-    windows: PositiveInt = 2
-    window_s: PositiveFloat = 0.2
-    timeout_s: PositiveFloat = 300.0
+    launches: Launches = 3
+    windows: Launches = 2
+    window_s: Seconds = 0.2
+    timeout_s: Seconds = 300.0
     other_load: Annotated[float, Field(ge=0, le=1)] = 0.1
     steal: Annotated[float, Field(ge=0, le=1)] = 0.05
 
@@ -109,15 +109,18 @@ class ProfilingSpec(Spec):
         Seconds after which a launch is taken for hung.
     images : int
         Number of real images that are cycled as inputs.
+    batch : int
+        Larger batch that the time of an image is compared in; 0 leaves out the check of scaling.
     peaks : PeaksSpec
         How the machine's peaks are found.
     """
 
-    launches: Annotated[int, Field(ge=3)] = 3
-    warm_up_s: PositiveFloat = 0.1
-    duration_s: PositiveFloat = 0.5
-    timeout_s: PositiveFloat = 300.0
-    images: PositiveInt = 4
+    launches: Annotated[Launches, Field(ge=3)] = 3
+    warm_up_s: Seconds = 0.1
+    duration_s: Seconds = 0.5
+    timeout_s: Seconds = 300.0
+    images: ImagesInMemory = 4
+    batch: Annotated[int, Field(ge=0, le=1024)] = 4
     peaks: PeaksSpec = PeaksSpec()
 
 

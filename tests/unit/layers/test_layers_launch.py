@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from toy import Lab
 from ovlab.errors import OvlabError
 from ovlab.layers.child import profile as child
 from ovlab.layers.child.counters import RunningMeans
+from ovlab.layers.child.scaling import scaling
 from ovlab.layers.profile import launching
 from ovlab.layers.profile.model import Operation, Profile, complete_names
-from ovlab.layers.request import ProfileRequest
+from ovlab.layers.profile.scaling import Scaling
+from ovlab.layers.request import ProfileRequest, ScalingRequest
 
 REAL = Path(__file__).parents[4] / "shared" / "real" / "models"
 
@@ -147,3 +150,23 @@ def test_a_joined_node_is_found_by_what_follows() -> None:
     # What already multiplies is not given a second operation, which may have been folded.
     assert complete_names([("relu", "next")], operations) == [("relu", "next")]
     assert complete_names([("x",)], operations) == [("x",)]
+
+
+def test_scaling_varies_threads_and_batch(tmp_path: Path) -> None:
+    asked = ScalingRequest(asdict(request(small_model(tmp_path / "batch.xml", [-1, 4, 8, 8]))), 4)
+    found = scaling(asked)
+    assert found["latency_ms"] > 0 and found["batch_ms"] > 0
+    ratios = Scaling.of(found, 4)
+    assert ratios.batch_time == pytest.approx(found["batch_ms"] / 4 / found["latency_ms"])
+    one = scaling(replace(asked, profile=asked.profile | {"properties": {"INFERENCE_NUM_THREADS": 1}}))
+    assert one["one_thread_ms"] is None and Scaling.of(one, 4).one_thread is None
+
+
+def test_a_model_that_cannot_take_a_batch_is_not_scaled_by_it(tmp_path: Path) -> None:
+    pixels = ops.parameter([1, 4, 8, 8], np.float32)
+    weights = ops.constant(np.ones((128, 5), np.float32))
+    flat = ops.reshape(pixels, np.array([2, 128]), special_zero=False)
+    layer = ops.matmul(flat, weights, transpose_a=False, transpose_b=False)
+    asked = request(save(tmp_path / "fixed.xml", layer, [pixels]))
+    assert scaling(ScalingRequest(asdict(asked), 4))["batch_ms"] is None
+    assert Scaling.of({"latency_ms": 2.0, "one_thread_ms": 3.0, "batch_ms": 6.0}, 4) == Scaling(1.5, 4, 0.75)

@@ -59,6 +59,7 @@ def test_profile_of_two_variants(lab: Lab, tmp_path: Path) -> None:
     assert first["totals"]["macs_over_model"]["value"] == 1
     assert sum(one["value"] for one in first["verdict"]["shares"].values()) == pytest.approx(1)
     assert len(first["noise"]) == 3
+    assert first["scaling"]["batch"] == 4 and first["scaling"]["batch_time"] > 0
     (comparison,) = record.data["comparisons"]
     assert (comparison["first"], comparison["second"]) == ("fp32", "other")
     parts = comparison["by_layers"].values()
@@ -85,7 +86,7 @@ def test_a_variant_that_fails_leaves_the_others(lab: Lab, tmp_path: Path, monkey
     models = iter(["other", "fp32"])
     monkeypatch.setattr(launching.np.random, "default_rng", lambda seed: Reversed())
     monkeypatch.setattr(launching, "run_child", lambda *_: answer(next(models, "fp32"), good))
-    record = profile_variants(settings_of(lab), variants_of(lab), lab.source, PEAKS, tmp_path)
+    record = profile_variants(settings_of(lab, profiling={"batch": 0}), variants_of(lab), lab.source, PEAKS, tmp_path)
     assert record.ok
     assert record.data["variants"]["other"] == {"status": "failed", "reason": "it broke"}
     assert record.data["variants"]["fp32"]["status"] == "ok" and record.data["comparisons"] == []

@@ -87,7 +87,9 @@ def test_the_list_is_the_one_that_the_package_states() -> None:
     assert {name for name in ALLOWED if f"`{name}`" in told} == ALLOWED - packages
 
 
-@pytest.mark.parametrize("module", ["measure.child.launch", "layers.child.profile", "layers.child.peaks"])
+@pytest.mark.parametrize(
+    "module", ["measure.child.launch", "layers.child.profile", "layers.child.scaling", "layers.child.peaks"]
+)
 def test_a_fresh_child_has_loaded_nothing_heavy(module: str) -> None:
     code = (
         f"import sys, ovlab.{module}\n"

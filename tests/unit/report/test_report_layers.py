@@ -48,6 +48,7 @@ def add_profile(records: Records, folder: Path) -> Records:
         analysis = analyse(one, choices, PEAKS, ["avx512_vnni"], comparisons.get(("fp32", name)))
         noise = [{"other_load": 0.0, "beyond": []}] * 3
         data["variants"][name] = {"status": "ok", "reason": "", **analysis.plain(), "noise": noise}
+        data["variants"][name]["scaling"] = {"one_thread": 1.9, "batch": 4, "batch_time": 0.8}
     data["variants"]["fp16"] = {"status": "failed", "reason": "it broke"}
     rows = [row for names, one in comparisons.items() for row in pair_rows(*names, one)]
     data["comparisons"] = [plain_comparison(*names, one) for names, one in comparisons.items()]
@@ -90,6 +91,7 @@ def test_verdicts_and_totals(made: tuple[ReportSettings, Records]) -> None:
     shares = ("compute", "bandwidth", "overhead", "conversions", "remainder")
     assert sum(first[name] for name in shares) == pytest.approx(1)
     assert second["conversions"] == pytest.approx(8 / (26.5 + 8 + 112 + 5))
+    assert (first["one_thread"], first["batch_time"]) == (1.9, 0.8)
     totals = rows(tables["profile_totals"])[1]
     assert totals["macs_over_model"] == 1 and totals["time_over_latency"] == pytest.approx(0.95, abs=0.01)
     assert totals["int8_macs"] == 0.5 and totals["remark"] == "–"

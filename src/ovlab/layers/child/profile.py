@@ -46,13 +46,13 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
     """
     model = read_ir(Path(request.model))
     fix_shapes(model)
-    plain = _compiled(model, request, counted=False)
-    counted = _compiled(model, request, counted=True)
-    requests = [_requests(one, model, request.images) for one in (plain, counted)]
+    plain = compiled_model(model, request, counted=False)
+    counted = compiled_model(model, request, counted=True)
+    requests = [bound_requests(one, model, request.images) for one in (plain, counted)]
     counters = counters_of(counted, request.device)
     turns: list[Callable[[float], tuple[float, int]]] = [
-        lambda seconds: _turn(requests[0], seconds, None),
-        lambda seconds: _turn(requests[1], seconds, counters),
+        lambda seconds: take_turn(requests[0], seconds, None),
+        lambda seconds: take_turn(requests[1], seconds, counters),
     ]
     for turn in turns:
         turn(request.warm_up_s)
@@ -104,9 +104,27 @@ def fix_shapes(model: ov.Model) -> None:
             raise OvlabError(f"batch: the model cannot take 1 ({one_line(error)})") from None
 
 
-def _compiled(model: ov.Model, request: ProfileRequest, *, counted: bool) -> ov.CompiledModel:
+def compiled_model(model: ov.Model, request: ProfileRequest, *, counted: bool, **others: Any) -> ov.CompiledModel:
+    """Compile a model for one stream, with counters or without.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        Of fixed shapes.
+    request : ProfileRequest
+        Device and properties.
+    counted : bool
+        Whether with counters.
+    **others
+        Further properties.
+
+    Raises
+    ------
+    OvlabError
+        If the device has no counters, or cannot compile the model.
+    """
     device = request.device
-    properties = {"PERFORMANCE_HINT": "LATENCY"} | request.properties | {"PERF_COUNT": counted}
+    properties = {"PERFORMANCE_HINT": "LATENCY"} | request.properties | others | {"PERF_COUNT": counted}
     supported = core().get_property(device, "SUPPORTED_PROPERTIES")
     if counted and "PERF_COUNT" not in supported:
         raise OvlabError(f"device {device!r}: has no counters (PERF_COUNT), so that its layers cannot be timed")
@@ -122,7 +140,7 @@ def _compiled(model: ov.Model, request: ProfileRequest, *, counted: bool) -> ov.
     return compiled
 
 
-def _requests(compiled: ov.CompiledModel, model: ov.Model, images: str | None) -> list[ov.InferRequest]:
+def bound_requests(compiled: ov.CompiledModel, model: ov.Model, images: str | None) -> list[ov.InferRequest]:
     """Bind requests: one an image, since what sorting detections takes depends on what is seen; one for random data."""
     if images is not None:
         pixels, batch = np.load(images), model.inputs[0].get_shape()[0]
@@ -146,7 +164,7 @@ def _random(port: Any, generator: np.random.Generator) -> Any:
     return generator.integers(0, 256 if kind == np.uint8 else 2, shape).astype(kind)
 
 
-def _turn(requests: list[ov.InferRequest], seconds: float, counters: Counters | None) -> tuple[float, int]:
+def take_turn(requests: list[ov.InferRequest], seconds: float, counters: Counters | None) -> tuple[float, int]:
     """Infer for so long, one request after the other; return the seconds inside inferences, and their number."""
     clock = time.perf_counter
     inside, made = 0.0, 0

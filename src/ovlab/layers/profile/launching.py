@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from ovlab.errors import OvlabError
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
-from ovlab.layers.request import ProfileRequest
+from ovlab.layers.profile.scaling import Scaling
+from ovlab.layers.request import ProfileRequest, ScalingRequest
 from ovlab.measure.host.footprint import footprint
 from ovlab.measure.host.noise_bounds import beyond
 from ovlab.measure.host.noise_gate import NoiseGate
@@ -76,6 +77,18 @@ def launch_rounds(
                 continue
             readings = gate.finish(before, {})
             one.noise.append({**readings, "beyond": beyond(noise, readings)})
+    return found
+
+
+def launch_scaling(requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, scratch: Path) -> dict[str, Scaling]:
+    """Measure how each variant's time follows threads and batch, in one process each; one that fails is left out."""
+    found: dict[str, Scaling] = {}
+    for name, request in requests.items():
+        try:
+            asked = ScalingRequest(asdict(request) | {"duration_s": plan.duration_s / 2}, plan.batch)
+            found[name] = Scaling.of(run_child(asked, scratch, plan.timeout_s, "profiling.timeout_s"), plan.batch)
+        except OvlabError as error:
+            log.warning("%s: scaling was not measured: %s", name, error)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
-from ovlab.layers.profile.launching import Launched, launch_rounds, require_profilable
+from ovlab.layers.profile.launching import Launched, launch_rounds, launch_scaling, require_profilable
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.table import launch_table, node_table, write_tables
 from ovlab.layers.request import ProfileRequest
@@ -80,7 +81,12 @@ def profile_variants(
             except OvlabError as error:
                 found[name] = {"status": "failed", "reason": str(error)}
         launched = launch_rounds(requests, settings.profiling, settings.noise, settings.seed, scratch)
-    return _record(settings, variants, machine, found, launched, folder)
+        able = {name: requests[name] for name, one in launched.items() if not one.error}
+        scaling = launch_scaling(able, settings.profiling, scratch) if settings.profiling.batch else {}
+    record = _record(settings, variants, machine, found, launched, folder)
+    for name, one in scaling.items():
+        record.data["variants"][name]["scaling"] = asdict(one)
+    return record
 
 
 def _peaks_of_this_host(record: Record) -> Peaks:

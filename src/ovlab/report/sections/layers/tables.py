@@ -80,6 +80,8 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
         Column("level", "level"),
         Column("working_set_mb", "working set", "MB", numeric=True),
         Column("bandwidth_from_dram", "bandwidth, were all from DRAM", **PERCENT),
+        Column("one_thread", "one thread, times as slow", "×", numeric=True),
+        Column("batch_time", "an image in a batch", **PERCENT),
     ]
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
@@ -87,12 +89,15 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
         shares = [one.estimate("verdict", "shares", name) for name in PARTS]
         words = [one.model, one.device, one.precision, one.data["executed_precision"], found["largest"]]
         sizes = [Estimate.of(found["working_set_mb"]), Estimate.of(found["bandwidth_from_dram"]["value"])]
-        rows.append([*words, *shares, found["level"] or MISSING, *sizes])
+        scaling = one.data.get("scaling", {})
+        checks = [Estimate.of(scaling.get(name)) for name in ("one_thread", "batch_time")]
+        rows.append([*words, *shares, found["level"] or MISSING, *sizes, *checks])
     caption = (
         "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
         "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
-        f"not clear of the second. {CI}"
+        f"not clear of the second. Cross-checks: latency with one thread over that with all; time of an image "
+        f"in a batch over that of one alone. {CI}"
     )
     return Table("verdicts", caption, columns, rows, grouped=2, stacked=True)
 
@@ -201,19 +206,14 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
     """Make the tables of differences between variants, taken apart by layers and by cause: a row a comparison."""
-    caption = (
-        "The difference of two variants’ latencies in one stream, in ms, taken apart {}; the parts add up to it. {} "
-        f"Speed-up: latency of the first over that of the second. {CI}"
-    )
-    layers = "Layers are matched through their original names: " + "; ".join(
-        f"{LAYERS[name]}: {words}" for name, words in BY_LAYERS.items()
-    )
-    causes = "The parts are the differences of the times whose shares are given above."
+    start = "The difference of two variants’ latencies in one stream, in ms, taken apart by"
+    end = f"the parts add up to it. Speed-up: latency of the first over that of the second. {CI}"
+    layers = "; ".join(f"{LAYERS[name]}: {words}" for name, words in BY_LAYERS.items())
+    by_layers = f"{start} layers, matched through their original names; {end} Parts: {layers}."
+    by_cause = f"{start} cause, as differences of the times whose shares are given above; {end}"
     return [
-        _parts_table(
-            "speedup_by_layers", caption.format("by layers", f"{layers}."), "by_layers", LAYERS, (settings, records)
-        ),
-        _parts_table("speedup_by_cause", caption.format("by cause", causes), "by_cause", CAUSES, (settings, records)),
+        _parts_table("speedup_by_layers", by_layers, "by_layers", LAYERS, (settings, records)),
+        _parts_table("speedup_by_cause", by_cause, "by_cause", CAUSES, (settings, records)),
     ]
 
 
