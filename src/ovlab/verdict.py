@@ -6,14 +6,15 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError
 from ovlab.files import write_text
 from ovlab.records import read_record, require_intact
 from ovlab.text import visible, visible_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("ovlab.verdict")
 SHOWN_CELLS = 6
@@ -56,6 +57,8 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
     OvlabError
         If a cell failed, with the number of cells by status.
     """
+    from ovlab.csv_files import read_csv  # with pandas, which takes longer than all else that a plan loads
+
     frame = read_csv(results)
     line = summarise(frame)
     failed = frame[frame["status"] == "failed"]

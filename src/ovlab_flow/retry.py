@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
-
 from ovlab.verdict import failed_step, put_aside
 from ovlab_flow.grid import Grid
 
@@ -71,6 +69,8 @@ def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list
 
 def runs_jobs(arguments: Sequence[str]) -> bool:
     """Tell whether Snakemake, called like this, runs jobs."""
+    from snakemake.cli import get_argument_parser  # loaded already where Snakemake runs, slow to load where it does not
+
     try:
         options = get_argument_parser().parse_args(list(arguments))
     except SystemExit:  # called by another program, whose arguments these are

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,10 @@ def test_a_thousand_cells_are_planned(folder: Path) -> None:
 def test_overrides_of_any_form_are_answered(broken: str) -> None:
     with pytest.raises(WorkflowError):
         grid_for_snakemake(parse_config(config_values(overrides=(broken,))), ROOT)
+
+
+def test_a_plan_loads_nothing_heavy() -> None:
+    heavy = ("pandas", "openvino", "nncf", "cv2", "matplotlib", "scipy")
+    code = f"import sys, ovlab_flow; print(*[name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
