@@ -6,8 +6,11 @@ The verdict does so at the end of a run; one that was stopped, or whose disk was
 from __future__ import annotations
 
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import filelock
 
 from ovlab.verdict import failed_step, put_aside
 from ovlab_flow.grid import Grid
@@ -40,8 +43,12 @@ LOOKING = (
     "list_conda_envs",
     "print_compilation",
     "conda_create_envs_only",
+    "conda_cleanup_envs",
+    "export_cwl",
 )
 """What Snakemake is called for when it runs no job."""
+LOCKS = ".running"
+_HELD: dict[Path, filelock.BaseFileLock] = {}
 
 
 def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list[Path]:
@@ -59,12 +66,40 @@ def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list
     list of Path
         The records that were put aside.
     """
-    if not runs_jobs(sys.argv[1:] if arguments is None else arguments):
+    if not runs_jobs(sys.argv[1:] if arguments is None else arguments) or not is_only_run(Path(grid.results)):
         return []
     steps = [step for path in records_of(grid) if (step := failed_step(path)) is not None]
     for step in steps:
         put_aside(step)
     return [step.record for step in steps]
+
+
+def is_only_run(results: Path) -> bool:
+    """Tell whether no other run works in a results folder; from now on this one does, until its process ends.
+
+    What failed in a run that goes on is read by its later steps. Each run holds a lock of its own, the operating
+    system's, which goes with its process: a killed run holds nobody up.
+    """
+    folder = results / LOCKS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        own = _HELD.setdefault(folder.resolve(), filelock.FileLock(folder / f"{uuid.uuid4().hex}.lock"))
+        own.acquire()
+    except OSError:  # where no lock can be made, nothing can be renamed either
+        return False
+    others = [path for path in folder.glob("*.lock") if path.name != Path(own.lock_file).name]
+    held = [_is_held(path) for path in others]  # all of them, so that what dead runs left is removed
+    return not any(held)
+
+
+def _is_held(lock: Path) -> bool:
+    """Tell whether a living process holds a lock; the file of one that none holds is removed."""
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            lock.unlink(missing_ok=True)
+    except (OSError, filelock.Timeout):
+        return True
+    return False
 
 
 def runs_jobs(arguments: Sequence[str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from ovlab.files import sha256_of
 from ovlab.records import Record, write_record
 from ovlab_flow import Grid, load_grid
-from ovlab_flow.retry import put_failed_aside, records_of, runs_jobs
+from ovlab_flow.retry import LOCKS, put_failed_aside, records_of, runs_jobs
 
 KINDS = ["source", "variant", "accuracy", "peaks", "profile", "session"]
 RUN = ["--cores", "all", "--config", "experiment=quickstart"]
@@ -48,6 +50,19 @@ def test_what_failed_is_put_aside(grid: Grid, stem: str) -> None:
     assert put_failed_aside(grid, [*RUN, "-n"]) == []
     assert put_failed_aside(grid, RUN) == [path]
     assert not path.exists() and path.with_name(f"{stem}.failed.json").exists()
+
+
+def test_what_failed_in_a_run_that_goes_on_stays(grid: Grid) -> None:
+    path = first(grid, "session")
+    write_record(path, Record("session", {}, status="failed", reason="server down", environment={}))
+    program = f"from ovlab_flow.retry import is_only_run; from pathlib import Path; is_only_run(Path({grid.results!r}))"
+    other = [sys.executable, "-c", f"{program}; print('runs', flush=True); input()"]
+    with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "runs\n"
+        assert put_failed_aside(grid, RUN) == []
+        run.kill()
+    assert put_failed_aside(grid, RUN) == [path]
+    assert len(list((Path(grid.results) / LOCKS).iterdir())) == 1
 
 
 def test_what_is_unavailable_stays(grid: Grid) -> None:

@@ -10,7 +10,7 @@ from ovlab.csv_files import write_csv
 from ovlab.files import read_json, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
 from ovlab.report.records import Records, read_reported
-from ovlab.report.results import results_frame, status_line
+from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.style import SUFFIXES as FIGURE_SUFFIXES
@@ -18,6 +18,7 @@ from ovlab.report.style import save
 from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
+from ovlab.verdict import summarise
 
 __all__ = ["Records", "read_reported", "report", "results_frame"]
 
@@ -71,7 +72,7 @@ def report(
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)
     write_text(page, render_page(context, shown))
-    log.info("%s: %s", page, status_line(frame))
+    log.info("%s: %s", page, summarise(frame))
     return shown
 
 

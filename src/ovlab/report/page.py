@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -13,11 +14,11 @@ import ovlab
 from ovlab.records import Record
 from ovlab.report.format import MISSING, Estimate, counted, interval_text, typographic
 from ovlab.report.records import Records
-from ovlab.report.results import status_line
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.style import Plot, inline_svg
 from ovlab.report.table import Column, Entry, Table
 from ovlab.text import visible
+from ovlab.verdict import summarise
 
 # Which packages the host line names; the environment table has them all.
 NAMED_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
@@ -158,7 +159,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         "title": report.settings.experiment.title or report.settings.name,
         "name": report.settings.name,
         "description": report.settings.experiment.description,
-        "status": status_line(report.frame),
+        "status": summarise(report.frame),
         "failed": int((report.frame["status"] == "failed").sum()),
         "dates": dates(report.records),
         "host": host_line(report.records),
@@ -170,15 +171,15 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
 
 
 def _render_section(report: ReportContext, shown: ShownSection) -> Markup:
-    environment = _environment()
     own = shown.section.template
-    template = environment.get_template("section.html.j2") if own is None else environment.from_string(own)
+    template = _environment().get_template("section.html.j2") if own is None else _compiled(own)
     tables = {table.name: shown_table(table) for table in shown.tables}
     context = {"tables": tables, "figures": shown.figures, "reference": report.reference}
     # Rendered with escaping: the text is markup by now.
     return Markup(template.render(context | shown.section.context(report)))  # noqa: S704
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
@@ -193,6 +194,11 @@ def _environment() -> jinja2.Environment:
 def _seen(value: Any) -> Any:
     """Make text of others visible where a template puts it in; markup is the templates' own."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@functools.cache
+def _compiled(template: str) -> jinja2.Template:
+    return _environment().from_string(template)
 
 
 def _resource(name: str) -> str:

@@ -263,13 +263,6 @@ def _whole_number(value: Any) -> int | None:
         return None
 
 
-def status_line(frame: pd.DataFrame) -> str:
-    """Return how many cells there are, by status."""
-    counts = frame["status"].value_counts()
-    parts = [f"{counts.get(status, 0)} {status}" for status in ("ok", "unavailable", "failed")]
-    return f"{len(frame)} {'cell' if len(frame) == 1 else 'cells'}: {', '.join(parts)}"
-
-
 def headline_scenario(ok: pd.DataFrame) -> str:
     """Return the scenario that findings begin with: ``single_stream`` where it was measured, else the first."""
     names = list(ok["scenario"].unique())

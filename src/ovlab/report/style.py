@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -52,6 +51,7 @@ STYLE: Any = (
     | {
         "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
         "legend.fontsize": 8,
+        "figure.labelsize": 8,
         "grid.color": "#E6E8EC",
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
@@ -83,31 +83,38 @@ def colours(precisions: Iterable[str]) -> dict[str, str]:
     return {name: COLOURS.get(name) or next(free) for name in precisions}
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure of this size in inches, without the global state of pyplot."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+def file_name(*names: object) -> str:
+    """Join names to one that every file system takes."""
+    return "_".join(re.sub(r"[^A-Za-z0-9_.-]", "_", str(name)) for name in names)
 
 
-def new_panels(panels: int, panel_width: float, panel_height: float, *, narrow: bool) -> tuple[Figure, list[Axes]]:
-    """Make a figure with so many panels, as many a row as fit; one alone takes one column of a paper.
+def new_panels(
+    panels: int, columns: int, height: float, *, narrow: bool = True, share_y: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with so many panels; where it has one column of them, it takes one column of a paper.
 
     Parameters
     ----------
-    panel_width, panel_height : float
-        In inches.
+    columns : int
+        Most panels a row: :func:`fitting` tells how many fit.
+    height : float
+        Of a panel, in inches.
     narrow : bool
-        Whether one panel fits into one column.
+        Whether one panel fits into one column of a paper.
     """
-    width = NARROW if panels == 1 and narrow else WIDE
-    columns = max(1, min(panels, int((width - 0.4) / panel_width)))
+    columns = max(1, min(panels, columns))
     rows = math.ceil(panels / columns)
-    figure = new_figure(width, 0.5 + panel_height * rows)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    # Not by pyplot, whose state is global.
+    figure = Figure(figsize=(NARROW if columns == 1 and narrow else WIDE, 0.5 + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
     for axes in grid.flat[panels:]:
         axes.set_axis_off()
     return figure, list(grid.flat[:panels])
+
+
+def fitting(width: float) -> int:
+    """Return how many panels of a width in inches fit across two columns of a paper."""
+    return int((WIDE - 0.4) / width)
 
 
 def draw_bars(
@@ -181,13 +188,10 @@ def save(plot: Plot, folder: Path) -> str:
         figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
         drawing = memory.getvalue()
         write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(drawing, encoding="utf-8"))
-        dates = {"CreationDate": None, "Creator": None, "Producer": None}
+        dates, software = dict.fromkeys(("CreationDate", "Creator", "Producer")), {"Software": None}
         write_atomically(folder / f"{plot.name}.pdf", lambda path: figure.savefig(path, metadata=dates))
-        write_atomically(folder / f"{plot.name}.png", lambda path: figure.savefig(path, dpi=DPI, metadata=PNG))
+        write_atomically(folder / f"{plot.name}.png", lambda path: figure.savefig(path, dpi=DPI, metadata=software))
     return drawing
-
-
-PNG: Any = {"Software": None}
 
 
 def inline_svg(text: str, prefix: str) -> str:

@@ -1,29 +1,4 @@
 """The name under which decoder files of users import: ``from ovlab.tasks.decoders import decoder``."""
 
-from ovlab.tasks.detection.decoders import (
-    DECODERS,
-    Decoder,
-    Outputs,
-    bind,
-    boxes_scores_labels,
-    decoder,
-    fastestdet,
-    load_decoders,
-    ssd,
-    suppress,
-    yolo,
-)
-
-__all__ = [
-    "DECODERS",
-    "Decoder",
-    "Outputs",
-    "bind",
-    "boxes_scores_labels",
-    "decoder",
-    "fastestdet",
-    "load_decoders",
-    "ssd",
-    "suppress",
-    "yolo",
-]
+from ovlab.tasks.detection.decoders import *  # noqa: F403
+from ovlab.tasks.detection.decoders import __all__ as __all__  # noqa: PLC0414

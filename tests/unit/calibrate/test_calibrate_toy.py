@@ -55,6 +55,15 @@ def fake_quantizers(model: ov.Model) -> list[str]:
     return [op.get_friendly_name() for op in model.get_ordered_ops() if op.get_type_name() == "FakeQuantize"]
 
 
+def test_a_base_that_was_changed_is_refused(lab: Lab, tmp_path: Path) -> None:
+    folder = shutil.copytree(lab.folder, tmp_path / "copy")
+    (folder / "model.bin").write_bytes(bytes((folder / "model.bin").stat().st_size))
+    changed = Lab(lab.onnx, lab.model, lab.dataset, lab.data, folder, lab.record)
+    with pytest.raises(OvlabError, match=r"model\.bin: was changed after it was made"):
+        Bench(changed, tmp_path).run("a")
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_int8_variant(bench: Bench) -> None:
     record = bench.run("a")
     model = bench.model("a")

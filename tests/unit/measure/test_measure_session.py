@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_a_crash_of_the_reference_leaves_the_others_without_speedup(
     assert rows["fp32"]["status"] == "failed"
     assert rows["int8"]["status"] == "ok"
     assert "speedup" not in rows["int8"]["values"]
+
+
+def test_a_variant_that_was_changed_is_not_measured(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
+    folder = shutil.copytree(lab.folder, tmp_path / "copy")
+    (folder / "model.bin").write_bytes(bytes((folder / "model.bin").stat().st_size))
+    record = run(lab, settings_of(lab), tmp_path / "session", int8=Variant(lab.record, folder))
+    rows = outcomes_of(record)
+    assert (rows["fp32"]["status"], rows["int8"]["status"]) == ("ok", "failed")
+    assert "model.bin: was changed after it was made" in rows["int8"]["reason"]
+    assert set(launches.names()) == {"fp32", "fp16"}
+    assert record.files == {"samples.parquet": sha256_of(tmp_path / "session" / "samples.parquet")}
 
 
 def test_all_crash(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ovlab.errors import OvlabError
 from ovlab.report import report
+from ovlab.report.format import Estimate
 from ovlab.report.sections.accuracy.galleries import galleries
 from ovlab.report.sections.accuracy.layers import distance_table, layer_figures, layers_table, suggestions
 from ovlab.report.sections.accuracy.pairs import compared_pairs
@@ -80,6 +81,7 @@ def test_a_difference_by_chance_is_not_shown(make: Maker) -> None:
 def test_classes_and_layers_are_shown_in_part_and_written_whole(make: Maker, tmp_path: Path) -> None:
     settings, records = make(RECIPE)
     assert len(classes_table(settings, records).rows) == 3 * 8
+    assert {row[3] for row in classes_table(settings, records).rows} == {Estimate(10)}
     shown = [row[2] for row in classes_table(settings, records, 5).rows[:6]]
     assert shown == ["<b>a</b>", "<b>b</b>", "<b>c0</b>", "<b>c1</b>", "<b>c2</b>", "<b>d</b>"]
     assert len(layers_table(settings, records).rows) == 3 * 7

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from report_factory import Maker, Recipe, make_plots
 
 from ovlab.report.style import COLOURS, Plot, colours, inline_svg, plain_number, save
@@ -53,8 +54,18 @@ def test_figures_are_as_wide_as_a_column_or_a_page(make: Maker, latency: float, 
 
 
 def test_a_wide_interval_does_not_hide_the_bars(make: Maker) -> None:
-    made = plots(make, Recipe(speedups={"int8": (2.0, 0.01, 400.0)}))["speedup"]
-    assert made.figure.axes[0].get_ylim()[1] < 5
+    made = plots(make, Recipe(speedups={"int8": (2.0, 0.01, 400.0)}, scenarios=["offline"]))["speedup"]
+    axes = made.figure.axes[0]
+    top = axes.get_ylim()[1]
+    assert top < 5
+    (bar,) = (one for one in axes.patches if isinstance(one, Rectangle) and one.get_height() == 2)
+    middle = bar.get_x() + bar.get_width() / 2
+    # It ends within the panel, in a triangle with the bar's value above.
+    (triangle,) = (one for one in axes.lines if one.get_marker() == "^" and one.get_xdata()[0] == pytest.approx(middle))
+    assert 2 < triangle.get_ydata()[0] < top
+    assert max(max(one.get_ydata()) for one in axes.lines) < top
+    (label,) = (one for one in axes.texts if one.get_text() == "2.00" and one.xy[0] == pytest.approx(middle))
+    assert label.xy[1] == triangle.get_ydata()[0]
 
 
 def test_no_reference_or_nothing_at_all_draws_nothing(make: Maker) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from ovlab.records import Record
 from ovlab.report.columns import AXES, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.style import STYLE, WIDE, Plot, colours, new_figure
+from ovlab.report.style import STYLE, Plot, colours, file_name, new_panels
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
@@ -118,8 +117,7 @@ def layer_figures(settings: ReportSettings, records: Records) -> list[Plot]:
 
 def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, str], reference: str) -> Plot:
     with mpl.rc_context(STYLE):
-        figure = new_figure(WIDE, 2.3)
-        axes = figure.subplots()
+        figure, (axes,) = new_panels(1, 1, 1.8, narrow=False)
         points = pd.concat(
             pd.DataFrame(check["layers"]).assign(precision=precision, position=range(1, len(check["layers"]) + 1))
             for precision, check in checks.items()
@@ -139,7 +137,7 @@ def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, st
         "with the noise of all layers before; dots: the layer’s own, fed with the reference’s values. Low dots are "
         "the layers to leave in floating point first."
     )
-    return Plot(f"layers_{re.sub(r'[^A-Za-z0-9_.-]', '_', model)}", caption, figure)
+    return Plot(file_name("layers", model), caption, figure)
 
 
 def _cosine(value: float | None) -> Estimate:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ovlab.records import Record
 from ovlab.report.columns import AXES, CI, DELTA, PRECISION
-from ovlab.report.format import MISSING, Estimate, joined
+from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
 from ovlab.report.sections.accuracy.pairs import Pair
 from ovlab.report.table import Column, Entry, Table
@@ -113,7 +113,7 @@ def classes_table(settings: ReportSettings, records: Records, most: int | None =
             numbers = [size, *(change.get(column.key) for column in columns[4:])]
             rows.append([*names, str(change["class_name"]), *(Estimate.of(number) for number in numbers)])
     caption = (
-        f"Classes whose {joined(list(dict.fromkeys(one.class_score for one in words)))} changes most against "
+        f"Classes whose {' or '.join(dict.fromkeys(one.class_score for one in words))} changes most against "
         + " ".join([f"{settings.reference}.", *(one.class_test for one in words if one.class_test)])
     )
     return Table("classes", caption, columns, rows, grouped=2)

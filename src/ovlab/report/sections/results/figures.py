@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
+from itertools import cycle, product
 from typing import Any
 
 import matplotlib as mpl
@@ -21,14 +20,13 @@ from ovlab.report.results import headline_scenario, rows_of
 from ovlab.report.sections.results.tables import speedup_definition
 from ovlab.report.style import (
     INK,
-    NARROW,
     STYLE,
-    WIDE,
     Plot,
     colours,
     draw_bars,
+    file_name,
+    fitting,
     log_axis,
-    new_figure,
     new_panels,
     plain_number,
 )
@@ -66,11 +64,11 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
     panels = list(rows.groupby(["model", "device"], sort=False))
     bars = max(panel["scenario"].nunique() for _, panel in panels) * len(names)
     with mpl.rc_context(STYLE):
-        figure, grid = new_panels(len(panels), max(1.5, 0.19 * bars + 0.5), 2.0, narrow=bars <= 12)
-        for number, ((model, device), panel) in enumerate(panels):
-            _speedup_panel(grid[number], panel, names, palette)
-            grid[number].set_title(f"{model}\n{device}" if ok["model"].nunique() > 1 else str(device))
-        figure.supylabel(f"speed-up against {reference} (×)", fontsize=8)
+        figure, grid = new_panels(len(panels), fitting(max(1.5, 0.19 * bars + 0.5)), 2.0, narrow=bars <= 12)
+        for axes, ((model, device), panel) in zip(grid, panels, strict=True):
+            _speedup_panel(axes, panel, names, palette)
+            axes.set_title(f"{model}\n{device}" if ok["model"].nunique() > 1 else str(device))
+        figure.supylabel(f"speed-up against {reference} (×)")
         handles = [Patch(color=palette[name], label=name) for name in names]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6))
     caption = (
@@ -83,10 +81,8 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
 def _speedup_panel(axes: Axes, panel: pd.DataFrame, names: list[str], palette: dict[str, str]) -> None:
     values, high = panel["speedup"].astype(float), panel["speedup_high"].astype(float)
     top = 1.18 * max(1.0, values.max(), min(float(high.fillna(0).max()), 1.5 * values.max()))
-    few: Any = {"labelled": len(panel) <= 10}
-    draw_bars(
-        axes, panel, "speedup", top / 1.12, x="scenario", hue="precision", hue_order=names, palette=palette, **few
-    )
+    colour: Any = {"hue": "precision", "hue_order": names, "palette": palette}
+    draw_bars(axes, panel, "speedup", top / 1.12, labelled=len(panel) <= 10, x="scenario", **colour)
     axes.axhline(1, color=INK, lw=0.7, ls=(0, (4, 3)))
     axes.set_ylim(0, top)
     scenarios = panel["scenario"].unique()
@@ -109,47 +105,44 @@ def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
         return None
     palette = colours(ok["precision"].unique())
     names, devices = list(rows["precision"].unique()), list(rows["device"].unique())
+    marks = dict(zip(devices, cycle(MARKERS), strict=False))
     panels = list(rows.groupby("model", sort=False))
     with mpl.rc_context(STYLE):
-        figure, grid = new_panels(len(panels), 2.1, 2.2, narrow=True)
-        for number, (model, panel) in enumerate(panels):
-            _tradeoff_panel(grid[number], panel, devices, palette)
-            grid[number].set_title(str(model))
+        figure, grid = new_panels(len(panels), 3, 2.2)
+        for axes, (model, panel) in zip(grid, panels, strict=True):
+            _tradeoff_panel(axes, panel, marks, palette)
+            axes.set_title(str(model))
         titles = {metric_title(settings, row) for row in rows_of(rows)}
-        figure.supxlabel("median latency (ms)", fontsize=8)
-        figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)", fontsize=8)
+        figure.supxlabel("median latency (ms)")
+        figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)")
         handles = [Line2D([], [], marker="s", ls="", ms=5, color=palette[name], label=name) for name in names]
+        white: Any = {"ls": "", "ms": 5, "mfc": "white", "mec": INK}
         if len(devices) > 1:
-            handles += [
-                Line2D([], [], marker=MARKERS[i % len(MARKERS)], ls="", ms=5, mfc="white", mec=INK, label=device)
-                for i, device in enumerate(devices)
-            ]
+            handles += [Line2D([], [], marker=marks[device], label=device, **white) for device in devices]
         columns = min(len(handles), 8 if len(panels) > 1 else 3)
         figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2, handletextpad=0.2)
     caption = (
         f"Accuracy against median latency under {scenario}; better is up and to the left. {_intervals(rows)} "
-        "Those of accuracy come from the validation images (Wilson). An interval may go on beyond the panel."
+        "Those of accuracy come from the validation images. An interval may go on beyond the panel."
     )
     return Plot("accuracy_latency", caption, figure)
 
 
-def _tradeoff_panel(axes: Axes, panel: pd.DataFrame, devices: list[str], palette: dict[str, str]) -> None:
+def _tradeoff_panel(axes: Axes, panel: pd.DataFrame, marks: dict[str, str], palette: dict[str, str]) -> None:
     shown = panel.assign(**{name: 100 * panel[name].astype(float) for name in ACCURACY})
     across, along = _distances(shown[LATENCY]), _distances(shown[ACCURACY])
     lines: Any = {"fmt": "none", "elinewidth": 0.9, "ecolor": list(shown["precision"].map(palette))}
     axes.errorbar(shown[LATENCY[0]].astype(float), shown[ACCURACY[0]], along, across, **lines)
     # Earlier precisions are larger, so that they show behind a later one at the same place.
     sizes = {name: max(4.0, 7.0 - number) ** 2 for number, name in enumerate(palette)}
-    marks: Any = {"markers": dict(zip(devices, MARKERS * len(devices), strict=False)), "style": "device"}
-    colour: Any = {"hue": "precision", "palette": palette, "size": "precision", "sizes": sizes}
-    sns.scatterplot(shown, x=LATENCY[0], y=ACCURACY[0], **marks, **colour, legend=False, ax=axes)
-    values = panel["latency_ms_p50"].astype(float)
-    low, high = float(values.min()), float(values.max())
+    look: Any = {"hue": "precision", "palette": palette, "size": "precision", "sizes": sizes, "markers": marks}
+    sns.scatterplot(shown, x=LATENCY[0], y=ACCURACY[0], style="device", **look, legend=False, ax=axes)
+    values, ends = panel["latency_ms_p50"].astype(float), panel["latency_ms_p50_high"].astype(float)
+    low, high = values.min(), values.max()
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.8, high * 1.8)
     else:
-        ends = float(panel["latency_ms_p50_high"].astype(float).max())
-        axes.set_xlim(0, 1.12 * max(high, min(ends if math.isfinite(ends) else high, 2 * high)))
+        axes.set_xlim(0, 1.12 * max(high, min(ends.fillna(high).max(), 2 * high)))
     axes.margins(y=0.12)
     axes.set(xlabel=None, ylabel=None)
     axes.grid()
@@ -178,10 +171,8 @@ def latency_figures(ok: pd.DataFrame, samples: Samples) -> list[Plot]:
         panels: dict[tuple[str, str], pd.DataFrame] = {}
         for (device, scenario), rows in cells.groupby(["device", "scenario"], sort=False):
             taken = samples(str(model), str(device), str(scenario))
-            if taken is not None:
-                taken = taken[taken["precision"].isin(rows["precision"])]
-            if taken is not None and not taken.empty:
-                panels[str(device), str(scenario)] = taken
+            if taken is not None and not (own := taken[taken["precision"].isin(rows["precision"])]).empty:
+                panels[str(device), str(scenario)] = own
         if panels:
             plots.append(_latency_figure(str(model), cells, panels, palette))
     return plots
@@ -192,33 +183,30 @@ def _latency_figure(
 ) -> Plot:
     devices = list(dict.fromkeys(device for device, _ in panels))
     scenarios = list(dict.fromkeys(scenario for _, scenario in panels))
-    names = [
-        name for name in cells["precision"].unique() if any((one["precision"] == name).any() for one in panels.values())
-    ]
+    measured = set(pd.concat(one["precision"] for one in panels.values()))
+    names = [name for name in cells["precision"].unique() if name in measured]
     launches = sum(one.groupby(["precision", "round"]).ngroups for one in panels.values())
     points = int(np.clip(POINTS / launches, 20, 120))
     with mpl.rc_context(STYLE):
-        width = NARROW if len(scenarios) == 1 else WIDE
-        figure = new_figure(width, 0.75 + 1.5 * len(devices))
-        grid = figure.subplots(len(devices), len(scenarios), squeeze=False, sharey=True)
-        for i, device in enumerate(devices):
-            for j, scenario in enumerate(scenarios):
-                axes = grid[i, j]
-                if (device, scenario) not in panels:
-                    axes.set_axis_off()
-                    continue
+        figure, grid = new_panels(len(devices) * len(scenarios), len(scenarios), 1.6, share_y=True)
+        for axes, (device, scenario) in zip(grid, product(devices, scenarios), strict=True):
+            if (device, scenario) in panels:
                 _latency_panel(axes, panels[device, scenario], names, palette, points)
                 axes.set_title(f"{device}, {scenario}")
-        figure.supxlabel("latency (ms)", fontsize=8)
-        figure.supylabel("share of inferences (%)", fontsize=8)
+            else:
+                axes.set_axis_off()
+        figure.supxlabel("latency (ms)")
+        figure.supylabel("share of inferences (%)")
         handles = [Line2D([], [], color=palette[name], lw=2, label=name) for name in names]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6 if width == WIDE else 3))
+        figure.legend(
+            handles=handles, loc="outside upper center", ncols=min(len(names), 6 if len(scenarios) > 1 else 3)
+        )
     total = sum(len(one) for one in panels.values())
     caption = (
         f"{model}: distribution of latency, all {total} timed inferences of {launches} launches (none dropped). Bold: "
         "all launches together; thin: each launch by itself, so that their distance shows the spread between launches."
     )
-    return Plot(f"latency_{re.sub(r'[^A-Za-z0-9_.-]', '_', model)}", caption, figure)
+    return Plot(file_name("latency", model), caption, figure)
 
 
 def _latency_panel(axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: int) -> None:
@@ -243,8 +231,8 @@ def _curves(samples: pd.DataFrame, keys: list[str], points: int) -> pd.DataFrame
     curves: dict[Any, pd.DataFrame] = {
         names: _distribution(own["latency_ms"], points) for names, own in samples.groupby(keys, sort=False)
     }
-    stacked: pd.DataFrame = pd.concat(curves, names=keys)
-    return stacked.reset_index(level=keys).reset_index(drop=True)
+    stacked: pd.DataFrame = pd.concat(curves, names=keys).reset_index(level=keys).reset_index(drop=True)
+    return stacked
 
 
 def _distribution(latencies: pd.Series, points: int) -> pd.DataFrame:

@@ -21,11 +21,11 @@ def server_figure(ok: pd.DataFrame) -> Plot | None:
     palette = colours(ok["precision"].unique())
     panels = list(rows.groupby(["model", "device", "scenario"], sort=False))
     with mpl.rc_context(STYLE):
-        figure, grid = new_panels(len(panels), 2.1, 2.0, narrow=True)
+        figure, grid = new_panels(len(panels), 3, 2.0)
         for axes, (names, panel) in zip(grid, panels, strict=True):
             _server_panel(axes, panel, palette)
             axes.set_title("\n".join([str(names[0]), ", ".join(str(name) for name in names[1:])]))
-        figure.supylabel("arrivals (1/s)", fontsize=8)
+        figure.supylabel("arrivals (1/s)")
         handles = [
             Line2D([], [], marker="_", ls="", ms=9, mew=1.2, color=INK, label="capacity"),
             Line2D([], [], color=INK, lw=0.7, ls=(0, (4, 3)), label="offered rate"),

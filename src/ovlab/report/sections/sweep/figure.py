@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -15,10 +12,11 @@ from matplotlib.patches import Rectangle
 
 from ovlab.report.format import Estimate, counted, significant
 from ovlab.report.results import rows_of
-from ovlab.report.style import INK, NARROW, STYLE, WIDE, Plot, new_figure
+from ovlab.report.style import INK, STYLE, Plot, file_name, fitting, new_panels
 from ovlab.specs import ReportSettings, ScenarioSpec
 
 COARSE = "coarse"
+SESSION = ["model", "device", "scenario"]
 SHADE = 0.55
 """Share of the colour map that is used, so that dark text is readable on every cell."""
 
@@ -28,7 +26,7 @@ def sweep_figures(settings: ReportSettings, points: pd.DataFrame) -> list[Plot]:
     if points.empty:
         return []
     coarse = points[points["stage"] == COARSE]
-    sessions: Any = coarse.groupby(["model", "device", "scenario"], sort=False)
+    sessions: Any = coarse.groupby(SESSION, sort=False)
     return [_sweep_figure(names, rows, points, settings.scenarios[names[2]]) for names, rows in sessions]
 
 
@@ -38,19 +36,15 @@ def _sweep_figure(names: Any, rows: pd.DataFrame, points: pd.DataFrame, scenario
     settings = list(dict.fromkeys(zip(rows["infer_requests"], rows["streams"], strict=True)))
     chosen = points[points["chosen"].astype(bool)]
     with mpl.rc_context(STYLE):
-        columns = max(1, min(len(precisions), int(5.9 / (0.42 * len(batches) + 0.2))))
-        lines = -(-len(precisions) // columns)
-        figure = new_figure(WIDE if columns > 1 else NARROW, 0.7 + lines * (0.45 + 0.19 * len(settings)))
-        grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
-        for axes in grid.flat[len(precisions) :]:
-            axes.set_axis_off()
-        for axes, precision in zip(grid.flat, precisions, strict=False):
+        columns, height = fitting(0.45 * len(batches) + 0.2), 0.6 + 0.19 * len(settings)
+        figure, grid = new_panels(len(precisions), columns, height, share_y=True)
+        for axes, precision in zip(grid, precisions, strict=True):
             own = rows[rows["precision"] == precision]
-            best = chosen[_same(chosen, names) & (chosen["precision"] == precision)]
+            best = chosen[(chosen[SESSION] == list(names)).all(axis=1) & (chosen["precision"] == precision)]
             _matrix(axes, own, batches, settings, best, scenario)
             axes.set_title(str(precision))
-        figure.supxlabel("batch", fontsize=8)
-        figure.supylabel("requests in flight, streams", fontsize=8)
+        figure.supxlabel("batch")
+        figure.supylabel("requests in flight, streams")
     limit = scenario.sweep.latency_limit_ms if scenario.sweep is not None else None
     percentile = scenario.sweep.limit_percentile if scenario.sweep is not None else 99
     over = f" In brackets: latency p{percentile} above the limit of {limit:g} ms." if limit is not None else ""
@@ -60,15 +54,7 @@ def _sweep_figure(names: Any, rows: pd.DataFrame, points: pd.DataFrame, scenario
         f"{counted(launches, 'launch')} a point; hint: what the hint leads to). The darker, the closer "
         f"to the best. Framed: the chosen point, whose reported value comes from further launches.{over} ×: failed."
     )
-    name = "_".join(re.sub(r"[^A-Za-z0-9_.-]", "_", str(one)) for one in names)
-    return Plot(f"sweep_{name}", caption, figure)
-
-
-def _same(frame: pd.DataFrame, names: Iterable[Any]) -> pd.Series:
-    result = pd.Series(True, index=frame.index)
-    for axis, name in zip(("model", "device", "scenario"), names, strict=True):
-        result &= frame[axis] == name
-    return result
+    return Plot(file_name("sweep", *names), caption, figure)
 
 
 def _matrix(
@@ -84,7 +70,11 @@ def _matrix(
     labelled = own.assign(text=[_text(row, scenario) for row in rows_of(own)])
     texts = labelled.pivot(**index, values="text").reindex(index=place, columns=batches).fillna("")
     values = own.pivot(**index, values="throughput_fps").reindex(index=place, columns=batches).astype(float)
-    colour: Any = {"cmap": "Blues", "vmin": 0, "vmax": np.nanmax([1.0, *values.to_numpy().ravel()]) / SHADE}
+    colour: Any = {
+        "cmap": "Blues",
+        "vmin": 0,
+        "vmax": (values.max().max() if values.notna().any(axis=None) else 1.0) / SHADE,
+    }
     text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": INK}}
     sns.heatmap(values.fillna(0), **colour, **text, cbar=False, ax=axes)
     for row in rows_of(best):
@@ -96,14 +86,9 @@ def _matrix(
 
 
 def _text(row: dict[Any, Any], scenario: ScenarioSpec) -> str:
-    value = Estimate.of_row(row, "throughput_fps").value
+    value, sweep = Estimate.of(row.get("throughput_fps")).value, scenario.sweep
     text = "×" if value is None else significant(value)
-    return f"({text})" if _over(row, scenario) else text
-
-
-def _over(row: dict[Any, Any], scenario: ScenarioSpec) -> bool:
-    sweep = scenario.sweep
     if sweep is None or sweep.latency_limit_ms is None:
-        return False
-    value = Estimate.of(row.get(f"latency_ms_p{sweep.limit_percentile}")).value
-    return value is not None and value > sweep.latency_limit_ms
+        return text
+    latency = Estimate.of(row.get(f"latency_ms_p{sweep.limit_percentile}")).value
+    return f"({text})" if latency is not None and latency > sweep.latency_limit_ms else text
