@@ -4,8 +4,10 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 """
 
 from ovlab.specs.base import Spec, parse_spec
+from ovlab.specs.cells import Cell, CellPattern
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.goals import GoalSpec, Limit
 from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
@@ -17,7 +19,6 @@ from ovlab.specs.quantization import (
     WeightCompressionSpec,
 )
 from ovlab.specs.run import (
-    Cell,
     ExclusionSpec,
     ExperimentSpec,
     MeasurementSpec,
@@ -43,6 +44,7 @@ __all__ = [
     "CaffeSpec",
     "CalibrateSettings",
     "Cell",
+    "CellPattern",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
@@ -52,9 +54,11 @@ __all__ = [
     "ExtensionFile",
     "FileSpec",
     "GeneratorSpec",
+    "GoalSpec",
     "HubFile",
     "IgnoredScopeSpec",
     "InputSpec",
+    "Limit",
     "MeasurementSpec",
     "ModelSpec",
     "NoiseSpec",

@@ -15,8 +15,8 @@ from ovlab.files import digest_of
 from ovlab.specs import (
     CalibrateSettings,
     Cell,
+    CellPattern,
     ConvertSettings,
-    ExclusionSpec,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -51,7 +51,9 @@ def build_grid(composer: Composer, name: str) -> Grid:
         for one in getattr(experiment, f"{axis}s"):
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
     for exclusion in experiment.exclude:
-        _check_exclusion(composer, exclusion, f"{where}: experiment.exclude")
+        _check_pattern(composer, exclusion, f"{where}: experiment.exclude")
+    for number, goal in enumerate(experiment.goals):
+        _check_pattern(composer, goal.where, f"{where}: experiment.goals.{number}.where")
     cells = experiment.cells()
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
@@ -77,13 +79,13 @@ def build_grid(composer: Composer, name: str) -> Grid:
     return grid
 
 
-def _check_exclusion(composer: Composer, exclusion: ExclusionSpec, where: str) -> None:
-    """Refuse an exclusion of what no file is called: it would exclude nothing without a word.
+def _check_pattern(composer: Composer, pattern: CellPattern, where: str) -> None:
+    """Refuse to choose cells by what no file is called: it would choose nothing without a word.
 
-    One of what is just not selected is in order: overrides select less than the file that excludes.
+    A name that is just not selected is in order: overrides select less than the file.
     """
     for axis in Cell._fields:
-        name, names = getattr(exclusion, axis), composer.names(axis)
+        name, names = getattr(pattern, axis), composer.names(axis)
         if not fnmatch.filter(names, name):
             raise OvlabError(f"{where}: unknown {axis} {name!r}{nearest(name, names)}")
 

@@ -12,6 +12,7 @@ from ovlab.report.sections.claims import Claims
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
+from ovlab.report.sections.goals import Goals
 from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
 from ovlab.report.sections.models import Models
@@ -24,6 +25,7 @@ from ovlab.report.sections.sweep import Sweep
 
 SECTIONS: tuple[Section, ...] = (
     Findings(),
+    Goals(),
     Results(),
     Server(),
     Sweep(),
