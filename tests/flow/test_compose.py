@@ -107,6 +107,11 @@ def test_embedded_files_are_the_declared_ones() -> None:
         ),
         (["scenario.mode=parallel"], "mode: 'parallel' is not valid"),
         (["precision.quantization.subset=200%"], "'200%' is no number of images, no limit"),
+        (
+            ["experiment.goals=[{where: {scenario: onlin}, at_most: {latency_ms_p50: 5}}]"],
+            "conf/experiment/quickstart.yaml: experiment.goals.0.where: unknown scenario 'onlin'; did you mean 'offline'?",
+        ),
+        (["experiment.goals=[{at_most: {latency_ms_p5: 5}}]"], "experiment.goals.0.at_most.latency_ms_p5"),
         (["experiment.exclude=[{model: '*'}]"], "experiment.exclude leaves no cell"),
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),
