@@ -109,9 +109,18 @@ def test_embedded_files_are_the_declared_ones() -> None:
         (["precision.quantization.subset=200%"], "'200%' is no number of images, no limit"),
         (
             ["experiment.goals=[{where: {scenario: onlin}, at_most: {latency_ms_p50: 5}}]"],
-            "conf/experiment/quickstart.yaml: experiment.goals.0.where: unknown scenario 'onlin'; did you mean 'offline'?",
+            "quickstart.yaml: experiment.goals.0.where: unknown scenario 'onlin'; did you mean 'offline'?",
         ),
-        (["experiment.goals=[{at_most: {latency_ms_p5: 5}}]"], "experiment.goals.0.at_most.latency_ms_p5"),
+        (
+            ["experiment.goals=[{at_most: {latency_ms_p5: 5}}]"],
+            "experiment.goals.0.at_most.latency_ms_p5: 'latency_ms_p5' is not valid; did you mean 'latency_ms_p95'?",
+        ),
+        (
+            ["experiment.claims.int8_pays.right.cell.precision=fp3"],
+            "quickstart.yaml: experiment.claims.int8_pays.right.cell: unknown precision 'fp3'; did you mean 'fp32'?",
+        ),
+        (["experiment.claims.int8_pays.left.where.device=gpuu"], "int8_pays.left.where: unknown device 'gpuu'"),
+        (["experiment.claims.int8_pays.relation=more"], "'more' is not valid; valid: at_least, at_most, equals"),
         (["experiment.exclude=[{model: '*'}]"], "experiment.exclude leaves no cell"),
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),

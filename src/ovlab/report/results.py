@@ -84,6 +84,13 @@ EXTRA_COLUMNS = [
     "slowest_over_best",
     "spread_within_launches",
     "executed_int8_mac_share",
+    "int8_layer_share",
+    "compute_time_share",
+    "compute_time_share_low",
+    "compute_time_share_high",
+    "bandwidth_time_share",
+    "bandwidth_time_share_low",
+    "bandwidth_time_share_high",
     "noisy_launches",
     "other_load",
     "steal",
@@ -252,7 +259,10 @@ def _profile_part(cell: Cell, profile: Record | None) -> dict[str, Any]:
     found = profile.data.get("variants", {}).get(cell.precision) if profile is not None and profile.ok else None
     if found is None or found["status"] != "ok":
         return {}
-    row = {"int8_time_share": found["coverage"]["shares"]["time"]["value"]}
+    shares, explained = found["coverage"]["shares"], found["verdict"]["shares"]
+    row = {"int8_time_share": shares["time"]["value"], "int8_layer_share": shares["layers"]["value"]}
+    for part in ("compute", "bandwidth"):
+        row |= _quantities({part: explained[part]}, {f"{part}_time_share": part})
     return row | ({"executed_precision": found["executed_precision"]} if found["executed_precision"] else {})
 
 

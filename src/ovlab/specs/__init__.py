@@ -5,6 +5,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.cells import Cell, CellPattern
+from ovlab.specs.claims import ClaimSpec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.goals import GoalSpec, Limit
@@ -45,6 +46,7 @@ __all__ = [
     "CalibrateSettings",
     "Cell",
     "CellPattern",
+    "ClaimSpec",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",

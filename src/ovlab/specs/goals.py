@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, NamedTuple, get_args
 
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.cells import CellPattern
-
-Bounded = Literal[
-    "accuracy_drop",
-    "latency_ms_p50",
-    "latency_ms_p90",
-    "latency_ms_p95",
-    "latency_ms_p99",
-    "latency_ms_max",
-    "model_size_mb",
-    "peak_rss_mb",
-    "steady_rss_mb",
-    "compile_ms",
-    "first_inference_ms",
-    "cpu_ms_per_image",
-    "energy_mj_per_inference",
-]
-"""Less is better: columns of the results, and the accuracy lost against the reference as a fraction."""
-
-Wanted = Literal["throughput_fps", "speedup", "speedup_over_default", "max_rate", "accuracy", "agreement"]
-"""More is better: columns of the results."""
+from ovlab.specs.measures import LessIsBetter, MoreIsBetter
 
 Value = Annotated[float, Field(ge=-1e12, le=1e12)]
 
@@ -58,9 +39,9 @@ class GoalSpec(Spec):
 
     title: str = ""
     where: CellPattern = CellPattern()
-    at_most: dict[Bounded, Value] = {}
-    at_least: dict[Wanted, Value] = {}
-    prefer: Bounded | Wanted = "latency_ms_p50"
+    at_most: dict[LessIsBetter, Value] = {}
+    at_least: dict[MoreIsBetter, Value] = {}
+    prefer: LessIsBetter | MoreIsBetter = "latency_ms_p50"
 
     @model_validator(mode="after")
     def _has_limits(self) -> GoalSpec:
@@ -71,7 +52,7 @@ class GoalSpec(Spec):
     @property
     def less_is_better(self) -> bool:
         """Whether the preferred measure is better when it is smaller."""
-        return self.prefer in get_args(Bounded)
+        return self.prefer in get_args(LessIsBetter)
 
     def limits(self) -> Iterator[Limit]:
         """Yield the limits in their order."""

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.cells import Cell, CellPattern
+from ovlab.specs.claims import ClaimSpec
 from ovlab.specs.goals import GoalSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, SecondsFromZero, repeated
@@ -167,6 +168,7 @@ class ExperimentSpec(Spec):
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
     exclude: tuple[ExclusionSpec, ...] = ()
+    claims: dict[str, ClaimSpec] = {}
     goals: tuple[GoalSpec, ...] = ()
     profile: bool = True
 

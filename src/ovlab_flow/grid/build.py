@@ -16,6 +16,7 @@ from ovlab.specs import (
     CalibrateSettings,
     Cell,
     CellPattern,
+    ClaimSpec,
     ConvertSettings,
     ReportSettings,
     SessionSettings,
@@ -52,6 +53,8 @@ def build_grid(composer: Composer, name: str) -> Grid:
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
     for exclusion in experiment.exclude:
         _check_pattern(composer, exclusion, f"{where}: experiment.exclude")
+    for key, claim in experiment.claims.items():
+        _check_claim(composer, claim, f"{where}: experiment.claims.{key}")
     for number, goal in enumerate(experiment.goals):
         _check_pattern(composer, goal.where, f"{where}: experiment.goals.{number}.where")
     cells = experiment.cells()
@@ -88,6 +91,15 @@ def _check_pattern(composer: Composer, pattern: CellPattern, where: str) -> None
         name, names = getattr(pattern, axis), composer.names(axis)
         if not fnmatch.filter(names, name):
             raise OvlabError(f"{where}: unknown {axis} {name!r}{nearest(name, names)}")
+
+
+def _check_claim(composer: Composer, claim: ClaimSpec, where: str) -> None:
+    """Refuse a claim about what no file is called."""
+    _check_pattern(composer, claim.left.where, f"{where}.left.where")
+    named = claim.right.cell.plain() if claim.right is not None and claim.right.cell is not None else {}
+    for axis, name in named.items():
+        if name is not None:
+            composer.check_name(axis, name, f"{where}.right.cell")
 
 
 def _distinct(cells: Iterable[Cell], axis: str) -> list[str]:

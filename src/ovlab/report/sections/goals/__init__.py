@@ -5,8 +5,10 @@ from __future__ import annotations
 from ovlab.report.format import joined
 from ovlab.report.results import rows_of
 from ovlab.report.section import Finding, ReportContext, Section
-from ovlab.report.sections.goals.judging import BEYOND, MEASURES, PROBABLY, Candidate, Judgement, judge, value_text
+from ovlab.report.sections.goals.judging import BEYOND, PROBABLY, Candidate, Judgement, judge
+from ovlab.report.sections.measured import value_text
 from ovlab.report.table import Column, Entry, Table
+from ovlab.specs.measures import MEASURES
 
 CAPTION = (
     "The best variant within the experiment's limits. Surely: the whole 95 % interval (in brackets) is within; "

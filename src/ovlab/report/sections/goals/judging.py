@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from ovlab.report.format import Estimate, estimate_text
+from ovlab.report.format import Estimate
+from ovlab.report.sections.measured import measured, value_text
 from ovlab.specs import Cell, GoalSpec, Limit
+from ovlab.specs.measures import MEASURES
 
 SURELY, PROBABLY, BEYOND = "surely", "probably", "beyond"
-# The same bytes on every run: known without an interval.
-EXACT = frozenset({"model_size_mb"})
-
-
-class Measure(NamedTuple):
-    """How a column of the results is written: title, unit, factor from the column's unit, fewest decimals."""
-
-    title: str
-    unit: str
-    scale: float = 1.0
-    least: int = 0
-
-
-MEASURES: Mapping[str, Measure] = {
-    "accuracy_drop": Measure("accuracy drop", " points", 100, 2),
-    "accuracy": Measure("accuracy", " %", 100, 2),
-    "agreement": Measure("agreement", " %", 100, 2),
-    "latency_ms_p50": Measure("latency p50", " ms"),
-    "latency_ms_p90": Measure("latency p90", " ms"),
-    "latency_ms_p95": Measure("latency p95", " ms"),
-    "latency_ms_p99": Measure("latency p99", " ms"),
-    "latency_ms_max": Measure("longest latency", " ms"),
-    "model_size_mb": Measure("size", " MB"),
-    "peak_rss_mb": Measure("peak memory", " MB"),
-    "steady_rss_mb": Measure("memory while inferring", " MB"),
-    "compile_ms": Measure("compilation", " ms"),
-    "first_inference_ms": Measure("first inference", " ms"),
-    "cpu_ms_per_image": Measure("processor time an image", " ms"),
-    "energy_mj_per_inference": Measure("energy an inference", " mJ"),
-    "throughput_fps": Measure("throughput", " images/s"),
-    "max_rate": Measure("highest rate", " queries/s"),
-    "speedup": Measure("speed-up", " ×", least=1),
-    "speedup_over_default": Measure("speed-up over default", " ×", least=1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +30,7 @@ class Check:
         value = self.found.value
         if value is None or not self._within(value):
             return BEYOND
-        if self.limit.measure in EXACT or self.found.exact:
+        if self.found.exact:
             return SURELY
         worst = self.found.high if self.limit.at_most else self.found.low
         return SURELY if worst is not None and self._within(worst) else PROBABLY
@@ -175,28 +143,6 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
     sure = next((one for one in within if one.state == SURELY), None) if best.state != SURELY else None
     rival = within[1] if len(within) > 1 and _overlap(best.preferred, within[1].preferred) else None
     return Judgement(goal, model, best, sure, rival)
-
-
-def value_text(measure: str, found: Estimate) -> str:
-    """Return a measured value with its unit and interval."""
-    how = MEASURES[measure]
-    return estimate_text(found.scaled(how.scale), how.unit, least=how.least)
-
-
-def measured(row: Mapping[Any, Any], measure: str) -> Estimate:
-    """Return a measure of a cell with its interval."""
-    if measure != "accuracy_drop":
-        return Estimate.of_row(row, measure)
-    gain = Estimate.of_row(row, "accuracy_delta")
-    if gain.value is None:
-        return gain
-    if gain.low is None or gain.high is None:
-        return Estimate(_lost(gain.value))
-    return Estimate(_lost(gain.value), _lost(gain.high), _lost(gain.low))
-
-
-def _lost(gain: float) -> float:
-    return 0.0 - gain  # -0.0 would be written with its sign
 
 
 def _cell(row: Mapping[Any, Any]) -> Cell:
