@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import matplotlib as mpl
@@ -16,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from ovlab.layers.peaks.machine import DRAM, Peaks
 from ovlab.report.records import Records
 from ovlab.report.sections.layers.profiled import nodes_of
-from ovlab.report.style import INK, STYLE, WIDE, Plot, new_figure, plain_number
+from ovlab.report.style import INK, STYLE, Plot, file_name, new_panels, plain_number
 from ovlab.specs import ReportSettings
 
 # Colours of element types, those of the precisions that they are mostly asked for by.
@@ -55,13 +54,8 @@ def _figure(
     along = (shown["gops"].min() / MARGIN, MARGIN * max(shown["gops"].max(), *(one / 1e9 for one in _tops(peaks))))
     dashes: dict[str, Any] = dict(zip(levels, DASHES, strict=False)) | {DRAM: (0, (1, 1.5))}
     with mpl.rc_context(STYLE):
-        columns = min(len(precisions), 2) if len(precisions) > 3 else len(precisions)
-        lines = -(-len(precisions) // columns)
-        figure = new_figure(WIDE, 0.6 + 2.2 * lines)
-        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
-        for axes in grid.flat[len(precisions) :]:
-            axes.set_axis_off()
-        for axes, precision in zip(grid.flat, precisions, strict=False):
+        figure, grid = new_panels(len(precisions), 2 if len(precisions) > 3 else 3, 2.2, narrow=False, share_y=True)
+        for axes, precision in zip(grid, precisions, strict=True):
             _panel(axes, shown[shown["precision"] == precision], peaks, dashes, shown["time_us"].max())
             axes.set_title(precision)
             axes.set(xscale="log", yscale="log", xlim=across, ylim=along, xlabel=None, ylabel=None)
@@ -82,7 +76,7 @@ def _figure(
         f"drawn: nodes that multiply nothing or hold less than {100 * LEAST_SHARE:g} % of the time, {100 * beyond:.0f} "
         "% of all variants’ time together."
     )
-    return Plot(f"roofline_{_safe(model)}_{_safe(device)}", caption, figure)
+    return Plot(file_name("roofline", model, device), caption, figure)
 
 
 def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, dashes: dict[str, Any], longest: float) -> None:
@@ -116,7 +110,3 @@ def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, dashes: dict[str, Any], 
 
 def _tops(peaks: Peaks) -> list[float]:
     return list(peaks.arithmetic.values()) or [1e9]
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
