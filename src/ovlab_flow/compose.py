@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
+    BaselineSpec,
     DatasetSpec,
     DeviceSpec,
     DownloadSpec,
@@ -63,6 +64,7 @@ class RunSpec(Spec):
     measurement: MeasurementSpec
     profiling: ProfilingSpec = ProfilingSpec()
     validation: ValidationSpec
+    baseline: BaselineSpec = BaselineSpec()
     experiment: ExperimentSpec
 
     @field_validator("results")

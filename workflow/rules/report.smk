@@ -67,8 +67,17 @@ rule verdict:
     params:
         folder=lambda w: GRID.results,
         summary=lambda w: f"{GRID.results}/{GRID.experiment}/failures.txt",
+        # An option that is not there rather than an empty one.
+        changes=lambda w: (
+            [
+                "--changes",
+                f"{GRID.results}/{GRID.experiment}/report/tables/changes.csv",
+            ]
+            if GRID.report.baseline.fail
+            else []
+        ),
     message:
         "verdict on {wildcards.experiment}"
     shell:
         "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --folder {params.folder:q}"
-        " --verdict {output.verdict:q} --summary {params.summary:q} --log {log:q}"
+        " --verdict {output.verdict:q} --summary {params.summary:q} {params.changes:q} --log {log:q}"

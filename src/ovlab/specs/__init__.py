@@ -4,6 +4,7 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 """
 
 from ovlab.specs.base import Spec, parse_spec
+from ovlab.specs.baseline import BaselineSpec
 from ovlab.specs.cells import Cell, CellPattern
 from ovlab.specs.claims import ClaimSpec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
@@ -42,6 +43,7 @@ from ovlab.specs.steps import (
 
 __all__ = [
     "AccuracyControlSpec",
+    "BaselineSpec",
     "CaffeSpec",
     "CalibrateSettings",
     "Cell",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.baseline import BaselineSpec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.model import AnyModelSpec, ResizeSpec
@@ -202,3 +203,4 @@ class ReportSettings(Spec):
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    baseline: BaselineSpec = BaselineSpec()

@@ -256,4 +256,5 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
         devices=selection.devices,
         scenarios=selection.scenarios,
+        baseline=run.baseline,
     )

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from report_factory import Maker, Recipe, make_tables
+from report_factory import Maker, Recipe, context_of
 
 from ovlab.records import Record
 from ovlab.report.format import Estimate
-from ovlab.report.sections.claims.testing import independent_difference, independent_ratio
+from ovlab.report.sections.claims import Claims
+from ovlab.report.sections.independent import independent_difference, independent_ratio
 from ovlab.specs import ClaimSpec, ReportSettings
 
 ARTICLE = yaml.safe_load((Path(__file__).parents[3] / "conf" / "claims" / "article.yaml").read_text(encoding="utf-8"))
@@ -30,7 +31,7 @@ def rows_of_claim(make: Maker, recipe: Recipe, claim: dict[str, Any], **record_f
     plain["experiment"]["claims"] = {"one": claim}
     for name, value in record_fields.items():
         setattr(records, name, value)
-    table = make_tables(ReportSettings.model_validate(plain), records)["claims"]
+    (table,) = Claims().tables(context_of(ReportSettings.model_validate(plain), records))
     return [tuple(str(entry) for entry in row[1:]) for row in table.rows]
 
 

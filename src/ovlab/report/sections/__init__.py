@@ -8,6 +8,7 @@ from __future__ import annotations
 from ovlab.report.section import Section
 from ovlab.report.sections.accuracy import Accuracy
 from ovlab.report.sections.calibration import Calibration
+from ovlab.report.sections.changes import Changes
 from ovlab.report.sections.claims import Claims
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
@@ -26,6 +27,7 @@ from ovlab.report.sections.sweep import Sweep
 SECTIONS: tuple[Section, ...] = (
     Findings(),
     Goals(),
+    Changes(),
     Results(),
     Server(),
     Sweep(),

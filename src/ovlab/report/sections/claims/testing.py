@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ovlab.report.records import Records
 from ovlab.report.results import rows_of
 from ovlab.report.section import ReportContext
 from ovlab.report.sections.claims.layers import layer_words, limit_words
+from ovlab.report.sections.independent import independent_difference, independent_ratio
 from ovlab.report.sections.measured import measured, value_text
 from ovlab.specs import Cell, ClaimSpec
 from ovlab.specs.claims import OtherSide
@@ -208,31 +208,3 @@ def _by_round(launches: list[dict[str, float]]) -> dict[int, float]:
     # A server's throughput is its declared rate; what it can do is the highest one.
     found = {int(launch["round"]): launch.get("max_rate", launch["throughput_fps"]) for launch in launches}
     return {number: float(speed) for number, speed in found.items() if speed is not None}
-
-
-def independent_ratio(top: Estimate, bottom: Estimate) -> Estimate:
-    """Divide two independent estimates of positive values.
-
-    Relative distances to the bounds are those of logarithms, added in quadrature (Fieller's interval for small ones).
-    """
-    if top.value is None or not bottom.value:
-        return Estimate(None)
-    value = top.value / bottom.value
-    bounds = (top.low, top.high, bottom.low, bottom.high)
-    if any(bound is None or bound <= 0 for bound in bounds) or value <= 0:
-        return Estimate(value)
-    below = math.hypot(math.log(top.value / (top.low or 1)), math.log((bottom.high or 1) / bottom.value))
-    above = math.hypot(math.log((top.high or 1) / top.value), math.log(bottom.value / (bottom.low or 1)))
-    return Estimate(value, value * math.exp(-below), value * math.exp(above))
-
-
-def independent_difference(one: Estimate, other: Estimate) -> Estimate:
-    """Subtract two independent estimates: distances to the bounds add in quadrature (Newcombe 1998, method 10)."""
-    if one.value is None or other.value is None:
-        return Estimate(None)
-    value = one.value - other.value
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return Estimate(value)
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    return Estimate(value, value - below, value + above)
