@@ -38,8 +38,18 @@ rule report:
         script=shipped("scripts/report.py"),
         library=library("report", "stats", "tasks"),
     output:
-        page="<results>/{experiment}/report/index.html",
-        results="<results>/{experiment}/report/tables/results.csv",
+        page=report(
+            "<results>/{experiment}/report/index.html",
+            caption="../report/page.rst",
+            category="{experiment}",
+            labels={"what": "report"},
+        ),
+        results=report(
+            "<results>/{experiment}/report/tables/results.csv",
+            caption="../report/results.rst",
+            category="{experiment}",
+            labels={"what": "results, one row a cell"},
+        ),
         records="<results>/{experiment}/report/records.txt",
     log:
         "<results>/logs/{experiment}/report.log",

@@ -78,7 +78,9 @@ def _hashes(report: ReportContext, earlier: Earlier) -> Iterable[tuple[str, str,
     told: set[str] = set()
     for (model, device, scenario), session in report.records.sessions.items():
         then = earlier.hashes(Cell(model, "", device, scenario))
-        for name in [*session.inputs, *(name for name in then if name not in session.inputs)]:
+        for name in dict.fromkeys([*session.inputs, *then]):
+            if "/" not in name:
+                continue  # what it measured rather than what it read
             title = f"{model} {name}"
             old, new = then.get(name, MISSING), session.inputs.get(name, MISSING)
             if then and old != new and title not in told:
