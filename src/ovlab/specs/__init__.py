@@ -4,12 +4,8 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 """
 
 from ovlab.specs.base import Spec, parse_spec
-from ovlab.specs.baseline import BaselineSpec
-from ovlab.specs.cells import Cell, CellPattern
-from ovlab.specs.claims import ClaimSpec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.goals import GoalSpec, Limit
 from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
@@ -20,6 +16,10 @@ from ovlab.specs.quantization import (
     RangeSpec,
     WeightCompressionSpec,
 )
+from ovlab.specs.reporting.baseline import BaselineSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec, Limit
 from ovlab.specs.run import (
     ExclusionSpec,
     ExperimentSpec,

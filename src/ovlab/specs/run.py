@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.cells import Cell, CellPattern
-from ovlab.specs.claims import ClaimSpec
-from ovlab.specs.goals import GoalSpec
 from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec
 from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, SecondsFromZero, repeated
 from ovlab.text import shortened
 

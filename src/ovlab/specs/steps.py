@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.baseline import BaselineSpec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.model import AnyModelSpec, ResizeSpec
 from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
+from ovlab.specs.reporting.baseline import BaselineSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
 from ovlab.specs.source import ExtensionFile

@@ -11,7 +11,7 @@ from ovlab.report.sections.goals import Goals
 from ovlab.report.sections.goals.judging import SURELY, Judgement, judge
 from ovlab.report.sections.measured import measured
 from ovlab.specs import GoalSpec, ReportSettings
-from ovlab.specs.measures import MEASURES, LessIsBetter, MoreIsBetter, Neither
+from ovlab.specs.reporting.measures import MEASURES, LessIsBetter, MoreIsBetter, Neither
 
 BOTH = {"scenario": "single_stream"}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ovlab.report.format import Estimate, estimate_text
-from ovlab.specs.measures import EXACT, MEASURES
+from ovlab.specs.reporting.measures import EXACT, MEASURES
 
 
 def measured(row: Mapping[Any, Any], measure: str) -> Estimate:
@@ -17,7 +17,7 @@ def measured(row: Mapping[Any, Any], measure: str) -> Estimate:
     row : mapping
         A row of the results.
     measure : str
-        One of `ovlab.specs.measures.MEASURES`.
+        One of `ovlab.specs.reporting.measures.MEASURES`.
     """
     if measure != "accuracy_drop":
         found = Estimate.of_row(row, MEASURES[measure].column or measure)

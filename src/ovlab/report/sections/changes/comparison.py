@@ -9,7 +9,7 @@ from typing import Any
 from ovlab.report.format import Estimate
 from ovlab.report.sections.independent import independent_difference, independent_ratio
 from ovlab.specs import Cell
-from ovlab.specs.baseline import BaselineSpec
+from ovlab.specs.reporting.baseline import BaselineSpec
 
 SLOWER, FASTER, LOWER, HIGHER = "slower", "faster", "lower", "higher"
 SAME, OPEN, OTHER_IMAGES, UNKNOWN = "no change", "not distinguishable", "other images", "not known"

@@ -15,8 +15,8 @@ from ovlab.report.sections.claims.layers import layer_words, limit_words
 from ovlab.report.sections.independent import independent_difference, independent_ratio
 from ovlab.report.sections.measured import measured, value_text
 from ovlab.specs import Cell, ClaimSpec
-from ovlab.specs.claims import OtherSide
-from ovlab.specs.measures import MEASURES
+from ovlab.specs.reporting.claims import OtherSide
+from ovlab.specs.reporting.measures import MEASURES
 from ovlab.stats.launches import ratio_interval
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not distinguishable"

@@ -8,7 +8,7 @@ from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections.goals.judging import BEYOND, PROBABLY, Candidate, Judgement, judge
 from ovlab.report.sections.measured import value_text
 from ovlab.report.table import Column, Entry, Table
-from ovlab.specs.measures import MEASURES
+from ovlab.specs.reporting.measures import MEASURES
 
 CAPTION = (
     "The best variant within the experiment's limits. Surely: the whole 95 % interval (in brackets) is within; "

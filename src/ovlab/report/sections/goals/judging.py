@@ -9,7 +9,7 @@ from typing import Any
 from ovlab.report.format import Estimate
 from ovlab.report.sections.measured import measured, value_text
 from ovlab.specs import Cell, GoalSpec, Limit
-from ovlab.specs.measures import MEASURES
+from ovlab.specs.reporting.measures import MEASURES
 
 SURELY, PROBABLY, BEYOND = "surely", "probably", "beyond"
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.cells import Cell, CellPattern
-from ovlab.specs.measures import MEASURES, LessIsBetter, MoreIsBetter, Neither
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.measures import MEASURES, LessIsBetter, MoreIsBetter, Neither
 
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 

@@ -8,8 +8,8 @@ from typing import Annotated, NamedTuple, get_args
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.cells import CellPattern
-from ovlab.specs.measures import LessIsBetter, MoreIsBetter
+from ovlab.specs.reporting.cells import CellPattern
+from ovlab.specs.reporting.measures import LessIsBetter, MoreIsBetter
 
 Value = Annotated[float, Field(ge=-1e12, le=1e12)]
 
