@@ -41,7 +41,7 @@ def add_profile(records: Records, folder: Path) -> Records:
     """Add what the steps leave of peaks and of a profile of ``net`` on ``cpu``."""
     found = profiles()
     comparisons = compare_all(found, PEAKS, ["fp32"])
-    data: dict[str, Any] = {"variants": {}, "comparisons": []}
+    data: dict[str, Any] = {"variants": {}, "comparisons": [], "compared_with": ["fp32"]}
     for name, one in found.items():
         scope = {"names": ["head"]} if name == "int8" else {}
         choices = Choices.of({"quantization": {"ignored_scope": scope} if scope else None}, {})

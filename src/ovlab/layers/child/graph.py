@@ -22,7 +22,8 @@ def executed_nodes(compiled: ov.CompiledModel) -> list[dict[str, Any]]:
     list of dict
         ``name``, ``type``, ``kernel``, ``precision`` (that of the arithmetic), ``layers`` (names of the original
         operations; none for what the plugin inserted), ``from`` and ``to`` (element type and layout of the first input
-        and output), ``weight_bytes``, ``input_bytes``, ``output_bytes`` (None behind a dynamic shape). What only holds
+        and output), ``weight_bytes``, ``input_bytes``, ``output_bytes`` (None behind a dynamic shape), ``inputs``
+        (names of the nodes that it takes from) and ``shape`` (of the first output: ``1x64x56x56``). What only holds
         constants is left out. Empty where the device gives no runtime model.
     """
     try:
@@ -63,7 +64,14 @@ def _described(op: Any, info: Any, sources: list[Any], constant: set[str]) -> di
         "weight_bytes": _total(weights),
         "input_bytes": _total(inputs),
         "output_bytes": _total([_bytes(port) for port in outputs]),
+        "inputs": list(dict.fromkeys(one.get_friendly_name() for one in sources if one.get_name() not in constant)),
+        "shape": _shape(outputs[0]) if outputs else "",
     }
+
+
+def _shape(port: Any) -> str:
+    shape = port.get_partial_shape()
+    return "" if shape.rank.is_dynamic else "x".join(str(one) for one in shape)
 
 
 def _bytes(port: Any, packed: float | None = None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -133,19 +134,17 @@ def conversions(profile: Profile) -> dict[str, dict[str, Any]]:
 def compare_all(
     profiles: Mapping[str, Profile], peaks: Peaks, firsts: Collection[str]
 ) -> dict[tuple[str, str], Comparison]:
-    """Compare every variant with each of `firsts` that was profiled, one that is named earlier never with a later one.
+    """Compare any two variants once: the one that `firsts` names first, or else was profiled first, is the first.
 
     Returns
     -------
     dict of Comparison
         By (first, second).
     """
-    order = [name for name in dict.fromkeys(firsts) if name in profiles]
+    order = [name for name in dict.fromkeys([*firsts, *profiles]) if name in profiles]
     return {
         (first, second): compare(profiles[first], profiles[second], peaks)
-        for number, first in enumerate(order)
-        for second in profiles
-        if second not in order[: number + 1]
+        for first, second in itertools.combinations(order, 2)
     }
 
 

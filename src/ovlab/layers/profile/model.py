@@ -58,6 +58,10 @@ class Node:
         Multiply-accumulates of its operations.
     times_us : ndarray, shape (launches,)
         Mean time of a call in each launch.
+    inputs : tuple of str
+        Names of the nodes that it takes from; none where not reported.
+    shape : str
+        Of its first output, ``1x64x56x56``; empty where not reported.
     """
 
     name: str
@@ -72,6 +76,8 @@ class Node:
     output_bytes: float | None
     macs: int
     times_us: NDArray[np.float64]
+    inputs: tuple[str, ...] = ()
+    shape: str = ""
 
     @property
     def time_us(self) -> float:
@@ -250,4 +256,6 @@ def _node(
         data["output_bytes"],
         sum(macs.get(name, 0) for name in layers),
         times,
+        tuple(data.get("inputs", ())),
+        data.get("shape", ""),
     )

@@ -57,8 +57,8 @@ def profile_variants(
     -------
     Record
         Of kind ``profile``; ``data["variants"]`` holds status, reason and analysis by precision,
-        ``data["comparisons"]`` each variant against the reference and against the device's default. Its status is
-        ``failed`` if no variant could be profiled.
+        ``data["comparisons"]`` any two of them, ``data["compared_with"]`` the reference and the device's default, which
+        the report compares with. Its status is ``failed`` if no variant could be profiled.
 
     Raises
     ------
@@ -156,6 +156,7 @@ def _record(
     record.data = {
         "variants": {name: found[name] for name in settings.precisions},
         "comparisons": [plain_comparison(*names, one) for names, one in comparisons.items()],
+        "compared_with": list(dict.fromkeys(firsts)),
         "peaks_disturbed": list(peaks.disturbed),
         "threads": peaks.threads,
     }

@@ -24,6 +24,8 @@ COLUMNS = {
     "kernel": "kernel that executes it (primitiveType); empty: not reported",
     "executed_precision": "type of its arithmetic: f32, f16, bf16, i8; empty: not reported",
     "layers": "names of the model's operations that it stands for, separated by commas; empty: inserted by the plugin",
+    "inputs": "positions (order) of the nodes that it takes from, separated by spaces; empty: none, or not reported",
+    "shape": "shape of its first output: 1x64x56x56; empty: not reported",
     "conversion": "from which element type and layout to which an inserted node converts",
     "time_us": "median over the launches of the mean time of a call, in microseconds; 0: below one",
     "time_us_min": "least of the launches",
@@ -53,6 +55,7 @@ def node_table(precision: str, profile: Profile, peaks: Peaks) -> pd.DataFrame:
     level = level_of(profile, peaks)
     total = profile.total_us
     rows = []
+    orders = {node.name: number for number, node in enumerate(profile.nodes)}
     for number, node in enumerate(profile.nodes):
         time = node.time_us
         size = node.bytes
@@ -68,6 +71,8 @@ def node_table(precision: str, profile: Profile, peaks: Peaks) -> pd.DataFrame:
             "kernel": node.kernel,
             "executed_precision": node.precision,
             "layers": ",".join(node.layers),
+            "inputs": " ".join(str(orders[name]) for name in node.inputs if name in orders),
+            "shape": node.shape,
             "conversion": node.conversion,
             "time_us": time,
             "time_us_min": float(np.min(node.times_us)),

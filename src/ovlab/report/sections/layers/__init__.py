@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections.layers.figure import roofline_figures
@@ -17,6 +18,7 @@ from ovlab.report.sections.layers.tables import (
     totals_table,
     verdict_table,
 )
+from ovlab.report.sections.layers.topology import topology_context, topology_files
 from ovlab.report.sections.layers.words import limit_sentences, method_sentences
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -47,6 +49,14 @@ class Layers(Section):
     def figures(self, report: ReportContext) -> list[Plot]:
         """Draw the roofline of each model on each device."""
         return roofline_figures(report.settings, report.records)
+
+    def files(self, report: ReportContext) -> dict[str, str]:
+        """Write the executed graphs as JSON and DOT."""
+        return topology_files(report.settings, report.records)
+
+    def context(self, report: ReportContext) -> dict[str, Any]:
+        """Return the executed graphs as pictures."""
+        return topology_context(report.settings, report.records)
 
     def findings(self, report: ReportContext) -> list[Finding]:
         """Say what limits each variant."""

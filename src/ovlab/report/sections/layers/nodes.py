@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ovlab.csv_files import read_csv
-from ovlab.errors import OvlabError, one_line
 from ovlab.report.columns import PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import nodes_of
+from ovlab.report.sections.layers.profiled import compared_with, nodes_of, pairs_of
 from ovlab.report.sections.layers.tables import AXES, PERCENT
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
-PAIRS = "comparisons.csv"
 SHOWN_NODES, SHOWN_PAIRS = 8, 4
 WORDS = ["node", "type", "kernel", "executed_precision"]
 NUMBERS = ["time_us", "time_us_min", "time_us_max", "share", "macs", "intensity", "gops", "gbps", "roof_share"]
@@ -71,8 +68,11 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
     ]
     rows: list[list[Entry]] = []
     for model, device in records.profiles:
-        frame = _pairs(records, model, device)
+        frame = pairs_of(records, model, device)
+        shown_firsts = compared_with(records, model, device)
         for (first, second), group in frame.groupby(["first", "second"], sort=False):
+            if most is not None and first not in shown_firsts:
+                continue
             ordered = group.sort_values("saved_us", ascending=False)
             shown = ordered if most is None else pd.concat([ordered.head(most), ordered.tail(most)]).drop_duplicates()
             for row in shown.to_dict("records"):
@@ -82,8 +82,9 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
                 rows.append([model, device, *names, *types, *numbers, Estimate.of_row(row, "speedup")])
     caption = (
         f"Layers of two variants beside each other, matched through the names of the original layers: the "
-        f"{SHOWN_PAIRS} that gained most and the {SHOWN_PAIRS} that gained least or lost. The CSV file holds all. "
-        f"Against {settings.reference} and against what the device does by itself. Brackets: 95 % confidence interval."
+        f"{SHOWN_PAIRS} that gained most and the {SHOWN_PAIRS} that gained least or lost. The CSV file holds all, "
+        f"of any two variants; here they are against {settings.reference} and against what the device does by itself. "
+        "Brackets: 95 % confidence interval."
     )
     return Table("layer_speedups", caption, columns, rows, grouped=3)
 
@@ -92,14 +93,3 @@ def _shortened(layers: str, most: int | None) -> str:
     """Name the first layer of a node that stands for several; the CSV file names them all."""
     names = layers.split(",")
     return layers if most is None or len(names) == 1 else f"{names[0]} (+{len(names) - 1})"
-
-
-def _pairs(records: Records, model: str, device: str) -> pd.DataFrame:
-    folder = records.profile_folders.get((model, device))
-    path = folder / PAIRS if folder is not None else None
-    if path is None or not path.exists():
-        return pd.DataFrame(columns=["first", "second", "saved_us"])
-    try:
-        return read_csv(path)
-    except (OSError, ValueError) as error:
-        raise OvlabError(f"{path}: cannot be read as layers of two variants ({one_line(error)})") from None

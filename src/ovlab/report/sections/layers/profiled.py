@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError, one_line
 from ovlab.report.format import Estimate
 from ovlab.report.records import Records
 from ovlab.specs import ReportSettings
 
-NODES = "nodes.parquet"
+NODES, PAIRS = "nodes.parquet", "comparisons.csv"
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,26 @@ def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise OvlabError(f"{path}: cannot be read as nodes of a profile ({one_line(error)})") from None
+
+
+def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
+    """Return the layers of any two variants beside each other (`ovlab.layers.profile.analysis.PAIR_COLUMNS`).
+
+    Raises
+    ------
+    OvlabError
+        If the file is there but cannot be read.
+    """
+    folder = records.profile_folders.get((model, device))
+    path = folder / PAIRS if folder is not None else None
+    if path is None or not path.exists():
+        return pd.DataFrame(columns=["first", "second", "layers", "saved_us", "speedup"])
+    try:
+        return read_csv(path)
+    except (OSError, ValueError) as error:
+        raise OvlabError(f"{path}: cannot be read as layers of two variants ({one_line(error)})") from None
+
+
+def compared_with(records: Records, model: str, device: str) -> list[str]:
+    """Return the variants that the page compares with: the reference, and what the device does by itself."""
+    return [str(one) for one in records.profiles[model, device].data.get("compared_with", [])]

@@ -11,7 +11,7 @@ from ovlab.records import Record
 from ovlab.report.columns import PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import Profiled, estimate_of, profiled_variants
+from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
@@ -234,7 +234,10 @@ def _parts_table(
     for model in settings.experiment.models:
         for device in settings.experiment.devices:
             record = records.profiles.get((model, device))
-            for one in record.data.get("comparisons", []) if record is not None and record.ok else []:
+            if record is None or not record.ok:
+                continue
+            firsts = compared_with(records, model, device)
+            for one in (pair for pair in record.data["comparisons"] if pair["first"] in firsts):
                 found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
                 rows.append([model, device, one["second"], one["first"], *map(estimate_of, found)])
     return Table(name, caption, columns, rows, grouped=2, stacked=True)
