@@ -18,6 +18,8 @@ ALLOWED = {
     "ovlab.errors",
     "ovlab.extension",
     "ovlab.files",
+    "ovlab.files.storage",
+    "ovlab.files.writing",
     "ovlab.runtime",
     "ovlab.text",
     "ovlab.measure",
