@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovlab.errors import OvlabError
-from ovlab.files import write_text
+from ovlab.files import move, write_text
 from ovlab.records import read_record, require_intact
 from ovlab.text import visible, visible_line
 
@@ -116,7 +116,7 @@ def failed_step(path: Path) -> FailedStep | None:
 
 def put_aside(step: FailedStep) -> None:
     """Rename the record of a failed step to ``NAME.failed.json``, so that the next run makes the step anew."""
-    step.record.replace(step.record.with_name(f"{step.record.stem}.failed.json"))
+    move(step.record, step.record.with_name(f"{step.record.stem}.failed.json"))
 
 
 def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedStep], folder: Path) -> str:

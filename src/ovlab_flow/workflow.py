@@ -17,6 +17,7 @@ from snakemake.exceptions import WorkflowError
 from ovlab.addresses import hide_secrets
 from ovlab.addresses.handover import hand_over, hand_over_mirror
 from ovlab.errors import OvlabError, nearest
+from ovlab.files import require_writable, temporary_folder
 from ovlab.scratch.leftovers import cache_folder, remove_leftovers
 from ovlab.text import shortened, visible
 from ovlab_flow.compose import CONF, composer
@@ -138,7 +139,18 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
 
 
 def clean_up(grid: Grid) -> None:
-    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with."""
+    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with.
+
+    Raises
+    ------
+    WorkflowError
+        In one line, if the results folder or the one for temporary files cannot be written to.
+    """
+    try:
+        require_writable(Path(grid.results))
+        temporary_folder()
+    except OvlabError as error:
+        raise WorkflowError(str(error)) from None
     files = [file for source in grid.sources.values() for file in source.spec.files]
     remove_leftovers(Path(grid.results), {cache_folder(file.sha256) for file in files if file.sha256})
 
