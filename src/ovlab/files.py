@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -11,10 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovlab.errors import OvlabError
 from ovlab.text import visible_json
 
 CHUNK = 1 << 20
 HASHES = ".sha256.json"
+_MARKED = (  # the marks of UTF-32 begin like those of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
 
 
 @contextlib.contextmanager
@@ -77,6 +86,40 @@ def write_json(target: Path, data: Any) -> None:
     Text stays as it is; of it, control signs and direction marks are written as JSON's escapes.
     """
     write_text(target, visible_json(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """Return the text of a file that others wrote, without its byte order mark.
+
+    Parameters
+    ----------
+    data : bytes
+        What the file holds: UTF-8, or UTF-16 or UTF-32 with a byte order mark that says so.
+    where : str
+        What to call the file in an error.
+
+    Raises
+    ------
+    OvlabError
+        Naming file and line, if it is in another encoding.
+    """
+    encoding = marked_encoding(data) or "utf-8"
+    if encoding.startswith("utf-8") and b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise OvlabError(f"{where}, line {line}: holds a zero byte; save the file as UTF-8 (is it UTF-16, or no text?)")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line, byte = data.count(b"\n", 0, error.start) + 1, data[error.start]
+        if encoding.startswith("utf-8"):
+            hint = "; save the file as UTF-8 (is it GBK, Latin-1 or the like?)"
+            raise OvlabError(f"{where}, line {line}: byte 0x{byte:02x} is not UTF-8{hint}") from None
+        raise OvlabError(f"{where}, line {line}: not the {encoding.upper()} that its first bytes announce") from None
+
+
+def marked_encoding(data: bytes) -> str | None:
+    """Return the encoding that a byte order mark announces, None without one."""
+    return next((encoding for mark, encoding in _MARKED if data.startswith(mark)), None)
 
 
 def read_json(path: Path) -> Any:
