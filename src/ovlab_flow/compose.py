@@ -34,7 +34,7 @@ from ovlab.specs import (
 )
 from ovlab.specs.base import SpecT
 from ovlab.text import shortened
-from ovlab_flow.conf_source import search_first, shown_path
+from ovlab_flow.conf_source import require_files, say_if_unused, search_first, shown_path
 from ovlab_flow.hydra_compose import compose_files, plain_data
 from ovlab_flow.overrides import parse_overrides
 from ovlab_flow.paths import is_folder, why_bad_folder, why_bad_name
@@ -280,9 +280,12 @@ def composer(
         if not is_folder(extra_conf):
             raise OvlabError(f"extra_conf: no folder {shortened(str(extra_conf))}")
         folders.insert(0, extra_conf.resolve())
+        require_files(*folders)
     search_first(folders[0] if extra_conf is not None else None)
     with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
         yield Composer(folders, experiment, overrides)
+    if extra_conf is not None:
+        say_if_unused(folders[0], experiment)
 
 
 def _line(override: Override) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,44 @@ def test_extra_conf_comes_first_and_is_named_in_errors(tmp_path: Path) -> None:
         str(caught.value)
         == f"{tmp_path}/scenario/offline.yaml: infer_requets: unknown key; did you mean 'infer_requests'?"
     )
+
+
+@pytest.mark.parametrize("folder", ["conf of mine", "Größe é", "设置", "a+b%20c", "plain"])
+def test_a_folder_of_any_name_counts(tmp_path: Path, folder: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / folder / "precision").mkdir(parents=True)
+    shutil.copy(CONF / "precision/int8.yaml", tmp_path / folder / "precision/int8.yaml")
+    with (tmp_path / folder / "precision/int8.yaml").open("a", encoding="utf-8") as file:
+        file.write("calibration_seeds: 7\n")
+    loaded = grid("quickstart", tmp_path / folder, *ONE_SESSION, "experiment.precisions=[fp32,int8]")
+    assert loaded.report.precisions["int8"].calibration_seeds == 7
+    assert caplog.text == ""
+
+
+def test_a_folder_that_gives_nothing_is_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device/other.yaml").write_text("device: CPU\n")
+    grid("quickstart", tmp_path, *ONE_SESSION)
+    assert caplog.messages == [
+        f"extra_conf: experiment quickstart uses nothing of {tmp_path} (it has device/other.yaml)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("x.txt", "no YAML file of a group in it, expected such as dataset/NAME.yaml"),
+        ("models/x.yaml", "no YAML file of a group in it, expected such as dataset/NAME.yaml"),
+        ("conf/model/x.yaml", "no YAML file of a group in it; did you mean '{folder}/conf'?"),
+        ("model/x.yml", "; files of the configuration end in .yaml"),
+    ],
+)
+def test_a_folder_that_cannot_give_anything_is_refused(tmp_path: Path, file: str, expected: str) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("")
+    with pytest.raises(OvlabError) as caught:
+        grid("quickstart", tmp_path, *ONE_SESSION)
+    assert str(caught.value).startswith(f"extra_conf: {tmp_path}: ")
+    assert expected.format(folder=tmp_path) in str(caught.value)
 
 
 def test_a_named_exception_changes_one_model_in_one_precision(tmp_path: Path) -> None:
