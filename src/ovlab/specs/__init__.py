@@ -33,6 +33,7 @@ from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorS
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
+    ImportedVariant,
     PeaksSettings,
     ProfileSettings,
     ReportSettings,
@@ -61,6 +62,7 @@ __all__ = [
     "GoalSpec",
     "HubFile",
     "IgnoredScopeSpec",
+    "ImportedVariant",
     "InputSpec",
     "Limit",
     "MeasurementSpec",

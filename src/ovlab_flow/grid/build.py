@@ -18,6 +18,7 @@ from ovlab.specs import (
     CellPattern,
     ClaimSpec,
     ConvertSettings,
+    ImportedVariant,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -29,6 +30,7 @@ from ovlab_flow.extension import check_extension, extension_file
 from ovlab_flow.grid.jobs import Accuracy, Grid, Session, Source, Variant
 from ovlab_flow.grid.profiling import profile_jobs
 from ovlab_flow.grid.quiet import quiet
+from ovlab_flow.imported import check_sources
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "peaks", "logs"}
@@ -63,6 +65,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
+    check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
     grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
@@ -123,6 +126,8 @@ def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
 
 def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
     check_extension(parts.model.extension, composer.where("model", model))
+    if parts.precision.source is not None:
+        check_extension(parts.precision.source.extension, f"model {model} in precision {precision}: source")
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -145,7 +150,7 @@ def _controls_accuracy(parts: Parts) -> bool:
 
 def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
     """Add a variant and its validation; where calibration is repeated, one of each a seed, the measured one first."""
-    model_source = _source(grid, "models", model, parts.model.source())
+    model_source = _source(grid, "models", model, parts.variant_model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
     base = _find(grid, model, run.reference) if parts.precision.is_compressed else None
@@ -164,10 +169,11 @@ def _variant_settings(seed: int, model: str, precision: str, parts: Parts) -> Co
         return ConvertSettings(
             model_name=model,
             precision_name=precision,
-            model=known.model,
+            model=known.variant_model,
             dataset=known.dataset,
             weights=known.precision.weights,
-            extension=extension_file(parts.model.extension),
+            extension=extension_file(known.variant_model.extension),
+            imported=known.precision.source is not None,
         )
     controls = _controls_accuracy(parts)
     splits = parts.dataset.splits if controls else known.dataset.splits
@@ -200,7 +206,7 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed
     settings = ValidateSettings(
         model_name=variant.model,
         precision_name=variant.precision,
-        model=parts.model,
+        model=parts.variant_model,
         dataset=parts.dataset,
         precision=parts.precision,
         validation=run.validation if compared else run.validation.of_reference(),
@@ -253,7 +259,11 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         seed=run.seed,
         models={model: parts.model for (model, _), parts in selection.variants.items()},
         datasets={parts.model.dataset: parts.dataset for parts in selection.variants.values()},
-        precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
+        precisions={
+            precision: parts.precision.model_copy(update={"source": None})
+            for (_, precision), parts in selection.variants.items()
+        },
+        imported=tuple(ImportedVariant(model=m, precision=p, source=one) for (m, p), one in selection.sources.items()),
         devices=selection.devices,
         scenarios=selection.scenarios,
         baseline=run.baseline,
