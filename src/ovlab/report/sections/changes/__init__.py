@@ -28,10 +28,10 @@ class Changes(Section):
     question = "What changed since an earlier run?"
 
     def tables(self, report: ReportContext) -> list[Table]:
-        """Make the tables: changes of the cells, and of what they were made with."""
+        """Make the tables: changes of the cells, and of what they were made with; none without an earlier run."""
         earlier = earlier_run(report)
         if earlier is None:
-            return [changes_table([], report), circumstances_table([])]
+            return []
         return [changes_table(changes(report, earlier), report), circumstances_table(circumstances(report, earlier))]
 
     def findings(self, report: ReportContext) -> list[Finding]:

@@ -24,8 +24,8 @@ class Goals(Section):
     question = "Which variant is best within the limits?"
 
     def tables(self, report: ReportContext) -> list[Table]:
-        """Make the table of goals."""
-        return [goals_table(judgements(report))]
+        """Make the table of goals, where there are any."""
+        return [goals_table(judgements(report))] if report.settings.experiment.goals else []
 
     def findings(self, report: ReportContext) -> list[Finding]:
         """Say for each goal which variant is best."""
