@@ -211,8 +211,8 @@ def test_a_folder_that_gives_nothing_is_said_so(tmp_path: Path, caplog: pytest.L
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("x.txt", "no YAML file of a group in it, expected such as dataset/NAME.yaml"),
-        ("models/x.yaml", "no YAML file of a group in it, expected such as dataset/NAME.yaml"),
+        ("x.txt", "no YAML file of a group in it, expected such as model/NAME.yaml"),
+        ("models/x.yaml", "no YAML file of a group in it, expected such as model/NAME.yaml"),
         ("conf/model/x.yaml", "no YAML file of a group in it; did you mean '{folder}/conf'?"),
         ("model/x.yml", "; files of the configuration end in .yaml"),
     ],

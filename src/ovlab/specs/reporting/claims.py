@@ -81,7 +81,7 @@ class ClaimSpec(Spec):
     ----------
     text : str
         What is claimed, in words.
-    source : str
+    by : str
         Who claims it.
     left, right
         What is compared.
@@ -93,7 +93,7 @@ class ClaimSpec(Spec):
     """
 
     text: str
-    source: str = ""
+    by: str = ""
     left: ClaimSide
     relation: Literal["at_least", "at_most", "equals"] | None = None
     right: OtherSide | None = None

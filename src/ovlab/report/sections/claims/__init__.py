@@ -40,7 +40,7 @@ def claims_table(tested: list[Tested]) -> Table:
     """Make the table: a row for each claim and model."""
     rows: list[list[Entry]] = [
         [
-            f"{one.claim.text} ({one.claim.source})" if one.claim.source else one.claim.text,
+            f"{one.claim.text} ({one.claim.by})" if one.claim.by else one.claim.text,
             one.model,
             "; ".join(dict.fromkeys(case.text for case in one.cases)) or "–",
             one.verdict,
