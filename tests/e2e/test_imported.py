@@ -115,3 +115,15 @@ def test_a_quantised_file_given_as_the_model_is_told_what_it_is(finished: Path, 
         assert "model digits_qdq: its file is quantised already (" in reason
         assert "declare it as the `source` of a precision of its own" in reason
     assert "Traceback" not in done.stdout
+
+
+def test_int8_alone_is_its_own_reference(finished: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(finished, tmp_path / "copy", copy_function=shutil.copy2)
+    declare(folder / "mine", "digits_qdq", "int8_imported", finished / "theirs" / "qdq.onnx", framework="onnx")
+    changed = {"experiment.models": "[digits_qdq]", "experiment.precisions": "[int8_imported,int8]"}
+    values = dict(one.split("=", 1) for one in CHOSEN) | changed | {"reference": "int8_imported"}
+    snakemake(folder, overrides=tuple(f"{key}={value}" for key, value in values.items()), extra_conf="mine")
+    rows = pd.read_csv(folder / "results/quickstart/report/tables/results.csv").set_index("precision")
+    assert rows["status"].to_dict() == {"int8_imported": "ok", "int8": "failed"}
+    assert rows.loc["int8_imported", "speedup"] == 1
+    assert "quantization: the variant that int8 is made from is quantised already (" in rows.loc["int8", "reason"]
