@@ -57,3 +57,10 @@ def test_a_model_without_arithmetic_and_names_that_do_not_map() -> None:
         profile([node("a")], [operation("a", "MaxPool", 0)])
     with pytest.raises(OvlabError, match="none of the 1 executed nodes names a layer of the model that multiplies"):
         profile([node("x")], [operation("a")])
+
+
+@pytest.mark.parametrize(("quantisers", "why"), [(38, ["no FakeQuantize on its inputs in the IR"]), (0, [])])
+def test_a_variant_that_others_made_is_quantised_if_its_graph_is(quantisers: int, why: list[str]) -> None:
+    made = profile([node("a", 60.0, precision="i8"), node("b", 30.0)], [operation("a"), operation("b")])
+    imported = {"imported": {"quantisation": {"quantisers": quantisers, "weights": 2, "layers": 2}}}
+    assert [one.why for one in coverage(made, Choices.of({}, imported)).floating] == why

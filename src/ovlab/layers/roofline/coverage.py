@@ -56,7 +56,8 @@ class Choices:
         """Take them from the settings and the data of a variant's record."""
         quantization = settings.get("quantization")
         if not quantization:
-            return cls()
+            imported = data.get("imported") or {"quantisation": {"quantisers": 0}}
+            return cls(imported["quantisation"]["quantisers"] > 0)  # what others chose is not known
         scope = quantization.get("ignored_scope") or {}
         control = data.get("accuracy_control") or {}
         return cls(
