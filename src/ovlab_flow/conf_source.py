@@ -160,7 +160,7 @@ def require_files(folder: Path, main: Path) -> None:
         raise OvlabError(f"extra_conf: {shown}: no YAML file of a group in it; did you mean '{shown_path(inner[0])}'?")
     hint = "; files of the configuration end in .yaml" if any(folder.glob("*/*.yml")) else ""
     raise OvlabError(
-        f"extra_conf: {shown}: no YAML file of a group in it, expected such as {groups[0]}/NAME.yaml "
+        f"extra_conf: {shown}: no YAML file of a group in it, expected such as model/NAME.yaml "
         f"(groups: {', '.join(groups)}){hint}"
     )
 

@@ -85,6 +85,13 @@ EXTRA_COLUMNS = [
     "slowest_over_best",
     "spread_within_launches",
     "executed_int8_mac_share",
+    "int8_layer_share",
+    "compute_time_share",
+    "compute_time_share_low",
+    "compute_time_share_high",
+    "bandwidth_time_share",
+    "bandwidth_time_share_low",
+    "bandwidth_time_share_high",
     "noisy_launches",
     "other_load",
     "steal",
@@ -185,6 +192,8 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     if session is not None:
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)
+    if row["status"] == "ok":
+        row |= _profile_part(cell, records.profiles.get((cell.model, cell.device)))
     return row
 
 
@@ -255,6 +264,18 @@ def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict
     if cell.precision == settings.reference:
         row |= {"speedup": 1.0, "speedup_low": 1.0, "speedup_high": 1.0}
     return row
+
+
+def _profile_part(cell: Cell, profile: Record | None) -> dict[str, Any]:
+    """Return what the profile of the layers says; nothing where they were not profiled."""
+    found = profile.data.get("variants", {}).get(cell.precision) if profile is not None and profile.ok else None
+    if found is None or found["status"] != "ok":
+        return {}
+    shares, explained = found["coverage"]["shares"], found["verdict"]["shares"]
+    row = {"int8_time_share": shares["time"]["value"], "int8_layer_share": shares["layers"]["value"]}
+    for part in ("compute", "bandwidth"):
+        row |= _quantities({part: explained[part]}, {f"{part}_time_share": part})
+    return row | ({"executed_precision": found["executed_precision"]} if found["executed_precision"] else {})
 
 
 def _whole_number(value: Any) -> int | None:
