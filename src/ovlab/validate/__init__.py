@@ -84,7 +84,7 @@ def validate(
     rate = len(split.images) / (time.perf_counter() - started)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = evaluator.score(frame)
-    remarks = [*split.remarks, *evaluator.remarks(frame)]
+    remarks = [*split.remarks, *split.label_remarks, *evaluator.remarks(frame)]
     _write_replicates(predictions.with_name(REPLICATES), evaluator, frame)
     data: dict[str, Any] = {}
     if reference is not None:

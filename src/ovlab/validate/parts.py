@@ -102,11 +102,15 @@ def part_remarks(check: Mapping[str, Any]) -> list[str]:
             others = max(one["largest"] for one in output["parts"])
             remarks.append(
                 f"a part of output {output['name']} has collapsed: columns {part['columns']} (up to "
-                f"{part['largest']:.3g}, the output up to {others:.3g}) are "
-                f"{'not finite' if part['snr_db'] is None else format(part['snr_db'], '.1f') + ' dB'} from the "
-                f"reference's{_advised(check.get('advice'))}"
+                f"{part['largest']:.3g}, the output up to {others:.3g}) "
+                f"{_quality(part['snr_db'])}"
+                f"{_advised(check.get('advice'))}"
             )
     return remarks
+
+
+def _quality(snr_db: float | None) -> str:
+    return "are not finite" if snr_db is None else f"have {snr_db:.1f} dB of signal to noise"
 
 
 def _advised(advice: Mapping[str, Any] | None) -> str:
@@ -114,4 +118,4 @@ def _advised(advice: Mapping[str, Any] | None) -> str:
         return ""
     if (best := advice["best"]) is None:
         return f"; {len(advice['tried'])} changes of quantization were tried, none helps"
-    return f"; tried: with quantization.{best['text']} the worst part is {best['worst_db']:.1f} dB from it"
+    return f"; tried: with quantization.{best['text']} the worst part has {best['worst_db']:.1f} dB"

@@ -187,7 +187,7 @@ def test_scores_that_quantisation_has_destroyed_are_seen_and_brought_back(folder
     assert (advice["calibrated"], advice["measured"]) == (30, 10)
     (remark,) = record.data["remarks"]
     assert "a part of output output0 has collapsed: columns 4-6" in remark
-    assert "tried: with quantization.quantize_outputs: false the worst part is " in remark
+    assert "tried: with quantization.quantize_outputs: false the worst part has " in remark
     # Pasted, it does what was said.
     again = validated(folder, int8(folder, base), {})
     assert again.data["remarks"] == []
@@ -213,7 +213,7 @@ def test_an_operation_without_weights_is_advised(folder: Path, base: Record) -> 
     assert advice["before"]["worst_db"] < 1
     assert advice["best"]["names"] == ["joined"]
     assert advice["best"]["worst_db"] > 20
-    assert "with quantization.ignored_scope.names: [joined] the worst part is" in found.data["remarks"][0]
+    assert "with quantization.ignored_scope.names: [joined] the worst part has" in found.data["remarks"][0]
 
 
 def test_what_does_not_help_is_not_advised(folder: Path, base: Record, monkeypatch: pytest.MonkeyPatch) -> None:
