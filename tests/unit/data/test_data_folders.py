@@ -110,8 +110,8 @@ def test_numeric_class_folders_out_of_order_are_told(tmp_path: Path, names: list
     for name in names:
         write_image(tmp_path / "val" / name / "0.png", colour_image("red", 0))
     split = read_split(tmp_path, folders_spec(), "validation")
-    assert any("counted in the order of text" in remark for remark in split.remarks) == is_told
-    assert not read_split(tmp_path, folders_spec(class_names=names), "validation").remarks
+    assert any("counted in the order of text" in remark for remark in split.label_remarks) == is_told
+    assert not read_split(tmp_path, folders_spec(class_names=names), "validation").label_remarks
 
 
 MARKED = {"none": "utf-8", "UTF-8": "utf-8-sig", "UTF-16": "utf-16", "UTF-32": "utf-32"}
