@@ -1,0 +1,1 @@
+"""Attacks on whole runs: kills at random moments and hostile inputs; see docs/reliability.md."""

@@ -1,0 +1,20 @@
+"""The hostile inputs, by kind. Some are the unit tests' own, met here through the whole program."""
+
+from __future__ import annotations
+
+import sys
+
+from workflow_runs import ROOT
+
+# Where the unit tests and their makers lie.
+sys.path += [str(ROOT / "tests" / folder) for folder in ("flow", "unit/download", "unit/caffe", "unit/tasks/detection")]
+
+from campaign.cases import Case
+from campaign.inputs import archives, boxes, conf, images, models, networks, results, urls, user_code
+
+CASES: list[Case] = [
+    case
+    for module in (conf, urls, archives, images, boxes, user_code, networks, models, results)
+    for family in module.FAMILIES
+    for case in family.cases
+]
