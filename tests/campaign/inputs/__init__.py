@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-from workflow_runs import ROOT
-
-# Where the unit tests and their makers lie.
-sys.path += [str(ROOT / "tests" / folder) for folder in ("flow", "unit/download", "unit/caffe", "unit/tasks/detection")]
-
 from campaign.cases import Case
 from campaign.inputs import archives, boxes, conf, images, models, networks, results, urls, user_code
 

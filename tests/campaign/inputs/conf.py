@@ -113,7 +113,11 @@ add("model", "digits_cnn", "framework", "pickle", "framework")
 add("model", "digits_cnn", "task", "world_domination", "task")
 add("model", "digits_cnn", "frame_work", "onnx", "frame_work: .*did you mean 'framework'")
 add("model", "digits_cnn", "files", [], "files")
-add("model", "digits_cnn", "files", [{"embedded": "../../etc/passwd", "sha256": HASH}], "embedded")
+VALUES.add(
+    "embedded file elsewhere",
+    lambda room: room.download({"embedded": "../../etc/passwd", "sha256": HASH}),
+    "^failed: embedded: '../../etc/passwd' points outside of ",
+)
 add("model", "digits_ssd", "detection__decoder", "os.system", "decoder")
 add("model", "digits_ssd", "detection__classes", [], "classes")
 add("model", "digits_ssd", "detection__score_threshold", float("nan"), "score_threshold")
