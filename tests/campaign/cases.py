@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toy import CLASSES, colour_onnx, convert_settings, folders_spec, model_spec, source_record, write_class_folders
+from toy import colour_onnx, convert_settings, folders_spec, model_spec, source_record, write_class_folders
 from web_server import WebServer
 from workflow_runs import ROOT
 
@@ -122,8 +122,8 @@ class Room:
     def detect(self, data: Path, dataset: dict[str, Any], decoder: str | None = None, **detection: Any) -> Command:
         """Validate the toy model as a detector whose decoder is a user's."""
         path = self.write("own_decoder.py", OWN_DECODER if decoder is None else decoder)
-        section = {"decoder": "own", "decoder_file": str(path), "classes": list(CLASSES), **detection}
-        fixed = {"task": "detection", "metric": "coco", "class_names": list(CLASSES), **dataset}
+        fixed = {"task": "detection", "metric": "coco", "class_names": ["person", "dog"], **dataset}
+        section = {"decoder": "own", "decoder_file": str(path), "classes": fixed["class_names"], **detection}
         return self.validate(data, fixed, task="detection", detection=section)
 
 

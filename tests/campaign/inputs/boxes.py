@@ -13,7 +13,6 @@ from campaign.cases import Command, Family, Room
 
 VOCS, COCOS, YOLOS = Family("VOC"), Family("COCO"), Family("YOLO")
 FAMILIES = (VOCS, COCOS, YOLOS)
-NAMES = ["person", "dog"]
 
 
 def voc(name: str, xml: str | bytes, words: str, listing: str | bytes | None = None) -> None:
@@ -24,7 +23,7 @@ def voc(name: str, xml: str | bytes, words: str, listing: str | bytes | None = N
             path = root / VOC / "ImageSets/Main/test.txt"
             path.write_bytes(listing if isinstance(listing, bytes) else listing.encode())
         split = {"images": VOC, "image_set": "test"}
-        return room.detect(root, {"format": "voc", "splits": {"validation": split}, "class_names": NAMES})
+        return room.detect(root, {"format": "voc", "splits": {"validation": split}})
 
     VOCS.add(name, made, rf"^failed: .*{words}")
 
@@ -85,7 +84,7 @@ def coco(name: str, change: Callable[[dict[str, Any]], Any] | str | bytes, words
             text = change
         (root / "instances.json").write_bytes(text if isinstance(text, bytes) else text.encode())
         split = {"images": "val", "annotations": "instances.json"}
-        return room.detect(root, {"format": "coco", "splits": {"validation": split}, "class_names": NAMES})
+        return room.detect(root, {"format": "coco", "splits": {"validation": split}})
 
     COCOS.add(name, made, rf"^failed: .*{words}")
 
@@ -152,9 +151,7 @@ def yolo(name: str, text: str | bytes, words: str) -> None:
         root = room.here / "data"
         write_image(root / "images/a.jpg")
         room.write("data/labels/a.txt", text)
-        return room.detect(
-            root, {"format": "yolo", "splits": {"validation": {"images": "images"}}, "class_names": NAMES}
-        )
+        return room.detect(root, {"format": "yolo", "splits": {"validation": {"images": "images"}}})
 
     YOLOS.add(name, made, rf"^failed: .*{words}")
 

@@ -13,13 +13,7 @@ SPLIT = {"images": "val", "annotations": "instances.json"}
 
 def run(room: Room, text: str) -> Command:
     root = write_coco(room.here / "data", coco_json())
-    names = ["person", "dog"]
-    return room.detect(
-        root,
-        {"format": "coco", "splits": {"validation": SPLIT}, "class_names": names},
-        text,
-        classes=names,
-    )
+    return room.detect(root, {"format": "coco", "splits": {"validation": SPLIT}}, text)
 
 
 def body(name: str, code: str, words: str) -> None:
