@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from ovlab.text import visible_line
+from ovlab.text import readable_line, visible_line
 
 
 class OvlabError(Exception):
@@ -15,11 +15,11 @@ class OvlabError(Exception):
     ----------
     message : str
         What is wrong, where (file and key), and what was expected. It may hold text of others, such as a name or a
-        server's answer: as a string it is one line in which everything can be seen.
+        server's answer: as a string it is one line of readable length in which everything can be seen.
     """
 
     def __str__(self) -> str:
-        return visible_line(super().__str__())
+        return readable_line(super().__str__())
 
 
 class UnavailableError(OvlabError):
