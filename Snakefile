@@ -12,6 +12,11 @@ from ovlab_flow import clean_up, grid_for_snakemake, last_words, put_failed_asid
 
 min_version("9.27")
 
+
+# For `snakemake --report`, which is for readers of workflows; what was measured is in the report that rule all makes.
+report: "workflow/report/workflow.rst"
+
+
 GRID = grid_for_snakemake(config, workflow.basedir)
 
 if workflow.is_main_process:

@@ -167,3 +167,28 @@ def test_locks_carry_hashes_and_no_address(name: str) -> None:
     assert "://" not in text and "--index" not in text
     pinned = re.findall(r"^\S+==\S+", text, re.MULTILINE)
     assert len(pinned) > 50 and text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_snakemakes_own_report_has_captions_and_categories(quickstart: tuple[Path, str]) -> None:
+    folder, _ = quickstart
+    command = [str(ROOT / ".venv/bin/snakemake"), "--report", "workflow.html", "--config", "experiment=quickstart"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "workflow.html").read_text(encoding="utf-8")
+    for words in (
+        "one page that needs no network",
+        "One row a cell",
+        "every variant in interleaved",
+        "paired difference",
+    ):
+        assert words in page, words
+    for category in ("Report", "Sessions", "Accuracy"):
+        assert f'"{category}"' in page, category
+
+
+def test_claims_and_goals_are_answered(quickstart: tuple[Path, str]) -> None:
+    tables = quickstart[0] / "results/quickstart/report/tables"
+    claims, goals = (pd.read_csv(tables / f"{name}.csv") for name in ("claims", "goals"))
+    assert claims["model"].tolist() == goals["model"].tolist() == ["digits_cnn", "digits_ssd"]
+    assert claims["verdict"].str.match(r"holds|does not hold|not distinguishable").all()
+    assert goals["verdict"].isin(["surely", "probably", "none"]).all()

@@ -38,8 +38,18 @@ rule report:
         script=shipped("scripts/report.py"),
         library=library("report", "stats", "tasks"),
     output:
-        page="<results>/{experiment}/report/index.html",
-        results="<results>/{experiment}/report/tables/results.csv",
+        page=report(
+            "<results>/{experiment}/report/index.html",
+            caption="../report/page.rst",
+            category="{experiment}",
+            labels={"what": "report"},
+        ),
+        results=report(
+            "<results>/{experiment}/report/tables/results.csv",
+            caption="../report/results.rst",
+            category="{experiment}",
+            labels={"what": "results, one row a cell"},
+        ),
         records="<results>/{experiment}/report/records.txt",
     log:
         "<results>/logs/{experiment}/report.log",
@@ -67,8 +77,17 @@ rule verdict:
     params:
         folder=lambda w: GRID.results,
         summary=lambda w: f"{GRID.results}/{GRID.experiment}/failures.txt",
+        # An option that is not there rather than an empty one.
+        changes=lambda w: (
+            [
+                "--changes",
+                f"{GRID.results}/{GRID.experiment}/report/tables/changes.csv",
+            ]
+            if GRID.report.baseline.fail
+            else []
+        ),
     message:
         "verdict on {wildcards.experiment}"
     shell:
         "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --folder {params.folder:q}"
-        " --verdict {output.verdict:q} --summary {params.summary:q} --log {log:q}"
+        " --verdict {output.verdict:q} --summary {params.summary:q} {params.changes:q} --log {log:q}"

@@ -16,8 +16,11 @@ from ovlab.specs.quantization import (
     RangeSpec,
     WeightCompressionSpec,
 )
+from ovlab.specs.reporting.baseline import BaselineSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec, Limit
 from ovlab.specs.run import (
-    Cell,
     ExclusionSpec,
     ExperimentSpec,
     MeasurementSpec,
@@ -30,6 +33,7 @@ from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorS
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
+    ImportedVariant,
     PeaksSettings,
     ProfileSettings,
     ReportSettings,
@@ -40,9 +44,12 @@ from ovlab.specs.steps import (
 
 __all__ = [
     "AccuracyControlSpec",
+    "BaselineSpec",
     "CaffeSpec",
     "CalibrateSettings",
     "Cell",
+    "CellPattern",
+    "ClaimSpec",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
@@ -52,9 +59,12 @@ __all__ = [
     "ExtensionFile",
     "FileSpec",
     "GeneratorSpec",
+    "GoalSpec",
     "HubFile",
     "IgnoredScopeSpec",
+    "ImportedVariant",
     "InputSpec",
+    "Limit",
     "MeasurementSpec",
     "ModelSpec",
     "NoiseSpec",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from fnmatch import fnmatchcase
 from itertools import product
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec
 from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, SecondsFromZero, repeated
 from ovlab.text import shortened
 
@@ -149,26 +151,8 @@ class ValidationSpec(Spec):
         return self.model_copy(update={"disagreements": 0, "layer_check_images": 0})
 
 
-class Cell(NamedTuple):
-    """One row of the results, by the names of its conf files."""
-
-    model: str
-    precision: str
-    device: str
-    scenario: str
-
-
-class ExclusionSpec(Spec):
+class ExclusionSpec(CellPattern):
     """Cells to leave out: those that match all the given names. A name may hold ``*``."""
-
-    model: str = "*"
-    precision: str = "*"
-    device: str = "*"
-    scenario: str = "*"
-
-    def matches(self, cell: Cell) -> bool:
-        """Say whether a cell is one of those to leave out."""
-        return all(fnmatchcase(getattr(cell, axis), getattr(self, axis)) for axis in Cell._fields)
 
 
 class ExperimentSpec(Spec):
@@ -184,6 +168,8 @@ class ExperimentSpec(Spec):
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
     exclude: tuple[ExclusionSpec, ...] = ()
+    claims: dict[str, ClaimSpec] = {}
+    goals: tuple[GoalSpec, ...] = ()
     profile: bool = True
 
     @model_validator(mode="after")

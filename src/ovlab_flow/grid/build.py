@@ -15,8 +15,10 @@ from ovlab.files import digest_of
 from ovlab.specs import (
     CalibrateSettings,
     Cell,
+    CellPattern,
+    ClaimSpec,
     ConvertSettings,
-    ExclusionSpec,
+    ImportedVariant,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -28,6 +30,7 @@ from ovlab_flow.extension import check_extension, extension_file
 from ovlab_flow.grid.jobs import Accuracy, Grid, Session, Source, Variant
 from ovlab_flow.grid.profiling import profile_jobs
 from ovlab_flow.grid.quiet import quiet
+from ovlab_flow.imported import check_sources
 
 # Folders of `results` that experiments share.
 RESERVED = {"sources", "variants", "accuracy", "peaks", "logs"}
@@ -51,13 +54,18 @@ def build_grid(composer: Composer, name: str) -> Grid:
         for one in getattr(experiment, f"{axis}s"):
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
     for exclusion in experiment.exclude:
-        _check_exclusion(composer, exclusion, f"{where}: experiment.exclude")
+        _check_pattern(composer, exclusion, f"{where}: experiment.exclude")
+    for key, claim in experiment.claims.items():
+        _check_claim(composer, claim, f"{where}: experiment.claims.{key}")
+    for number, goal in enumerate(experiment.goals):
+        _check_pattern(composer, goal.where, f"{where}: experiment.goals.{number}.where")
     cells = experiment.cells()
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
+    check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
     grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
@@ -77,15 +85,24 @@ def build_grid(composer: Composer, name: str) -> Grid:
     return grid
 
 
-def _check_exclusion(composer: Composer, exclusion: ExclusionSpec, where: str) -> None:
-    """Refuse an exclusion of what no file is called: it would exclude nothing without a word.
+def _check_pattern(composer: Composer, pattern: CellPattern, where: str) -> None:
+    """Refuse to choose cells by what no file is called: it would choose nothing without a word.
 
-    One of what is just not selected is in order: overrides select less than the file that excludes.
+    A name that is just not selected is in order: overrides select less than the file.
     """
     for axis in Cell._fields:
-        name, names = getattr(exclusion, axis), composer.names(axis)
+        name, names = getattr(pattern, axis), composer.names(axis)
         if not fnmatch.filter(names, name):
             raise OvlabError(f"{where}: unknown {axis} {name!r}{nearest(name, names)}")
+
+
+def _check_claim(composer: Composer, claim: ClaimSpec, where: str) -> None:
+    """Refuse a claim about what no file is called."""
+    _check_pattern(composer, claim.left.where, f"{where}.left.where")
+    named = claim.right.cell.plain() if claim.right is not None and claim.right.cell is not None else {}
+    for axis, name in named.items():
+        if name is not None:
+            composer.check_name(axis, name, f"{where}.right.cell")
 
 
 def _distinct(cells: Iterable[Cell], axis: str) -> list[str]:
@@ -109,6 +126,8 @@ def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
 
 def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
     check_extension(parts.model.extension, composer.where("model", model))
+    if parts.precision.source is not None:
+        check_extension(parts.precision.source.extension, f"model {model} in precision {precision}: source")
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -131,7 +150,7 @@ def _controls_accuracy(parts: Parts) -> bool:
 
 def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
     """Add a variant and its validation; where calibration is repeated, one of each a seed, the measured one first."""
-    model_source = _source(grid, "models", model, parts.model.source())
+    model_source = _source(grid, "models", model, parts.variant_model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
     base = _find(grid, model, run.reference) if parts.precision.is_compressed else None
@@ -150,10 +169,11 @@ def _variant_settings(seed: int, model: str, precision: str, parts: Parts) -> Co
         return ConvertSettings(
             model_name=model,
             precision_name=precision,
-            model=known.model,
+            model=known.variant_model,
             dataset=known.dataset,
             weights=known.precision.weights,
-            extension=extension_file(parts.model.extension),
+            extension=extension_file(known.variant_model.extension),
+            imported=known.precision.source is not None,
         )
     controls = _controls_accuracy(parts)
     splits = parts.dataset.splits if controls else known.dataset.splits
@@ -186,7 +206,7 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed
     settings = ValidateSettings(
         model_name=variant.model,
         precision_name=variant.precision,
-        model=parts.model,
+        model=parts.variant_model,
         dataset=parts.dataset,
         precision=parts.precision,
         validation=run.validation if compared else run.validation.of_reference(),
@@ -239,7 +259,12 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         seed=run.seed,
         models={model: parts.model for (model, _), parts in selection.variants.items()},
         datasets={parts.model.dataset: parts.dataset for parts in selection.variants.values()},
-        precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
+        precisions={
+            precision: parts.precision.model_copy(update={"source": None})
+            for (_, precision), parts in selection.variants.items()
+        },
+        imported=tuple(ImportedVariant(model=m, precision=p, source=one) for (m, p), one in selection.sources.items()),
         devices=selection.devices,
         scenarios=selection.scenarios,
+        baseline=run.baseline,
     )

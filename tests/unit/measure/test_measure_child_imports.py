@@ -19,6 +19,8 @@ ALLOWED = {
     "ovlab.errors",
     "ovlab.extension",
     "ovlab.files",
+    "ovlab.files.storage",
+    "ovlab.files.writing",
     "ovlab.runtime",
     "ovlab.text",
     "ovlab.measure",

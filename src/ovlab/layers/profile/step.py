@@ -108,8 +108,10 @@ def _request(settings: ProfileSettings, name: str, variant: Variant, source: Rec
     model = variant.folder / "model.xml"
     require_profilable(model)
     plan = settings.profiling
-    save_images(images, model, source, settings.dataset, settings.dataset_name, settings.resize, plan.images)
-    properties = compile_properties(settings.device, SINGLE_STREAM, settings.precisions[name])
+    precision = settings.precisions[name]
+    resize = precision.resize_of(settings.resize)
+    save_images(images, model, source, settings.dataset, settings.dataset_name, resize, plan.images)
+    properties = compile_properties(settings.device, SINGLE_STREAM, precision)
     return ProfileRequest(str(model), settings.device.device, properties, str(images), plan.warm_up_s, plan.duration_s)
 
 

@@ -79,7 +79,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             for name in able:
                 model = variants[name].folder / "model.xml"
                 try:
-                    images = _save_images(settings, source, model, scratch / f"{len(plans)}.npy")
+                    images = _save_images(settings, name, source, model, scratch / f"{len(plans)}.npy")
                 except OvlabError as error:
                     rows[name] = Outcome("failed", str(error))
                     continue
@@ -91,13 +91,20 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
                 measured = measure(settings, plans, scratch, folder)
     default = settings.default_precision
     rows |= {name: Outcome("failed", error) for name, error in measured.errors.items()}
-    rows |= outcomes_of(settings, measured, twins[default].name if default in twins else default)
+    shown = twins[default].name if default in twins else default
+    rows |= outcomes_of(settings, measured, shown, [name for name, one in variants.items() if _is_quantised(one)])
     rows |= {name: outcome_of_twin(twin, rows[twin.name]) for name, twin in twins.items()}
     rows = {name: rows[name] for name in settings.precisions}
     return _record(settings, variants, rows, measured, folder)
 
 
-def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
+def _is_quantised(variant: Variant) -> bool:
+    """Whether others made a variant, whose graph quantises what it computes."""
+    imported = variant.record.data.get("imported")
+    return bool(imported and imported["quantisation"]["quantisers"])
+
+
+def _save_images(settings: SessionSettings, name: str, source: Record, model: Path, path: Path) -> Path:
     """Decode images of the validation split, so that decoding is no part of what is timed.
 
     What surely cannot run, for its batch or its memory, is refused first.
@@ -106,8 +113,9 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
 
     require_ok(source, f"download of data set {settings.dataset_name}")
     require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
+    resize = settings.precisions[name].resize_of(settings.resize)
     images = settings.measurement.images
-    save_images(path, model, source, settings.dataset, settings.dataset_name, settings.resize, images)
+    save_images(path, model, source, settings.dataset, settings.dataset_name, resize, images)
     return path
 
 
