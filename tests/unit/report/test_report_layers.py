@@ -100,15 +100,21 @@ def test_results_take_precision_and_share_from_the_profile(made: tuple[ReportSet
 
 
 def test_claims_name_the_layers_and_answer_the_open_question(made: tuple[ReportSettings, Records]) -> None:
-    claims = {one["claim"]: one for one in rows(make_tables(*made)["claims"])}
-    layers = claims["Not all layers become INT8"]
+    settings, records = made
+    claims: dict[str, Any] = {
+        "layers": {"text": "not all", "left": {"measure": "int8_layer_share", "where": {"precision": "int8"}}}
+        | {"relation": "at_most", "right": {"value": 0.999, "unit": "fraction"}},
+        "limit": {"text": "what limits", "left": {"measure": "compute_time_share", "where": {"precision": "fp32"}}},
+    }
+    plain = settings.plain()
+    plain["experiment"]["claims"] = claims
+    found = {one["claim"]: one for one in rows(make_tables(ReportSettings.model_validate(plain), records)["claims"])}
     assert (
-        "2 of 3 timed layers in floating point (head in f32, in the ignored scope and soft in f32" in layers["measured"]
+        "of 3 timed layers; in floating point: head in f32, in the ignored scope and soft in f32"
+        in (found["not all"]["measured"])
     )
-    assert "in INT8 50.0 % of the multiply-accumulates and 17.5 % of the time" in layers["measured"]
-    assert layers["verdict"] == "holds"
-    limit = claims["Left open: is the limit memory bandwidth or compute?"]
-    assert "fp32: compute 65 %, bandwidth of L2 0 %" in limit["measured"] and limit["verdict"] == "compute"
+    assert found["not all"]["verdict"] == "holds"
+    assert found["what limits"]["verdict"] == "fp32: arithmetic (arithmetic 65 %, bandwidth of L2 0 %)"
 
 
 def test_the_page_says_what_limits_and_what_was_not_profiled(made: tuple[ReportSettings, Records]) -> None:
