@@ -35,10 +35,10 @@ def control_totals(profile: Profile) -> dict[str, Quantity]:
         "mac_operations": Quantity(len(operations), "count"),
         "mapped_mac_operations": Quantity(len(named), "count"),
         "macs_over_model": Quantity(mapped / profile.macs, "fraction"),
-        "node_time": spread(profile.total_us / 1e3, sums, "ms"),
-        "latency": spread(latency, profile.latency_ms, "ms"),
-        "time_over_latency": spread(profile.total_us / 1e3 / latency, sums / profile.latency_ms, "fraction"),
-        "counted_over_latency": spread(float(np.median(with_counters)), with_counters, "fraction"),
+        "node_time": spread(profile.total_us / 1e3, sums, "ms", 0.0),
+        "latency": spread(latency, profile.latency_ms, "ms", 0.0),
+        "time_over_latency": spread(profile.total_us / 1e3 / latency, sums / profile.latency_ms, "fraction", 0.0),
+        "counted_over_latency": spread(float(np.median(with_counters)), with_counters, "fraction", 0.0),
     }
 
 
