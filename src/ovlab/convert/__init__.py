@@ -8,7 +8,8 @@ from typing import Any
 
 import openvino as ov
 
-from ovlab.convert.frontends import entry_path, read_original
+from ovlab.convert.entry import entry_path
+from ovlab.convert.frontends import read_original
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
