@@ -21,6 +21,7 @@ from ovlab.specs import (
     ConvertSettings,
     DownloadSpec,
     ExclusionSpec,
+    ImportedVariant,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -30,6 +31,7 @@ from ovlab.specs import (
 from ovlab_flow.command_line import check_sizes
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 from ovlab_flow.extension import check_extension, extension_file
+from ovlab_flow.imported import check_sources
 from ovlab_flow.paths import has_placeholder, state_of
 
 # Folders of `results` that experiments share.
@@ -192,6 +194,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
+    check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
     grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
@@ -239,6 +242,8 @@ def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
 
 def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
     check_extension(parts.model.extension, composer.where("model", model))
+    if parts.precision.source is not None:
+        check_extension(parts.precision.source.extension, f"model {model} in precision {precision}: source")
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -262,16 +267,18 @@ def _controls_accuracy(parts: Parts) -> bool:
 def _quiet(parts: Parts) -> Parts:
     """Blank what no result depends on, so that an edited description reruns nothing."""
     words = {"description": "", "homepage": None, "licence": ""}
+    source = parts.precision.source
+    quiet_source = None if source is None else source.model_copy(update=words)
     return Parts(
         parts.model.model_copy(update=words),
         parts.dataset.without_control().model_copy(update=words | {"files": (), "generator": None}),
-        parts.precision.model_copy(update={"description": "", "calibration_seeds": 1}),
+        parts.precision.model_copy(update={"description": "", "calibration_seeds": 1, "source": quiet_source}),
     )
 
 
 def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
     """Add a variant and its validation; where calibration is repeated, one of each a seed, the measured one first."""
-    model_source = _source(grid, "models", model, parts.model.source())
+    model_source = _source(grid, "models", model, parts.variant_model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
     base = _find(grid, model, run.reference) if parts.precision.is_compressed else None
@@ -290,10 +297,11 @@ def _variant_settings(seed: int, model: str, precision: str, parts: Parts) -> Co
         return ConvertSettings(
             model_name=model,
             precision_name=precision,
-            model=quiet.model,
+            model=quiet.variant_model,
             dataset=quiet.dataset,
             weights=quiet.precision.weights,
-            extension=extension_file(parts.model.extension),
+            extension=extension_file(quiet.variant_model.extension),
+            imported=quiet.precision.source is not None,
         )
     controls = _controls_accuracy(parts)
     splits = parts.dataset.splits if controls else quiet.dataset.splits
@@ -326,7 +334,7 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed
     settings = ValidateSettings(
         model_name=variant.model,
         precision_name=variant.precision,
-        model=parts.model,
+        model=parts.variant_model,
         dataset=parts.dataset,
         precision=parts.precision,
         validation=run.validation if compared else run.validation.of_reference(),
@@ -379,7 +387,11 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         seed=run.seed,
         models={model: parts.model for (model, _), parts in selection.variants.items()},
         datasets={parts.model.dataset: parts.dataset for parts in selection.variants.values()},
-        precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
+        precisions={
+            precision: parts.precision.model_copy(update={"source": None})
+            for (_, precision), parts in selection.variants.items()
+        },
+        imported=tuple(ImportedVariant(model=m, precision=p, source=one) for (m, p), one in selection.sources.items()),
         devices=selection.devices,
         scenarios=selection.scenarios,
     )

@@ -111,6 +111,12 @@ class Records:
         """Return the variants that repeated calibrations made, that which is measured first."""
         return self.repeated.get(("variant", model, precision), [])
 
+    def imports_quantised(self, model: str, precision: str) -> bool:
+        """Whether others made a variant whose graph quantises what it computes."""
+        record = self.variants.get((model, precision))
+        imported = record.data.get("imported") if record is not None else None
+        return bool(imported and imported["quantisation"]["quantisers"])
+
     def validations(self, model: str, precision: str) -> list[Record]:
         """Return the accuracies of these variants."""
         return self.repeated.get(("accuracy", model, precision), [])

@@ -28,6 +28,7 @@ from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorS
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
+    ImportedVariant,
     ReportSettings,
     SessionSettings,
     ValidateSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "GeneratorSpec",
     "HubFile",
     "IgnoredScopeSpec",
+    "ImportedVariant",
     "InputSpec",
     "MeasurementSpec",
     "ModelSpec",

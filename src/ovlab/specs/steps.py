@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.model import AnyModelSpec, ResizeSpec
+from ovlab.specs.model import AnyModelSpec, ModelSpec, ResizeSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
@@ -29,6 +30,8 @@ class ConvertSettings(Spec):
         How floating-point weights are stored.
     extension : ExtensionFile, optional
         The file that the model's ``extension`` names, as it was when this was planned.
+    imported : bool
+        Whether others made this variant: `model` is then what the precision's ``source`` says, and may be quantised.
     """
 
     model_name: str
@@ -37,6 +40,8 @@ class ConvertSettings(Spec):
     dataset: AnyDatasetSpec
     weights: Literal["f32", "f16"]
     extension: ExtensionFile | None = None
+    # Not written where it is not so: settings from before there was such a thing keep their digests.
+    imported: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
     @model_validator(mode="after")
     def _extension_is_known(self) -> ConvertSettings:
@@ -142,8 +147,32 @@ def default_precision(precisions: Mapping[str, PrecisionSpec]) -> str | None:
     return next((name for name, one in precisions.items() if one.is_device_default), None)
 
 
+class ImportedVariant(Spec):
+    """A variant that others made: where it comes from.
+
+    Attributes
+    ----------
+    model, precision : str
+        Their names.
+    source : ModelSpec
+        Its files, and how they are read.
+    """
+
+    model: str
+    precision: str
+    source: AnyModelSpec
+
+
 class ReportSettings(Spec):
-    """What the report step needs to know of an experiment, besides its records."""
+    """What the report step needs to know of an experiment, besides its records.
+
+    Attributes
+    ----------
+    precisions : dict
+        By name, each without a `source`, which is one model's.
+    imported : tuple of ImportedVariant
+        The variants that others made.
+    """
 
     name: str
     experiment: ExperimentSpec
@@ -156,3 +185,9 @@ class ReportSettings(Spec):
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
+
+    def source_of(self, model: str, precision: str) -> ModelSpec | None:
+        """Return where a variant comes from that others made; None for those that were made here."""
+        found = (one.source for one in self.imported if (one.model, one.precision) == (model, precision))
+        return next(found, None)

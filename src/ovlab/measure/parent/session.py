@@ -81,7 +81,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             for name in able:
                 model = variants[name].folder / "model.xml"
                 try:
-                    images = _save_images(settings, source, model, scratch / f"{len(plans)}.npy")
+                    images = _save_images(settings, name, source, model, scratch / f"{len(plans)}.npy")
                 except OvlabError as error:
                     rows[name] = Outcome("failed", str(error))
                     continue
@@ -93,13 +93,20 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
                 measured = measure(settings, plans, scratch, folder)
     default = settings.default_precision
     rows |= {name: Outcome("failed", error) for name, error in measured.errors.items()}
-    rows |= outcomes_of(settings, measured, twins[default].name if default in twins else default)
+    shown = twins[default].name if default in twins else default
+    rows |= outcomes_of(settings, measured, shown, [name for name, one in variants.items() if _is_quantised(one)])
     rows |= {name: outcome_of_twin(twin, rows[twin.name]) for name, twin in twins.items()}
     rows = {name: rows[name] for name in settings.precisions}
     return _record(settings, variants, rows, measured, folder)
 
 
-def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
+def _is_quantised(variant: Variant) -> bool:
+    """Whether others made a variant, whose graph quantises what it computes."""
+    imported = variant.record.data.get("imported")
+    return bool(imported and imported["quantisation"]["quantisers"])
+
+
+def _save_images(settings: SessionSettings, name: str, source: Record, model: Path, path: Path) -> Path:
     """Decode images of the validation split, so that decoding is no part of what is timed.
 
     What surely cannot run, for its batch or its memory, is refused first.
@@ -111,7 +118,9 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
     require_memory(ir, settings.scenario.batch, settings.measurement.images)
     height, width = image_size(ir)
     split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
-    images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
+    imported = settings.precisions[name].source
+    resize = settings.resize if imported is None else imported.preprocess.resize
+    images = load_some(split, settings.measurement.images, height, width, resize, settings.dataset)
     np.save(path, np.stack(images))
     return path
 

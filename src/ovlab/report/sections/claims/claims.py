@@ -86,7 +86,8 @@ class ModelResults:
     def precisions(self, *, quantised: bool) -> list[str]:
         """Return the names of the quantised precisions, or of those with FP16 weights."""
         specs = self.settings.precisions
-        chosen = self.settings.experiment.precisions
+        # What others made says nothing of this way of making it.
+        chosen = [name for name in self.settings.experiment.precisions if not self.settings.source_of(self.model, name)]
         if quantised:
             return [name for name in chosen if specs[name].quantization is not None]
         return [name for name in chosen if specs[name].quantization is None and specs[name].weights == "f16"]
