@@ -183,7 +183,7 @@ def test_a_frozen_tensorflow_graph(lab: Lab, tmp_path: Path) -> None:
         + _node("mean", "Mean", "image", "axes", T=floats, Tidx=ints, keep_dims=bytes([5 << 3, 0]))
     )
     (tmp_path / "m.pb").write_bytes(graph)
-    record = converted(lab, tmp_path / "m.pb", framework="tensorflow", input={"layout": "NHWC"})
+    record = converted(lab, tmp_path / "m.pb", framework="tensorflow", input={"layout": "NHWC"}, output={"classes": 3})
     assert record.value("parity_relative") is None
     compiled = core().compile_model(read_ir(tmp_path / "ir" / "model.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     image = np.full((1, 16, 16, 3), (51, 102, 204), np.uint8)
