@@ -77,9 +77,7 @@ def test_numbers_that_nothing_calls_scores_are_no_classes(lab: Lab, tmp_path: Pa
     path = ir_with(tmp_path / "m.xml", {"landmarks": (1, 136)})
     dataset = folders_spec(**UNLABELLED)
     text = complaint(lab, path, model_spec(path, framework="ir"), dataset)
-    assert text.startswith(
-        "output.classes: missing; without labels or class_names nothing says that the output's 136 "
-    )
+    assert text.startswith("output.classes: missing; without labels or class_names nothing says that the output's 136 ")
     settings = convert_settings(model_spec(path, framework="ir", output={"classes": 136}), dataset)
     assert convert(settings, source_record(tmp_path), lab.source, tmp_path / "o").ok
 
