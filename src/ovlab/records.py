@@ -24,7 +24,7 @@ VARIANTS = ("variant", "FP32 variant")
 """What steps call the variants that they need."""
 MEND = "the next run of the workflow makes it anew"
 Status = Literal["ok", "unavailable", "failed"]
-Kind = Literal["source", "variant", "accuracy", "session"]
+Kind = Literal["source", "variant", "accuracy", "session", "peaks", "profile"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
+    BaselineSpec,
     DatasetSpec,
     DeviceSpec,
     DownloadSpec,
@@ -25,6 +26,7 @@ from ovlab.specs import (
     MeasurementSpec,
     ModelSpec,
     PrecisionSpec,
+    ProfilingSpec,
     ScenarioSpec,
     Spec,
     ValidationSpec,
@@ -32,7 +34,7 @@ from ovlab.specs import (
 )
 from ovlab.specs.base import SpecT
 from ovlab.text import shortened
-from ovlab_flow.conf_source import search_first, shown_path
+from ovlab_flow.conf_source import require_files, say_if_unused, search_first, shown_path
 from ovlab_flow.hydra_compose import compose_files, plain_data
 from ovlab_flow.imported import PER_MODEL, complete_source, no_source
 from ovlab_flow.overrides import parse_overrides
@@ -62,7 +64,9 @@ class RunSpec(Spec):
     reference: str
     download: DownloadSpec = DownloadSpec()
     measurement: MeasurementSpec
+    profiling: ProfilingSpec = ProfilingSpec()
     validation: ValidationSpec
+    baseline: BaselineSpec = BaselineSpec()
     experiment: ExperimentSpec
 
     @field_validator("results")
@@ -323,9 +327,12 @@ def composer(
         if not is_folder(extra_conf):
             raise OvlabError(f"extra_conf: no folder {shortened(str(extra_conf))}")
         folders.insert(0, extra_conf.resolve())
+        require_files(*folders)
     search_first(folders[0] if extra_conf is not None else None)
     with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
         yield Composer(folders, experiment, overrides)
+    if extra_conf is not None:
+        say_if_unused(folders[0], experiment)
 
 
 def _line(override: Override) -> str:

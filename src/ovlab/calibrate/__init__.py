@@ -84,6 +84,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
             "sha256": ir_hashes(folder),
             "calibration_images": used,
             "weight_types": weight_types(variant),
+            "remarks": [*drawn.remarks] if drawn is not None else [],
         },
     )
     if controlled is not None and drawn is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.model import AnyModelSpec
+from ovlab.specs.model import AnyModelSpec, ResizeSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 
 DEFAULT = "default"
@@ -111,6 +111,10 @@ class PrecisionSpec(Spec):
             and self.source is None
             and all(types == (DEFAULT,) for types in self.inference_precision.values())
         )
+
+    def resize_of(self, model: ResizeSpec) -> ResizeSpec:
+        """Return how images are resized for the variant: as its own source says, else as for the model."""
+        return model if self.source is None else self.source.preprocess.resize
 
     def precisions_for(self, device: str) -> tuple[ElementType, ...]:
         """Return the types to run in on a device such as ``CPU`` or ``GPU.1``, best first."""

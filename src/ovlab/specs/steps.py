@@ -12,9 +12,11 @@ from ovlab.specs.base import Spec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
 from ovlab.specs.model import AnyModelSpec, ModelSpec, ResizeSpec
+from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
-from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
+from ovlab.specs.reporting.baseline import BaselineSpec
+from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
 from ovlab.specs.source import ExtensionFile
 
@@ -142,6 +144,51 @@ class SessionSettings(Spec):
         return default_precision(self.precisions)
 
 
+class PeaksSettings(Spec):
+    """What the step that finds a machine's peaks depends on.
+
+    Attributes
+    ----------
+    device_name : str
+        Name of the device's file.
+    device : DeviceSpec
+        A physical device.
+    host : str
+        Identity of the host (`ovlab.environment.host_identity`): another host has other peaks.
+    """
+
+    device_name: str
+    device: DeviceSpec
+    host: str = ""
+    peaks: PeaksSpec = PeaksSpec()
+
+
+class ProfileSettings(Spec):
+    """What the profile step depends on: all variants of one model on one device, profiled together.
+
+    Attributes
+    ----------
+    precisions : dict of PrecisionSpec
+        The variants' precisions by name, in the order of the records.
+    reference : str
+        The precision that the others are compared with.
+    seed : int
+        Draws the order of launches.
+    """
+
+    model_name: str
+    device_name: str
+    dataset_name: str
+    dataset: AnyDatasetSpec
+    resize: ResizeSpec
+    precisions: dict[str, PrecisionSpec]
+    reference: str
+    device: DeviceSpec
+    profiling: ProfilingSpec = ProfilingSpec()
+    noise: NoiseSpec = NoiseSpec()
+    seed: int = 0
+
+
 def default_precision(precisions: Mapping[str, PrecisionSpec]) -> str | None:
     """Return the first precision that leaves everything to the device, None if there is none."""
     return next((name for name, one in precisions.items() if one.is_device_default), None)
@@ -185,6 +232,7 @@ class ReportSettings(Spec):
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    baseline: BaselineSpec = BaselineSpec()
     imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
 
     def source_of(self, model: str, precision: str) -> ModelSpec | None:

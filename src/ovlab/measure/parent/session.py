@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import known_sha256, write_atomically
 from ovlab.measure.device.placement import DIVISION
@@ -23,7 +21,7 @@ from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
 from ovlab.records import Quantity, Record, Status, require_ok, require_usable
-from ovlab.runtime import image_size, read_ir
+from ovlab.runtime import read_ir
 from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
 
@@ -111,17 +109,13 @@ def _save_images(settings: SessionSettings, name: str, source: Record, model: Pa
 
     What surely cannot run, for its batch or its memory, is refused first.
     """
-    from ovlab.data import load_some, read_split  # not needed where the device is absent
+    from ovlab.data.inputs import save_images  # not needed where the device is absent
 
     require_ok(source, f"download of data set {settings.dataset_name}")
-    ir = read_ir(model)
-    require_memory(ir, settings.scenario.batch, settings.measurement.images)
-    height, width = image_size(ir)
-    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
-    imported = settings.precisions[name].source
-    resize = settings.resize if imported is None else imported.preprocess.resize
-    images = load_some(split, settings.measurement.images, height, width, resize, settings.dataset)
-    np.save(path, np.stack(images))
+    require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
+    resize = settings.precisions[name].resize_of(settings.resize)
+    images = settings.measurement.images
+    save_images(path, model, source, settings.dataset, settings.dataset_name, resize, images)
     return path
 
 
