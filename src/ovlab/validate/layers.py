@@ -25,7 +25,7 @@ from ovlab.data.images import Image
 from ovlab.errors import one_line
 from ovlab.runtime import core, precision_hint, read_ir, set_batch
 from ovlab.validate.distance import Distance
-from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, quantised_layers
+from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, output_names, quantised_layers
 
 log = logging.getLogger("ovlab.validate")
 BUDGET = 256e6
@@ -76,7 +76,7 @@ def check_layers(
     try:
         first, second = (_read(side) for side in (reference, variant))
         pairs, layers = comparable_outputs(first, second), quantised_layers(first, second)
-        result["outputs"] = _outputs(runner, reference, variant, pairs)
+        result["outputs"] = _outputs(runner, reference, variant, pairs, output_names(first))
         for group in _groups(layers, len(images)):
             result["layers"] += _layers(runner, reference, variant, group, {one.name: one for one in layers})
     except RuntimeError as error:
@@ -113,7 +113,11 @@ class _Runner:
 
 
 def _outputs(
-    runner: _Runner, reference: ComparedModel, variant: ComparedModel, pairs: Sequence[tuple[Port, Port]]
+    runner: _Runner,
+    reference: ComparedModel,
+    variant: ComparedModel,
+    pairs: Sequence[tuple[Port, Port]],
+    names: dict[Port, str],
 ) -> list[dict[str, Any]]:
     if not pairs:
         return []
@@ -122,7 +126,7 @@ def _outputs(
     for number, arrays in enumerate(runner.run(_tapped(variant, list(distances)), variant.hint)):
         for (port, own), array in zip(pairs, arrays, strict=True):
             distances[own].add(kept[port][number], array)
-    return [{"name": port.node} | distances[own].plain() for port, own in pairs]
+    return [{"name": names.get(port, port.node)} | distances[own].plain() for port, own in pairs]
 
 
 def _layers(
