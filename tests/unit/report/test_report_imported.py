@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ovlab.report.sections.claims.claims import ModelResults
 from report_factory import Recipe, context_of, make_records, make_settings, make_tables, page_of
 
 from ovlab.records import Quantity
 from ovlab.report import Records, results_frame
 from ovlab.report.sections.accuracy.layers import suggestions
-from ovlab.report.sections.claims.claims import ModelResults
 from ovlab.report.sections.findings.precisions import model_findings
 from ovlab.report.sections.models import Models
 from ovlab.specs import ReportSettings
