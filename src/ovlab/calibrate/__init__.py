@@ -12,6 +12,7 @@ from ovlab.calibrate.compression import compress_weights, quantize, weight_types
 from ovlab.calibrate.images import CalibrationImages, choose_subset, draw_images
 from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
+from ovlab.convert.naming import names_of
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of
 from ovlab.records import Quantity, Record, require_ok, require_usable
@@ -54,6 +55,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     require_ok(source, f"download of data set {settings.dataset_name}")
     drawn = _draw(settings, Path(source.data["root"]))
     model = read_ir(base_folder / "model.xml")
+    names = names_of(model)
     started = time.perf_counter()
     made = _make(settings, model, drawn)
     controlled = made if isinstance(made, ControlledVariant) else None
@@ -62,7 +64,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     used = [image.id for image in drawn.calibration] if drawn is not None else []
     log.info("made with %d images in %.1f s", len(used), seconds)
     noted = extension_of(base_folder)
-    values = save_ir(variant, folder, compress=False, extension=ExtensionFile(**noted) if noted else None)
+    values = save_ir(variant, folder, compress=False, extension=ExtensionFile(**noted) if noted else None, base=names)
     values["calibration_time"] = Quantity(seconds, "s")
     if drawn is not None:
         values["calibration_images"] = Quantity(len(used), "count")
