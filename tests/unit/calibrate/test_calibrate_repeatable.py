@@ -19,7 +19,7 @@ from ovlab.runtime import read_ir
 ROOT = Path(__file__).parents[3]
 # Converts, then calibrates, both as the steps do; between them, what other work leaves in a process is made up.
 PROGRAM = """
-import sys, threading
+import sys, threading, ovlab
 from pathlib import Path
 import numpy as np, openvino as ov, openvino.opset13 as op
 folder, nodes, megabytes, threads = Path(sys.argv[1]), *map(int, sys.argv[2:])
