@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ovlab.files.decoding import decode_text, marked_encoding
 from ovlab.files.storage import require_room, require_writable, size_text, storage_in_words, temporary_folder
 from ovlab.files.writing import atomic_path, folders_flushed_once, move, write_atomically, write_text
 from ovlab.text import visible_json
@@ -16,9 +17,11 @@ __all__ = [
     "CHUNK",
     "HASHES",
     "atomic_path",
+    "decode_text",
     "digest_of",
     "folders_flushed_once",
     "known_sha256",
+    "marked_encoding",
     "move",
     "read_json",
     "require_room",
