@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import openvino as ov
 
 from ovlab.convert.entry import entry_path
 from ovlab.convert.frontends import read_original
+from ovlab.convert.naming import name_by_position
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.convert.quantisation import quantisation_of, weight_types
 from ovlab.convert.trial import try_one_image
 from ovlab.data import Split, load_some, read_split
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, one_line
 from ovlab.extension import holds_operations, write_extension
-from ovlab.files import known_sha256
+from ovlab.files import known_sha256, move, storage_in_words
 from ovlab.records import Quantity, Record, require_ok
 from ovlab.runtime import core, image_size, read_ir
 from ovlab.scratch import PARTIAL, scratch_folder
@@ -26,6 +29,7 @@ __all__ = ["convert", "ir_hashes", "save_ir"]
 
 log = logging.getLogger("ovlab.convert")
 PARITY_IMAGES = 4
+DESCRIPTION_BYTES = 1500  # of a node in the .xml, about
 QUANTISED_IMAGES = 16
 """More, since noise is compared with noise."""
 IR_FILES = ("model.bin", "model.xml")
@@ -102,17 +106,60 @@ def _needed_by_the_ir(extension: ExtensionFile | None) -> ExtensionFile | None:
 
 
 def save_ir(
-    model: ov.Model, folder: Path, *, compress: bool, extension: ExtensionFile | None = None
+    model: ov.Model,
+    folder: Path,
+    *,
+    compress: bool,
+    extension: ExtensionFile | None = None,
+    base: Collection[str] = (),
 ) -> dict[str, Quantity]:
-    """Save a model as ``model.xml`` and ``model.bin``, note which extension it needs, and return its size."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Save a model as ``model.xml`` and ``model.bin``, note which extension it needs, and return its size.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        Its nodes without a name of their own are named by their positions, so that equal models give equal bytes.
+    folder : Path
+        Gets both files.
+    compress : bool
+        Whether weights are stored as FP16.
+    extension : ExtensionFile, optional
+        What is needed to read it.
+    base : collection of str
+        The names in the model that this one was made from, which mean the same layers in this one.
+
+    Raises
+    ------
+    StorageError
+        If the folder's disk is full, read-only or another user's.
+    """
+    name_by_position(model, base)
+    with storage_in_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_extension(folder, extension)
     with scratch_folder(folder, prefix=".", suffix=PARTIAL) as scratch:
-        ov.save_model(model, scratch / "model.xml", compress_to_fp16=compress)
+        try:
+            ov.save_model(model, scratch / "model.xml", compress_to_fp16=compress)
+        except RuntimeError as error:
+            raise _why_unsaved(model, folder, scratch, error) from None
         for name in IR_FILES:
-            (scratch / name).replace(folder / name)
+            move(scratch / name, folder / name)
     size = sum((folder / name).stat().st_size for name in IR_FILES)
     return {"model_size": Quantity(size / 1e6, "MB")}
+
+
+def _why_unsaved(model: ov.Model, folder: Path, scratch: Path, error: RuntimeError) -> OvlabError:
+    """Find out why OpenVINO could not save a model, of which it says "iostream error" whatever it was."""
+    weights = sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
+    needed = weights + DESCRIPTION_BYTES * len(model.get_ops())
+    try:
+        with storage_in_words(folder, "the IR", needed), (scratch / "probe").open("wb") as probe:
+            os.posix_fallocate(probe.fileno(), 0, max(needed, 1))
+    except OvlabError as found:
+        return found
+    except (OSError, AttributeError):  # not every system can reserve
+        pass
+    return OvlabError(f"{folder}: the IR cannot be saved ({one_line(error)})")
 
 
 def ir_hashes(folder: Path) -> dict[str, str]:
