@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ovlab.report.sections.claims.claims import ModelResults
@@ -119,15 +118,6 @@ def test_no_scope_to_try_is_given_for_what_nncf_did_not_make_here(tmp_path: Path
     names = [name for name, _ in suggestions(*make(tmp_path))]
     assert "net int8" in names and "other vendor" in names
     assert "net vendor" not in names
-
-
-def test_a_claim_on_quantisation_is_tested_by_what_was_quantised_here(tmp_path: Path) -> None:
-    settings, records = make(tmp_path)
-    half: Any = {name: one.model_copy(update={"weights": "f16"}) for name, one in settings.precisions.items()}
-    settings = settings.model_copy(update={"precisions": half})
-    chosen = {model: ModelResults(settings, records, [], model) for model in ("net", "other")}
-    assert [one.precisions(quantised=True) for one in chosen.values()] == [["int8"], ["int8"]]
-    assert [one.precisions(quantised=False) for one in chosen.values()] == [["fp32"], ["fp32", "vendor"]]
 
 
 def test_a_record_that_failed_is_told(tmp_path: Path) -> None:
