@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--page", type=Path, required=True, help="index.html to write; tables/ and figures/ lie beside it"
     )
+    parser.add_argument("--verdict", type=Path, help="the verdict on an earlier report, which does not outlive it")
     parser.add_argument("--list", type=Path, help="file that gets the paths of all these records, one a line")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
@@ -44,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         found = {key: [read_reported(path, kind) for path in getattr(args, key)] for key, kind in KINDS.items()}
         beside = {"session": args.sessions, "accuracy": args.accuracies, "profile": args.profiles}
         folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside.items()}
+        if args.verdict is not None:
+            args.verdict.unlink(missing_ok=True)
         report(settings, Records.of(**found, **folders), args.page)
         if args.list is not None:
             write_text(args.list, "".join(f"{path}\n" for kind in KINDS for path in getattr(args, kind)))

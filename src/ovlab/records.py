@@ -119,7 +119,7 @@ def read_record(path: Path, kind: Kind | None = None) -> Record:
         record = Record(**data, values=values)
     except FileNotFoundError:
         raise OvlabError(f"{path}: missing; the step that makes it has not run") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OvlabError(f"{path}: not a record ({error})") from None
     expected = f"ovlab/{kind or record.kind}/{VERSION}"
     if schema != expected:

@@ -18,7 +18,7 @@ LONGEST_WORD, LONGEST_LINE = 500, 2000
 # Unicode calls these printable, but they draw nothing: joiners and fillers.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _NOT_PLAIN = re.compile(r"[^ -~]")  # all else is looked at sign by sign
-_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
+_LONG_WORD = re.compile(rf"(?<!\S)\S{{{LONGEST_WORD + 1},}}")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 

@@ -29,6 +29,7 @@ from web_server import serving
 from campaign.experiment import NAME, STAGES, serve, write_experiment
 from campaign.records import check_results, facts_of, figures_of, left_behind
 from campaign.run import POLL_S, Run
+from ovlab.scratch import JUST_MADE_S
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 GROUP = "group"
@@ -228,7 +229,7 @@ class Campaign:
 
     def leave_alone(self, number: int) -> Outcome:
         """Let a run come to its end: it must succeed, leave nothing behind, and say what the undisturbed one says."""
-        began = time.monotonic()
+        began, now = time.monotonic(), time.time()
         run = Run(self.folder, self.temporary, self.work / "left_alone.log")
         outcome = Outcome(number, "-", "-", "left alone", 0.0)
         if not run.ended(2 * END_S):
@@ -241,8 +242,7 @@ class Campaign:
             outcome.false.append(f"after kill {number}: left alone, the run ended with {outcome.code}: {words}")
         self._check(outcome)
         outcome.false += self._final_differences()
-        left = left_behind(self.results, self.temporary)
-        left += sorted(self.temporary.glob("ovlab-*"))
+        left = left_behind(self.results, self.temporary, before=now - JUST_MADE_S)
         if left:
             outcome.false.append(f"after kill {number}: left behind: {', '.join(map(str, left))}")
         outcome.seconds = time.monotonic() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ FIGURES = (
     "model precision device scenario status metric accuracy accuracy_low accuracy_high accuracy_delta "
     "accuracy_delta_low accuracy_delta_high samples batch infer_requests streams execution_devices executed_precision"
 ).split()
-LEFT_BEHIND = ("*.partial", "*.partial.*", "*.part", "tmp????????")
+LEFT_BEHIND = ("*.partial", "*.partial.*", "*.part", "tmp????????", "ovlab-*")
 
 
 @dataclass
@@ -111,9 +112,16 @@ def figures_of(results: Path, experiment: str) -> list[dict[str, Any]]:
     return frame[list(FIGURES)].to_dict("records")
 
 
-def left_behind(*folders: Path) -> list[Path]:
-    """Return the half-made files and folders of processes that are no more."""
-    return sorted({path for folder in folders for pattern in LEFT_BEHIND for path in folder.rglob(pattern)})
+def left_behind(*folders: Path, before: float = math.inf) -> list[Path]:
+    """Return the half-made files and folders of processes that are no more.
+
+    Parameters
+    ----------
+    before : float
+        Only those that were last written to before this time, in seconds since the epoch.
+    """
+    found = {path for folder in folders for pattern in LEFT_BEHIND for path in folder.rglob(pattern)}
+    return sorted(path for path in found if path.stat().st_mtime < before)
 
 
 def _facts(kind: Kind, record: Record, folder: Path) -> dict[str, Any]:
@@ -196,14 +204,12 @@ def _unreadable(results: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _premature(results: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the verdicts that stand without what they are on."""
+    """Yield the verdicts that are not on the results that are there."""
     for path in results.glob("*/verdict.txt"):
-        report = path.parent / "report"
-        try:
-            rows = pd.read_csv(report / "tables/results.csv")
-        except (OSError, ValueError) as error:
-            yield path, f"stands without results ({one_line(error)})"
+        results_csv = path.parent / "report/tables/results.csv"
+        if not results_csv.exists():  # the report was removed: this is what was said of it
             continue
+        rows = pd.read_csv(results_csv)
         if not (rows["status"] != "failed").all():
             yield path, "stands although a cell failed"
         if path.read_text(encoding="utf-8").split(" ")[0] != str(len(rows)):
