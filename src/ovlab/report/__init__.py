@@ -68,6 +68,7 @@ def report(
             write_table(table, folder / TABLES)
         for figure in section.figures:
             figure.svg = save(figure.plot, folder / FIGURES)
+            figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
     for name in earlier - set(files):
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from ovlab.report.section import Section
 from ovlab.report.sections.accuracy import Accuracy
+from ovlab.report.sections.answer import Answer
 from ovlab.report.sections.calibration import Calibration
 from ovlab.report.sections.claims import Claims
+from ovlab.report.sections.devices import Devices
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
@@ -22,18 +24,20 @@ from ovlab.report.sections.settings import Settings
 from ovlab.report.sections.sweep import Sweep
 
 SECTIONS: tuple[Section, ...] = (
-    Findings(),
+    Answer(),
     Results(),
     Server(),
     Sweep(),
     Accuracy(),
+    Findings(),
     Claims(),
     Calibration(),
     SeveralDevices(),
+    Devices(),
     Remarks(),
-    NotMeasured(),
     Measuring(),
     Models(),
     Environment(),
+    NotMeasured(),
     Settings(),
 )

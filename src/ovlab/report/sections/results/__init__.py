@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovlab.report.section import ReportContext, Section
-from ovlab.report.sections.results.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.sections.results.figures import latency_figures, speedup_figure
 from ovlab.report.sections.results.tables import accuracy_table, costs_table, headline_table, speedup_table
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -28,9 +28,9 @@ class Results(Section):
         ]
 
     def figures(self, report: ReportContext) -> list[Plot]:
-        """Draw speed-ups, accuracy against latency, and the distributions of latency."""
-        single = [speedup_figure(report.ok, report.reference), tradeoff_figure(report.settings, report.ok)]
-        return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records.samples)
+        """Draw speed-ups and the distributions of latency."""
+        plot = speedup_figure(report.ok, report.reference)
+        return ([] if plot is None else [plot]) + latency_figures(report.ok, report.records.samples)
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002
         """Show it where anything was measured."""
