@@ -52,6 +52,7 @@
   }
 
   for (const row of document.querySelectorAll('main tr[data-cell]')) {
+    row.classList.add('asks');
     const name = row.querySelector('th');
     const button = element('button', { type: 'button', class: 'open', 'aria-haspopup': 'dialog' }, ...name.childNodes);
     button.title = 'Full record of this cell';

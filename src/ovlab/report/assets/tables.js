@@ -1,6 +1,7 @@
 // Tables: sort, filter, hide columns, copy. What is copied is what is shown.
 
 const FEWEST_ROWS = 4; // a table with fewer rows needs no tools but copying
+const MANY_ROWS = 250; // of a longer table so many are shown at first: it stays quick
 
 class Grid {
   constructor(box) {
@@ -15,7 +16,32 @@ class Grid {
     this.sorted = document.createElement('tbody');
     this.hidden = new Set();
     this.order = null; // { column, falling }
+    this.limit = this.rows.length > MANY_ROWS ? MANY_ROWS : Infinity;
     this.addTools();
+    if (this.limit < Infinity) this.addMore();
+  }
+
+  addMore() {
+    const more = element('button', { type: 'button', class: 'more' }, `Show all ${this.rows.length} rows`);
+    more.addEventListener('click', () => { this.limit = Infinity; more.remove(); this.showRows(); });
+    this.table.parentNode.after(more);
+    this.showRows();
+  }
+
+  // Rows in their present order: those that fit the filter, as many as the limit allows.
+  showRows() {
+    let left = this.limit;
+    for (const body of this.table.tBodies) {
+      let any = false;
+      for (const row of body.rows) {
+        if (row.classList.contains('group')) continue;
+        const beyond = !row.hidden && left-- <= 0;
+        if (beyond !== row.classList.contains('beyond')) row.classList.toggle('beyond', beyond);
+        any ||= !row.hidden && !beyond;
+      }
+      const heading = body.rows[0];
+      if (heading?.classList.contains('group')) heading.hidden = !any;
+    }
   }
 
   // What is a heading of a group is a column too, shown when rows of all groups stand together.
@@ -96,6 +122,7 @@ class Grid {
     if (order === null) {
       for (const row of this.rows) this.home.get(row).append(row);
       this.sorted.remove();
+      this.showRows();
       return;
     }
     const keyed = this.rows.map((row) => [this.key(row.cells[order.column]), row]);
@@ -107,6 +134,7 @@ class Grid {
     });
     this.sorted.append(...keyed.map(([, row]) => row));
     this.table.append(this.sorted);
+    this.showRows();
   }
 
   key(cell) {
@@ -123,10 +151,7 @@ class Grid {
       if (row.hidden === fits) row.hidden = !fits;
       left += fits;
     }
-    for (const body of this.groups) {
-      const heading = body.rows[0];
-      if (heading?.classList.contains('group')) heading.hidden = ![...body.rows].some((row) => row !== heading && !row.hidden);
-    }
+    this.showRows();
     return left;
   }
 

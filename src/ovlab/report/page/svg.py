@@ -34,6 +34,9 @@ def inline_svg(text: str, prefix: str, colours: frozenset[str] = frozenset()) ->
     body = re.sub(r"<[^>]*>", lambda tag: _shortened(tag[0], colours), body)
     body = re.sub(r"(font: [^;\"]*?)'DejaVu Sans'", r"\1var(--figure-font,'DejaVu Sans')", body)
     body = body.replace('class="mark">', 'class="mark" role="img">')
+    referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
+    body = re.sub(r' id="([^"]+)"', lambda one: one[0] if one[1] in referred or "-mark-" in one[1] else "", body)
+    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
     head, _, rest = body.partition(">")
     width = re.search(r'\swidth="([\d.]+)pt"', head)
     size = f' style="width:{float(width.group(1)) * CSS_PIXELS:.0f}px"' if width else ""

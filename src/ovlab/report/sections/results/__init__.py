@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections.results.figures import latency_figures, speedup_figure
+from ovlab.report.sections.results.requests import requests_figure
 from ovlab.report.sections.results.tables import accuracy_table, costs_table, headline_table, speedup_table
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -28,9 +29,9 @@ class Results(Section):
         ]
 
     def figures(self, report: ReportContext) -> list[Plot]:
-        """Draw speed-ups and the distributions of latency."""
-        plot = speedup_figure(report.ok, report.reference)
-        return ([] if plot is None else [plot]) + latency_figures(report.ok, report.records.samples)
+        """Draw speed-ups, throughput over requests in flight, and the distributions of latency."""
+        single = [speedup_figure(report.ok, report.reference), requests_figure(report.ok)]
+        return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records.samples)
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002
         """Show it where anything was measured."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ovlab.report.format import counted, significant
 from ovlab.report.sections.results.tables import speedup_definition
@@ -32,8 +32,8 @@ from ovlab.report.style import (
     tell,
 )
 
-POINTS = 40_000
-"""About so many points are drawn for the launches of a figure; all samples go into each curve."""
+POINTS, POINTS_OF_ALL = 40_000, 150_000
+"""About so many points are drawn for a figure, and for all models' figures; all samples go into each curve."""
 Samples = Callable[[str, str, str], pd.DataFrame | None]
 
 
@@ -97,6 +97,7 @@ def latency_figures(ok: pd.DataFrame, samples: Samples) -> list[Plot]:
         ``samples(model, device, scenario)`` returns the session's samples, None where they are not at hand.
     """
     palette = colours(ok["precision"].unique())
+    most = min(POINTS, POINTS_OF_ALL // max(1, ok["model"].nunique()))
     plots = []
     for model, cells in ok.groupby("model", sort=False):
         panels: dict[tuple[str, str], pd.DataFrame] = {}
@@ -105,19 +106,20 @@ def latency_figures(ok: pd.DataFrame, samples: Samples) -> list[Plot]:
             if taken is not None and not (own := taken[taken["precision"].isin(rows["precision"])]).empty:
                 panels[str(device), str(scenario)] = own
         if panels:
-            plots.append(_latency_figure(str(model), cells, panels, palette))
+            plots.append(_latency_figure(str(model), cells, panels, palette, most))
     return plots
 
 
 def _latency_figure(
-    model: str, cells: pd.DataFrame, panels: dict[tuple[str, str], pd.DataFrame], palette: dict[str, str]
+    model: str, cells: pd.DataFrame, panels: dict[tuple[str, str], pd.DataFrame], palette: dict[str, str], most: int
 ) -> Plot:
     devices = list(dict.fromkeys(device for device, _ in panels))
     scenarios = list(dict.fromkeys(scenario for _, scenario in panels))
     measured = set(pd.concat(one["precision"] for one in panels.values()))
     names = [name for name in cells["precision"].unique() if name in measured]
     launches = sum(one.groupby(["precision", "round"]).ngroups for one in panels.values())
-    points = int(np.clip(POINTS / launches, 20, 120))
+    curves = sum(one["precision"].nunique() for one in panels.values())
+    points = int(np.clip(most / launches, 20, 120)), int(np.clip(most / curves, 60, 240))
     with mpl.rc_context(STYLE):
         figure, grid = new_panels(len(devices) * len(scenarios), len(scenarios), 1.6, share_y=True)
         for axes, (device, scenario) in zip(grid, product(devices, scenarios), strict=True):
@@ -140,14 +142,18 @@ def _latency_figure(
     return Plot(file_name("latency", model), caption, figure)
 
 
-def _latency_panel(axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: int) -> None:
-    shared: Any = {"hue": "precision", "hue_order": names, "palette": palette, "estimator": None, "legend": False}
-    each, together = _curves(samples, ["precision", "round"], points), _curves(samples, ["precision"], 240)
-    sns.lineplot(each, x="latency_ms", y="share", units="round", lw=0.5, alpha=0.55, sort=False, ax=axes, **shared)
-    for name, curve in together.groupby("precision", sort=False):
-        (line,) = axes.plot(curve["latency_ms"], curve["share"], lw=1.6, color=palette[str(name)])
-        tell(line, f"{name}: {_percentiles(samples[samples['precision'] == name])}")
-    axes.set(xlabel=None, ylabel=None)
+def _latency_panel(
+    axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: tuple[int, int]
+) -> None:
+    for name in names:
+        own = samples[samples["precision"] == name]
+        each = [_distribution(launch["latency_ms"], points[0]) for _, launch in own.groupby("round", sort=False)]
+        axes.add_collection(LineCollection(each, colors=palette[name], linewidths=0.5, alpha=0.55))
+    for name in names:
+        own = samples[samples["precision"] == name]
+        if not own.empty:
+            (line,) = axes.plot(*_distribution(own["latency_ms"], points[1]).T, lw=1.6, color=palette[name])
+            tell(line, f"{name}: {_percentiles(own)}")
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.15, high * 1.15)
@@ -166,17 +172,11 @@ def _percentiles(own: pd.DataFrame) -> str:
     return f"{', '.join(named)} ({counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')})"
 
 
-def _curves(samples: pd.DataFrame, keys: list[str], points: int) -> pd.DataFrame:
-    """Return the distribution of each group of samples, one below the other."""
-    curves: dict[Any, pd.DataFrame] = {
-        names: _distribution(own["latency_ms"], points) for names, own in samples.groupby(keys, sort=False)
-    }
-    stacked: pd.DataFrame = pd.concat(curves, names=keys).reset_index(level=keys).reset_index(drop=True)
-    return stacked
+def _distribution(latencies: pd.Series, points: int) -> NDArray[np.float64]:
+    """Return the cumulative distribution: latency in ms and share in %, one point a row.
 
-
-def _distribution(latencies: pd.Series, points: int) -> pd.DataFrame:
-    """Return the cumulative distribution in %, thinned for drawing; the smallest and the largest sample stay."""
+    It is thinned for drawing; the smallest and the largest sample stay.
+    """
     ordered = np.sort(latencies.to_numpy())
     share = 100 * np.arange(1, ordered.size + 1) / ordered.size
     if ordered.size > points:
@@ -185,7 +185,7 @@ def _distribution(latencies: pd.Series, points: int) -> pd.DataFrame:
         tail = np.linspace(0.9 * ordered.size, ordered.size - 1, points // 2)
         chosen = np.unique(np.concatenate([even, tail]).astype(int))
         ordered, share = ordered[chosen], share[chosen]
-    return pd.DataFrame({"latency_ms": np.append(ordered[:1], ordered), "share": np.append(0.0, share)})
+    return np.column_stack([np.append(ordered[:1], ordered), np.append(0.0, share)])
 
 
 def _wrapped(name: str) -> str:
