@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ovlab.data.reading import read_text
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import DatasetSpec
@@ -53,7 +54,7 @@ def _class_names(root: Path, dataset: DatasetSpec, where: str) -> tuple[str, ...
     path = root / dataset.class_names
     if not path.is_file():
         raise OvlabError(f"{where}: class_names: no file {dataset.class_names!r}")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     return tuple(_without_synset(line) for line in lines)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovlab.data import jpeg
 from ovlab.errors import OvlabError
 
 Image = NDArray[np.uint8]
@@ -17,8 +18,10 @@ INTERPOLATIONS = {
     "cubic": cv2.INTER_CUBIC,
     "nearest": cv2.INTER_NEAREST,
 }
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+IMAGE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .gif .jp2 .avif .ppm .pgm .pbm .pnm".split()
+)
+"""In small letters; OpenCV as it is installed here decodes them all."""
 
 
 class CorruptImageError(OvlabError):
@@ -54,7 +57,6 @@ def decode(path: Path, *, upright: bool = True) -> Image:
         image = None
     if image is None:
         raise CorruptImageError(f"{path}: cannot be decoded as an image")
-    # Within the scan data no marker can occur, so the end mark must follow the last scan.
-    if data.startswith(JPEG_START) and data.find(JPEG_END, data.rfind(JPEG_SCAN)) < 0:
+    if data.startswith(jpeg.START) and not jpeg.is_whole(data):
         raise CorruptImageError(f"{path}: the JPEG is truncated")
     return np.asarray(image, np.uint8)

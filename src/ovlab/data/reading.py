@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.errors import OvlabError, nearest
+from ovlab.files import decode_text
 
 
 def class_index(name: str, class_names: Sequence[str], where: str) -> int:
@@ -72,20 +72,29 @@ def require_folder(root: Path, name: str, where: str) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file.
+    """Read a text file of a data set, without its byte order mark: see `ovlab.files.decode_text`.
 
     Raises
     ------
     OvlabError
-        If it does not exist or is not text.
+        If it does not exist or is not text, naming the line.
+    """
+    return decode_text(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a data set.
+
+    Raises
+    ------
+    OvlabError
+        If it does not exist or cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except FileNotFoundError:
         near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise OvlabError(f"{path}: no such file{nearest(path.name, near) if len(near) < 100 else ''}") from None
-    except UnicodeDecodeError as error:
-        raise OvlabError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise OvlabError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
 
@@ -119,18 +128,3 @@ def pixels(value: Any, where: str) -> int:
     if size < 1 or size != int(size):
         raise OvlabError(f"{where}: {str(value)[:40]!r} is not a size in pixels")
     return int(size)
-
-
-def list_images(folder: Path) -> list[Path]:
-    """List the images below a folder, in the order of their names.
-
-    Returns
-    -------
-    list of Path
-        Hidden files are left out.
-    """
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )

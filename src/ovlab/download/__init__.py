@@ -10,6 +10,7 @@ from typing import Any
 from ovlab.download.fetch import Found, Places, fetch
 from ovlab.download.unpack import is_archive, unpack
 from ovlab.errors import OvlabError
+from ovlab.files import move, require_room
 from ovlab.generators import generate
 from ovlab.records import Quantity, Record
 from ovlab.scratch import PARTIAL, scratch_folder
@@ -64,12 +65,13 @@ def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: P
                 log.info("unpacking %s", item.path.name)
                 unpack(item.path, partial, limits)
             else:
+                require_room(folder.parent, file.file_name, item.path.stat().st_size)
                 shutil.copyfile(item.path, partial / file.file_name)
         if source.generator is not None:
             generate(source.generator.name, partial, **source.generator.parameters)
         if folder.exists():
             shutil.rmtree(folder)
-        partial.rename(folder)
+        move(partial, folder)
 
 
 def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path) -> Record:

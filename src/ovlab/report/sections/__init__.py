@@ -9,11 +9,14 @@ from ovlab.report.section import Section
 from ovlab.report.sections.accuracy import Accuracy
 from ovlab.report.sections.answer import Answer
 from ovlab.report.sections.calibration import Calibration
+from ovlab.report.sections.changes import Changes
 from ovlab.report.sections.claims import Claims
 from ovlab.report.sections.devices import Devices
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
+from ovlab.report.sections.goals import Goals
+from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
 from ovlab.report.sections.models import Models
 from ovlab.report.sections.not_measured import NotMeasured
@@ -25,9 +28,12 @@ from ovlab.report.sections.sweep import Sweep
 
 SECTIONS: tuple[Section, ...] = (
     Answer(),
+    Goals(),
+    Changes(),
     Results(),
     Server(),
     Sweep(),
+    Layers(),
     Accuracy(),
     Findings(),
     Claims(),

@@ -5,70 +5,39 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ovlab.files.decoding import decode_text, marked_encoding
+from ovlab.files.storage import require_room, require_writable, size_text, storage_in_words, temporary_folder
+from ovlab.files.writing import atomic_path, folders_flushed_once, move, write_atomically, write_text
 from ovlab.text import visible_json
+
+__all__ = [
+    "CHUNK",
+    "HASHES",
+    "atomic_path",
+    "decode_text",
+    "digest_of",
+    "folders_flushed_once",
+    "known_sha256",
+    "marked_encoding",
+    "move",
+    "read_json",
+    "require_room",
+    "require_writable",
+    "sha256_of",
+    "sha256_of_data",
+    "size_text",
+    "storage_in_words",
+    "temporary_folder",
+    "write_atomically",
+    "write_json",
+    "write_text",
+]
 
 CHUNK = 1 << 20
 HASHES = ".sha256.json"
-
-
-@contextlib.contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target` that becomes `target` if the block succeeds.
-
-    The temporary file lies in the same folder (so that the rename is atomic), is flushed to disk before the
-    rename, and is removed if the block fails: a killed run leaves nothing that looks finished.
-
-    Parameters
-    ----------
-    target : Path
-        The file to write. Its folder is made if it is missing.
-
-    Yields
-    ------
-    Path
-        The path to write to; it keeps the suffix of `target`, which many writers look at.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=f".partial{target.suffix}")
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        _flush(partial)
-        # mkstemp makes files that only their owner reads; results are to be shared.
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
-    """Call ``write(path)`` on a temporary path that then becomes `target`."""
-    with atomic_path(target) as partial:
-        write(partial)
-
-
-def write_text(target: Path, text: str) -> None:
-    """Write `text` to `target` as UTF-8 with Unix line ends, atomically."""
-    with atomic_path(target) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(target: Path, data: Any) -> None:

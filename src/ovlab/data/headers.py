@@ -1,0 +1,59 @@
+"""What an image's header says: its size, and how it is to be turned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+
+from ovlab.data.images import CorruptImageError
+from ovlab.errors import one_line
+
+_ORIENTATION = 0x0112
+_AS_STORED = 1
+_LYING = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Size and orientation of an image file.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the pixels as they are stored.
+    orientation : int
+        Of its EXIF data, 1 to 8; 1 (as stored) where they say nothing.
+    """
+
+    width: int
+    height: int
+    orientation: int
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether the upright image is not the stored one."""
+        return self.orientation != _AS_STORED
+
+    def size(self, *, upright: bool) -> tuple[int, int]:
+        """Return width and height in pixels, after the EXIF orientation or as stored."""
+        lies = upright and self.orientation in _LYING
+        return (self.height, self.width) if lies else (self.width, self.height)
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Read an image's header; its pixels are not decoded.
+
+    Raises
+    ------
+    CorruptImageError
+        If the file is no image.
+    """
+    try:
+        with PIL.Image.open(path) as image:
+            said = image.getexif().get(_ORIENTATION)
+            orientation = said if isinstance(said, int) and 1 <= said <= 8 else _AS_STORED
+            return ImageHeader(*image.size, orientation)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise CorruptImageError(f"{path}: cannot be read as an image ({one_line(error)})") from None
