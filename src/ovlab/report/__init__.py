@@ -70,6 +70,7 @@ def report(
             write_table(table, folder / TABLES)
         for figure in section.figures:
             figure.svg = save(figure.plot, folder / FIGURES)
+            figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
     for name, text in texts.items():
         write_text(folder / name, text)
     for name in earlier - set(files):
