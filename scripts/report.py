@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path, nargs="*", default=[], help=f"records of its {kind}")
     parser.add_argument(
-        "--page", type=Path, required=True, help="index.html to write; tables/ and figures/ lie beside it"
+        "--page", type=Path, required=True, help="index.html to write, with tables/ and figures/ beside"
     )
     parser.add_argument("--verdict", type=Path, help="the verdict on an earlier report, which does not outlive it")
     parser.add_argument("--list", type=Path, help="file that gets the paths of all these records, one a line")
