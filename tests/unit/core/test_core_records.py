@@ -70,7 +70,17 @@ def test_another_kind_of_record(tmp_path: Path, record: Record) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "5", "null", "{}", '{"schema": "ovlab/source/1"}', '{"schema": "ovlab/source/1", "values": {}}'],
+    [
+        "",
+        "[" * 100_000,
+        "{",
+        "[]",
+        "5",
+        "null",
+        "{}",
+        '{"schema": "ovlab/source/1"}',
+        '{"schema": "ovlab/source/1", "values": {}}',
+    ],
 )
 def test_not_a_record(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
