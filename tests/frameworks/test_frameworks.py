@@ -59,12 +59,8 @@ WAYS = {
     "traced": Way("pytorch", "traced.pt", "pytorch", shape=OPEN),
     "scripted": Way("pytorch", "scripted.pt", "pytorch", shape=OPEN),
     "traced_two": Way("pytorch", "two_outputs.pt", "pytorch", shape=OPEN, output="output_1", features="output_0"),
-    "scripted_two": Way(
-        "pytorch", "two_outputs_scripted.pt", "pytorch", shape=OPEN, output="output_1", features="features.1"
-    ),
     "exported": Way("pytorch", "static.pt2", "pytorch"),
     "exported_open": Way("pytorch", "dynamic.pt2", "pytorch"),
-    "exported_two": Way("pytorch", "two_outputs.pt2", "pytorch", output="linear:0", features="relu_10:0"),
     "saved_model": Way("tensorflow", "saved_model", "tensorflow", "NHWC"),
     "saved_model_bytes": Way("tensorflow", "saved_model_uint8", "tensorflow", "NHWC", preprocess={}),
     "frozen_graph": Way("tensorflow", "frozen.pb", "tensorflow", "NHWC"),
@@ -74,8 +70,8 @@ WAYS = {
         "two_outputs.tflite",
         "tflite",
         "NHWC",
-        output="PartitionedCall:1",
-        features="PartitionedCall:0",
+        output="StatefulPartitionedCall:1",
+        features="StatefulPartitionedCall:0",
     ),
     "paddle_folder": Way("paddle", "model", "paddle"),
     "paddle_files": Way("paddle", "model/inference.pdmodel", "paddle", beside=("model/inference.pdiparams",)),

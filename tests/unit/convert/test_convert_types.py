@@ -174,3 +174,25 @@ def test_a_type_that_onnx_runtime_cannot_be_given(lab: Lab, tmp_path: Path) -> N
     expected = r"^parity: input 'image' is tensor\(bool\), which no image can be given to ONNX Runtime as$"
     with pytest.raises(OvlabError, match=expected):
         next(both_answers(session, read_ir(lab.folder / "model.xml"), spec, [np.zeros((16, 16, 3), np.uint8)]))
+
+
+def test_a_model_in_bfloat16_becomes_fp32_though_onnx_runtime_cannot_run_it(lab: Lab, tmp_path: Path) -> None:
+    path = colour_onnx(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    for one in model.graph.initializer:
+        if one.data_type == TensorProto.FLOAT:
+            bits = numpy_helper.to_array(one).view(np.uint32) >> 16
+            one.CopyFrom(
+                helper.make_tensor(one.name, TensorProto.BFLOAT16, one.dims, bits.astype(np.uint16).tobytes(), raw=True)
+            )
+    for port in (*model.graph.input, *model.graph.output):
+        port.type.tensor_type.elem_type = TensorProto.BFLOAT16
+    model.opset_import[0].version = 22  # the first whose convolution takes it
+    onnx.save(model, path)
+    spec = model_spec(path)
+    record = convert(convert_settings(spec, lab.dataset), source_record(tmp_path), lab.source, tmp_path / "ir")
+    assert record.value("parity_relative") is None
+    ir = read_ir(tmp_path / "ir" / "model.xml")
+    assert "bf16" not in {op.get_output_element_type(0).get_type_name() for op in ir.get_ordered_ops()[:-1]}
+    pixels = np.full((1, 16, 16, 3), (20, 20, 230), np.uint8)
+    assert core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(pixels)[0].argmax() == 3
