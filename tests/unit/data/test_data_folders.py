@@ -169,3 +169,8 @@ def test_a_list_that_counts_from_one_is_told_so(listed: Path, first: int, is_tol
         read_split(listed, list_spec(), "validation")
     assert ("the list counts from 1" in str(caught.value)) == is_told
     assert str(caught.value).startswith("val.txt, line 5: class index 4 is out of range, expected 0 to 3")
+
+
+def test_the_docs_say_which_images_are_read() -> None:
+    text = (Path(__file__).parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
+    assert [suffix for suffix in sorted(IMAGE_SUFFIXES) if f"{suffix} " not in text and f"{suffix}`" not in text] == []
