@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ovlab.layers.child.counters import LastInference, counters_of, merged, plain_names, since
+from ovlab.measure.device.inspection import kernel_precision
 
 
 @pytest.mark.parametrize("about_us", [3.0, 27.0, 412.0])
@@ -79,6 +80,24 @@ def test_names_as_plugins_write_them_lead_to_the_operation(written: str, called:
     counters.after(Request(**{written: 8.0}))  # type: ignore[arg-type]
     (node,) = merged([{"name": called}], counters)
     assert node == {"name": called, "time_us": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "precision"),
+    [
+        ("brgconv_avx512_f16", "f16"),
+        ("brgconv_avx512_amx_bf16", "bf16"),
+        ("brgconv_avx512_I8", "i8"),
+        ("convolution_gpu_bfyx_f16__f16", "f16"),
+        ("jit:gemm:any__i8", "i8"),
+        ("gen_conv", ""),
+        ("DPU", ""),
+        ("undef", ""),
+        ("", ""),
+    ],
+)
+def test_the_precision_is_the_end_of_a_kernels_name(kernel: str, precision: str) -> None:
+    assert kernel_precision(kernel) == precision
 
 
 def test_a_name_that_is_known_as_it_is_written_stays() -> None:

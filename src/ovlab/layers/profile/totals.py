@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.spread import spread
 from ovlab.records import Quantity
 
+SHOWN = 3
 LATENCY_BOUNDS = (0.92, 1.02)
 """Between these the sum of the nodes' times over the latency without counters is in order: what is left goes to what
 lies between the nodes, and counters are cut to whole microseconds."""
@@ -42,14 +45,16 @@ def control_totals(profile: Profile) -> dict[str, Quantity]:
     }
 
 
-def complaints(totals: dict[str, Quantity]) -> list[str]:
-    """Say which totals do not close; nothing where all do."""
+def complaints(totals: dict[str, Quantity], missing: Sequence[str] = ()) -> list[str]:
+    """Say which totals do not close, and which operations no node names; nothing where all do."""
     found = []
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    names = f"; fused away or folded: {', '.join(missing[:SHOWN])}{more}" if missing else ""
     ratio = totals["macs_over_model"].value or 0.0
     if ratio != 1.0:
         found.append(
             f"{totals['mapped_macs'].value:.0f} of {totals['macs'].value:.0f} multiply-accumulates of the model are "
-            f"found among the executed nodes ({100 * ratio:.1f} %, expected 100)"
+            f"found among the executed nodes ({100 * ratio:.1f} %, expected 100){names}"
         )
     share = totals["time_over_latency"].value or 0.0
     low, high = LATENCY_BOUNDS
