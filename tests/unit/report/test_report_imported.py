@@ -10,7 +10,6 @@ from report_factory import Recipe, context_of, make_records, make_settings, make
 
 from ovlab.records import Quantity
 from ovlab.report import Records, results_frame
-from ovlab.report.sections.accuracy.layers import suggestions
 from ovlab.report.sections.findings.precisions import model_findings
 from ovlab.report.sections.models import Models
 from ovlab.specs import ReportSettings
@@ -111,12 +110,6 @@ def test_findings_begin_with_who_made_it_and_end_with_what_was_executed(
     assert [one for one in sentences["vendor"] if one.startswith("Executed in")] == ([said] if said else [])
     others = [*sentences["int8"], *(text for one in second.findings for text in one.sentences)]
     assert not [text for text in others if "imported" in text]
-
-
-def test_no_scope_to_try_is_given_for_what_nncf_did_not_make_here(tmp_path: Path) -> None:
-    names = [name for name, _ in suggestions(*make(tmp_path))]
-    assert "net int8" in names and "other vendor" in names
-    assert "net vendor" not in names
 
 
 def test_a_record_that_failed_is_told(tmp_path: Path) -> None:
