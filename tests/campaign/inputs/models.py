@@ -137,11 +137,11 @@ LAUGHS = (
     + '">'
     + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9))
 )
-ir("xml: entities", content("model.xml", LAUGHS + ']><net name="&j;" version="11"/>'), BAD_XML)
+ir("xml: entities", content("model.xml", LAUGHS + ']><net name="&j;" version="11"/>'), "model")
 ir("xml: nested 100000 deep", content("model.xml", "<net>" * 100_000), BAD_XML)
 ir("xml: cut", lambda folder, room: _halve(folder / "model.xml"), BAD_XML)
 ir("xml: another version", xml('version="11"', 'version="9999"'), BAD_XML)
-ir("xml: no layers", content("model.xml", '<net name="a" version="11"><layers/><edges/></net>'), BAD_XML)
+ir("xml: no layers", content("model.xml", '<net name="a" version="11"><layers/><edges/></net>'), "model")
 ir("xml: unknown operation", xml('type="ReLU"', 'type="Evil"'), BAD_XML)
 ir("xml: unknown operation set", xml('version="opset1"', 'version="evil"'), BAD_XML)
 ir("xml: weights beyond the file", xml('offset="0"', 'offset="99999999999"'), BAD_XML)
