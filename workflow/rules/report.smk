@@ -1,7 +1,7 @@
 # report: all results of an experiment as one page, tables and figures; verdict: whether every cell is accounted for.
 #
 # in:  every record of the experiment
-# out: <results>/{experiment}/report/index.html, tables/, figures/; then <results>/{experiment}/verdict.txt, or failures.txt
+# out: <results>/{experiment}/report/index.html, tables/, figures/, graphs/; then <results>/{experiment}/verdict.txt, or failures.txt
 
 
 RECORDS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ovlab.csv_files import write_csv
-from ovlab.files import read_json, write_json, write_text
+from ovlab.files import folders_flushed_once, read_json, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
 from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
@@ -73,12 +73,14 @@ def report(
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
     if verdict is not None:
         verdict.unlink(missing_ok=True)
-    write_csv(folder / RESULTS, frame)
-    for section in shown:
-        for table in section.tables:
-            write_table(table, folder / TABLES)
-        for figure in section.figures:
-            figure.svg = save(figure.plot, folder / FIGURES)
+    with folders_flushed_once():
+        write_csv(folder / RESULTS, frame)
+        for section in shown:
+            for table in section.tables:
+                write_table(table, folder / TABLES)
+            for figure in section.figures:
+                figure.svg = save(figure.plot, folder / FIGURES)
+                figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
     for name, text in texts.items():
         write_text(folder / name, text)
     for name in earlier - set(files):

@@ -62,8 +62,8 @@ text("unknown bottom", layer("ReLU", bottom="nothing"), "nothing")
 text("bottom of itself", layer("ReLU", bottom="x"), ANY)
 text("code", layer("Python", "python_param { module: 'os' layer: 'system' }"), ANY)
 for shape in ("[]", "[0, 3, 16, 16]", "[-1, 3, 16, 16]", "[1, 3, 16]", "[1, 3, 1000000, 1000000]", "[1, 3, 9e99, 16]"):
-    text(f"input of {shape}", HEAD.replace("[1, 3, 16, 16]", shape) + CONV, ".")
-text("input of 5000 digits", HEAD.replace("16, 16", "9" * 5000 + ", 16") + CONV, ".")
+    text(f"input of {shape}", HEAD.replace("[1, 3, 16, 16]", shape) + CONV, "data|net|shape")
+text("input of 5000 digits", HEAD.replace("16, 16", "9" * 5000 + ", 16") + CONV, "data|net|shape")
 for settings in (
     "num_output: 0 kernel_size: 3",
     "num_output: -4 kernel_size: 3",

@@ -13,6 +13,8 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.protocol import SplitFiles
 
+LONGEST_INDEX = 18
+"""Digits of a class index; Python refuses to read numbers of thousands."""
 COUNTS_FROM_ONE = (
     "; the list counts from 1: put a name for class 0 in front of class_names, and say output.label_offset: -1 in the "
     "model's YAML"
@@ -44,12 +46,13 @@ def read_class_folders(files: SplitFiles) -> LabelledSplit:
     remarks = [*left_out(others, files.split.images)]
     if astray:
         remarks.append(f"{astray} image(s) in {files.split.images!r} left out: in no class's folder")
+    of_labels = []
     if not files.class_names and _out_of_order(found):
-        remarks.append(
+        of_labels.append(
             f"class folders are numbers, counted in the order of text ({', '.join(found[:4])}, ...): if the model "
             "counts otherwise, class_names in the data set's YAML lists them in its order"
         )
-    return LabelledSplit(files.name, tuple(images), names, remarks=tuple(remarks))
+    return LabelledSplit(files.name, tuple(images), names, remarks=tuple(remarks), label_remarks=tuple(of_labels))
 
 
 def read_imagenet_list(files: SplitFiles) -> LabelledSplit:
@@ -106,7 +109,7 @@ def _out_of_order(names: Sequence[str]) -> bool:
 def _listed_image(files: SplitFiles, line: str, where: str, lines: Sequence[tuple[int, str]]) -> LabelledImage:
     # The name may have blanks in it, and tabs are in use too.
     name, text = [*line.strip().rsplit(maxsplit=1), ""][:2]
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > LONGEST_INDEX:
         raise OvlabError(f"{where}: {line.strip()!r} is not 'path class-index'")
     classes = len(files.class_names)
     if classes and int(text) >= classes:
