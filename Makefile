@@ -1,10 +1,11 @@
 # Thin on purpose: every target is what one would type by hand (see README.md).
 PYTHON ?= python3
 EXPERIMENT ?= quickstart
+SEED ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-frameworks frameworks lint format lock clean
+.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs campaign test-frameworks frameworks lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -56,8 +57,14 @@ test-frameworks: .venv/test.stamp
 frameworks: .venv-frameworks/frameworks.stamp
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real tests/campaign --ignore=tests/e2e/test_quickstart.py --durations=10
 	$(MAKE) test-frameworks
+
+# Hours: 500 kills, which go on after the last one where they were stopped, all hostile inputs, a minute of fuzzing a parser.
+campaign: .venv/test.stamp
+	PYTHONPATH=tests $(BIN)/python -m campaign.kill --kills 500 --seed $(SEED)
+	PYTHONPATH=tests $(BIN)/python -m campaign.hostile
+	FUZZ_SECONDS=60 $(BIN)/python -m pytest tests/campaign/test_fuzz.py -rP
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow

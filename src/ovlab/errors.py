@@ -76,7 +76,7 @@ def one_line(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return visible_line(f"{where}{error.strerror.lower()}")
+        return readable_line(f"{where}{error.strerror.lower()}")
     if isinstance(error, MemoryError):
         return "out of memory"
     # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.

@@ -169,7 +169,9 @@ class Family:
     cases: list[Case] = field(default_factory=list)
 
     def add(self, name: str, make: Callable[[Room], Command], expected: str, *, passes: bool = False) -> None:
-        """Add a case."""
+        """Add a case; one of the same name gets a number."""
+        same = sum(case.name.partition(" #")[0] == name for case in self.cases)
+        name = f"{name} #{same + 1}" if same else name
         self.cases.append(Case(self.name, name, make, expected, passes))
 
 

@@ -15,7 +15,7 @@ from ovlab.generators import generate
 
 NAME = "killed"
 VARIANTS = ("fp32", "fp16", "int8")
-STAGES = ("plan", "download", "convert", "calibrate", "validate", "benchmark", "report", "verdict")
+STAGES = tuple("plan download convert calibrate validate benchmark measure_peaks profile_layers report verdict".split())
 MEASURING = (one for one in TINY if not one.startswith(("experiment.", "validation.limit")))
 OVERRIDES = (*MEASURING, "validation.limit=200")
 PIECE, PAUSE_S = 1 << 17, 0.015

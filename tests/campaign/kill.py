@@ -45,6 +45,8 @@ MADE = {
     "calibrate": "variants/*/int8/*",
     "validate": "accuracy/*/*/*",
     "benchmark": f"{NAME}/sessions/*/*/*",
+    "measure_peaks": "peaks/*/*",
+    "profile_layers": f"{NAME}/profiles/*/*",
     "report": f"{NAME}/report",
     "verdict": f"{NAME}/verdict.txt",
 }

@@ -22,6 +22,8 @@ PLACES: dict[Kind, tuple[str, tuple[str, ...]]] = {
     "variant": ("variants/*/*/*/variant.json", ("model.xml", "model.bin")),
     "accuracy": ("accuracy/*/*/*/accuracy.json", ("predictions.parquet",)),
     "session": ("*/sessions/*/*/*/session.json", ("samples.parquet",)),
+    "peaks": ("peaks/*/*/peaks.json", ()),
+    "profile": ("*/profiles/*/*/profile.json", ("nodes.parquet",)),
 }
 # What no two runs have alike.
 TIMED_VALUES = {"calibration_time", "validation_time", "images_per_second", "measuring_time"}
@@ -145,6 +147,8 @@ def _facts(kind: Kind, record: Record, folder: Path) -> dict[str, Any]:
             if rows != record.value("samples"):
                 raise OvlabError(f"{rows} predictions, but {record.value('samples')} samples")
             facts["images"] = record.data["images_digest"]
+        case "peaks" | "profile":  # timings, but of what was measured
+            facts = {"inputs": {name: value for name, value in record.inputs.items() if name not in record.files}}
         case "session":
             _check_samples(record, folder / "samples.parquet")
             # Other samples each time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ovlab.data.reading import read_text
+from ovlab.data.reading import inside, read_text
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import DatasetSpec
@@ -51,10 +51,12 @@ def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "datase
 def _class_names(root: Path, dataset: DatasetSpec, where: str) -> tuple[str, ...]:
     if not isinstance(dataset.class_names, str):
         return dataset.class_names or ()
-    path = root / dataset.class_names
+    path = inside(root, dataset.class_names, f"{where}: class_names")
     if not path.is_file():
         raise OvlabError(f"{where}: class_names: no file {dataset.class_names!r}")
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if not lines:
+        raise OvlabError(f"{where}: class_names: {dataset.class_names!r} is empty, expected one name a line")
     return tuple(_without_synset(line) for line in lines)
 
 

@@ -49,23 +49,31 @@ raw("page", b"<html>404 Not Found</html>")
 raw("pointer of Git LFS", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
 changed("no node", lambda model, room: model.graph.ClearField("node"))
 changed("no input", lambda model, room: model.graph.ClearField("input"))
-changed("no output", lambda model, room: model.graph.ClearField("output"), ".")
+changed("no output", lambda model, room: model.graph.ClearField("output"), "bad|image|input|output|shape|opset")
 changed("no weights", lambda model, room: model.graph.ClearField("initializer"))
 changed("unknown operation", lambda model, room: setattr(model.graph.node[1], "op_type", "Cnov"))
 changed("another domain", lambda model, room: setattr(model.graph.node[1], "domain", "com.evil"))
 changed("operation of control signs", lambda model, room: setattr(model.graph.node[1], "op_type", "\x1b[31m\u202e\n"))
 changed("operation of 100000 letters", lambda model, room: setattr(model.graph.node[1], "op_type", "x" * 100_000))
-changed("opset 9999", lambda model, room: setattr(model.opset_import[0], "version", 9999), ".")
+changed(
+    "opset 9999",
+    lambda model, room: setattr(model.opset_import[0], "version", 9999),
+    "bad|image|input|output|shape|opset",
+)
 changed("unknown input of a node", lambda model, room: model.graph.node[1].input.__setitem__(0, "nothing"))
 changed("input of itself", lambda model, room: model.graph.node[1].input.__setitem__(0, model.graph.node[1].output[0]))
 changed("weights of another type", lambda model, room: setattr(model.graph.initializer[0], "data_type", 99))
 changed("weights of negative size", lambda model, room: model.graph.initializer[0].dims.__setitem__(0, -5))
 changed("weights of 2^60", lambda model, room: model.graph.initializer[0].dims.__setitem__(0, 2**60))
 changed("weights cut", lambda model, room: setattr(model.graph.initializer[0], "raw_data", b"abc"))
-changed("input of size 0", lambda model, room: _shape(model, [1, 3, 0, 0]), ".")
-changed("input of 2^31", lambda model, room: _shape(model, [1, 3, 2**31, 2**31]), ".")
-changed("input of three dimensions", lambda model, room: _shape(model, [1, 3, 16]), ".")
-changed("input of five channels", lambda model, room: _shape(model, [1, 5, 16, 16]), ".")
+changed("input of size 0", lambda model, room: _shape(model, [1, 3, 0, 0]), "bad|image|input|output|shape|opset")
+changed("input of 2^31", lambda model, room: _shape(model, [1, 3, 2**31, 2**31]), "bad|image|input|output|shape|opset")
+changed(
+    "input of three dimensions", lambda model, room: _shape(model, [1, 3, 16]), "bad|image|input|output|shape|opset"
+)
+changed(
+    "input of five channels", lambda model, room: _shape(model, [1, 5, 16, 16]), "bad|image|input|output|shape|opset"
+)
 
 
 def _shape(model: onnx.ModelProto, shape: list[int]) -> None:
@@ -137,11 +145,11 @@ LAUGHS = (
     + '">'
     + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9))
 )
-ir("xml: entities", content("model.xml", LAUGHS + ']><net name="&j;" version="11"/>'), BAD_XML)
+ir("xml: entities", content("model.xml", LAUGHS + ']><net name="&j;" version="11"/>'), "model")
 ir("xml: nested 100000 deep", content("model.xml", "<net>" * 100_000), BAD_XML)
 ir("xml: cut", lambda folder, room: _halve(folder / "model.xml"), BAD_XML)
 ir("xml: another version", xml('version="11"', 'version="9999"'), BAD_XML)
-ir("xml: no layers", content("model.xml", '<net name="a" version="11"><layers/><edges/></net>'), BAD_XML)
+ir("xml: no layers", content("model.xml", '<net name="a" version="11"><layers/><edges/></net>'), "model")
 ir("xml: unknown operation", xml('type="ReLU"', 'type="Evil"'), BAD_XML)
 ir("xml: unknown operation set", xml('version="opset1"', 'version="evil"'), BAD_XML)
 ir("xml: weights beyond the file", xml('offset="0"', 'offset="99999999999"'), BAD_XML)

@@ -209,3 +209,26 @@ def test_files_of_different_size_are_not_read(tmp_path: Path, monkeypatch: pytes
 def test_a_name_in_a_file_of_others_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(OvlabError, match=r"^list, line 1: .*(points outside of|is longer than)"):
         inside(tmp_path, name, "list, line 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("classes.txt", "", "colours: class_names: 'classes.txt' is empty, expected one name a line"),
+        ("classes.txt", "\n \n", "colours: class_names: 'classes.txt' is empty, expected one name a line"),
+        ("../classes.txt", "a", "colours: class_names: '../classes.txt' points outside of 'data'"),
+        ("/etc/passwd", "a", "colours: class_names: '/etc/passwd' points outside of 'data'"),
+        ("", "a", "colours: class_names: '' points outside of 'data'"),
+    ],
+)
+def test_class_names_are_in_a_file_of_the_data_set(listed: Path, name: str, content: str, expected: str) -> None:
+    (listed / "classes.txt").write_text(content, encoding="utf-8")
+    with pytest.raises(OvlabError) as caught:
+        read_split(listed, list_spec(class_names=name), "validation", "colours")
+    assert str(caught.value) == expected
+
+
+def test_a_class_index_of_thousands_of_digits(listed: Path) -> None:
+    (listed / "val.txt").write_text(f"000.png {'9' * 5000}\n", encoding="utf-8")
+    with pytest.raises(OvlabError, match=r"val\.txt, line 1: '000.png 9+\.\.\.9+' is not 'path class-index'"):
+        read_split(listed, list_spec(), "validation", "colours")

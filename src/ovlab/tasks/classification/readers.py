@@ -13,6 +13,8 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.protocol import SplitFiles
 
+LONGEST_INDEX = 18
+"""Digits of a class index; Python refuses to read numbers of thousands."""
 COUNTS_FROM_ONE = (
     "; the list counts from 1: put a name for class 0 in front of class_names, and say output.label_offset: -1 in the "
     "model's YAML"
@@ -107,7 +109,7 @@ def _out_of_order(names: Sequence[str]) -> bool:
 def _listed_image(files: SplitFiles, line: str, where: str, lines: Sequence[tuple[int, str]]) -> LabelledImage:
     # The name may have blanks in it, and tabs are in use too.
     name, text = [*line.strip().rsplit(maxsplit=1), ""][:2]
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > LONGEST_INDEX:
         raise OvlabError(f"{where}: {line.strip()!r} is not 'path class-index'")
     classes = len(files.class_names)
     if classes and int(text) >= classes:
