@@ -20,9 +20,16 @@ from ovlab.report.table import Column, Table
 
 TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment")
 TABLES += ("noise", "devices", "spread", "variants", "costs", "server", "sweep", "significance", "power", "classes")
-TABLES += ("distance", "layers")
-TABLES += ("verdicts", "advice", "profile_totals", "floating_layers", "speedup_by_layers", "speedup_by_cause")
-TABLES += ("layer_speedups", "conversions", "nodes", "peaks")
+TABLES += ("distance", "layers", "verdicts", "verdict_checks", "advice", "profile_totals", "coverage")
+TABLES += (
+    "floating_layers",
+    "speedup_by_layers",
+    "speedup_by_cause",
+    "layer_speedups",
+    "conversions",
+    "nodes",
+    "peaks",
+)
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
