@@ -130,7 +130,7 @@ def test_report_is_whole(quickstart: tuple[Path, str]) -> None:
     report = quickstart[0] / "results/quickstart/report"
     page = (report / "index.html").read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="https?://', page)
-    for folder, suffixes in (("tables", {".csv", ".tex", ".md"}), ("figures", {".svg", ".pdf", ".png"})):
+    for folder, suffixes in (("tables", {".csv", ".tex", ".md", ".typ"}), ("figures", {".svg", ".pdf", ".png"})):
         stems: dict[str, set[str]] = {}
         for path in (report / folder).iterdir():
             assert path.stat().st_size > 0

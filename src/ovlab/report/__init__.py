@@ -9,6 +9,7 @@ from pathlib import Path
 from ovlab.csv_files import write_csv
 from ovlab.files import folders_flushed_once, read_json, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
+from ovlab.report.paper import FOLDER, paper_files
 from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
@@ -24,7 +25,7 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
-TABLES, FIGURES, GRAPHS = "tables", "figures", "graphs"
+TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
 RESULTS = f"{TABLES}/results.csv"
 
 
@@ -68,6 +69,8 @@ def report(
     shown = show_sections(context)
     folder = page.parent
     texts = {f"{GRAPHS}/{name}": text for one in sections for name, text in one.files(context).items()}
+    figures = [figure.plot for section in shown for figure in section.figures]
+    texts |= paper_files(context, [table for section in shown for table in section.tables], figures)
     files = [RESULTS, *(name for section in shown for name in _files_of(section)), *texts]
     earlier = _earlier_files(folder)
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
@@ -107,4 +110,4 @@ def _earlier_files(folder: Path) -> set[str]:
         names = set(map(str, read_json(folder / LISTING)["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return set()  # there is no list, or nothing to rely on
-    return {name for name in names if Path(name).parent in {Path(TABLES), Path(FIGURES), Path(GRAPHS)}}
+    return {name for name in names if Path(name).parent in {Path(TABLES), Path(FIGURES), Path(GRAPHS), Path(PAPER)}}

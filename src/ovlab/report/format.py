@@ -38,8 +38,23 @@ LATEX = {
     "±": r"$\pm$",
     "–": "--",
     "…": r"\dots{}",
-    "⁶": r"$^{6}$",
+    "’": "'",
+    "‘": "`",
+    "“": "``",
+    "”": "''",
+    "→": r"$\rightarrow$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≈": r"$\approx$",
+    "°": r"$^{\circ}$",
+    "µ": r"$\mu$",
+    "μ": r"$\mu$",
+    "·": r"$\cdot$",
 }
+LATEX |= {sign: f"$^{{{plain}}}$" for sign, plain in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
+LATEX |= {sign: f"$_{{{plain}}}$" for sign, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
+LATEX_KNOWS = "\u017f"
+"""The last sign up to which LaTeX knows every letter by itself; of others it is told the number."""
 MARKDOWN = {"\\": r"\\", "|": r"\|", "*": r"\*", "`": r"\`", "<": "&lt;", ">": "&gt;"}
 
 
@@ -206,8 +221,15 @@ def shown_text(shown: Shown, unit: str = "") -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Escape text for LaTeX, on one line; nothing in it can be a command."""
-    return "".join(LATEX.get(sign, sign) for sign in one_line(text))
+    """Escape text for LaTeX, on one line; nothing in it can be a command.
+
+    Signs of which pdfLaTeX has no letter stand there by their number, ``[U+6F22]``, so that it compiles.
+    """
+    return "".join(LATEX.get(sign) or _known_to_latex(sign) for sign in one_line(text))
+
+
+def _known_to_latex(sign: str) -> str:
+    return sign if sign <= LATEX_KNOWS else f"[U+{ord(sign):04X}]"
 
 
 def escape_markdown(text: str) -> str:

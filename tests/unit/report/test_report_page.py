@@ -81,8 +81,10 @@ def test_all_files_are_there(plain: Path) -> None:
     figures = {
         f"figures/{n}.{s}" for n in ("speedup", "accuracy_latency", "latency_net") for s in ("svg", "pdf", "png")
     }
-    tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md")}
-    assert found == {"index.html", "files.json", "tables/results.csv"} | figures | tables
+    tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md", "typ")}
+    paper = {f"paper/numbers.{suffix}" for suffix in ("tex", "typ", "yml")}
+    paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "references.bib", "example.tex")}
+    assert found == {"index.html", "files.json", "tables/results.csv"} | figures | tables | paper
 
 
 def test_the_page_needs_no_other_file(plain: Path) -> None:

@@ -45,7 +45,7 @@ def test_latex_is_balanced_and_has_as_many_entries_as_columns(hostile: dict[str,
     assert begins == ends[::-1] == ["table", "tabular"]
     columns = re.search(r"begin\{tabular\}\{@\{\}(.*)@\{\}\}", text)
     assert columns is not None
-    count = len(re.sub(r"p\{[^}]*\}", "p", columns.group(1)))
+    count = len(re.sub(r"p\{[^}]*\}", "p", re.sub(r"S\[table-format=\+?\d+\.\d+\]", "S", columns.group(1))))
     body = plain[plain.index("toprule") : plain.index("bottomrule")]
     rows = [line for line in body.splitlines() if line.rstrip("*").endswith(r"\\") and "multicolumn" not in line]
     assert rows
@@ -53,7 +53,7 @@ def test_latex_is_balanced_and_has_as_many_entries_as_columns(hostile: dict[str,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_latex_has_caption_and_label_and_needs_booktabs_alone(hostile: dict[str, Table], name: str) -> None:
+def test_latex_has_caption_and_label_and_needs_booktabs_and_siunitx_alone(hostile: dict[str, Table], name: str) -> None:
     text = to_latex(hostile[name])
     assert rf"\label{{tab:{name}}}" in text
     assert r"\caption{" in text

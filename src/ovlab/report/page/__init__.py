@@ -10,21 +10,17 @@ import jinja2
 from markupsafe import Markup
 
 import ovlab
-from ovlab.records import Record
-from ovlab.report.format import counted, joined
+from ovlab.report.format import joined
 from ovlab.report.page.assets import resource, script, style
 from ovlab.report.page.cells import cell_numbers, page_data
 from ovlab.report.page.figures import ShownFigure
+from ovlab.report.page.host import dates, host_line
 from ovlab.report.page.tables import CellNumbers, shown_table
-from ovlab.report.records import Records
 from ovlab.report.results import absent_devices
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Table
 from ovlab.text import visible
 from ovlab.verdict import summarise
-
-# Which packages the host line names; the environment table has them all.
-NAMED_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
 
 
 @dataclass
@@ -119,28 +115,3 @@ def _seen(value: Any) -> Any:
 @functools.cache
 def _compiled(template: str) -> jinja2.Template:
     return _environment().from_string(template)
-
-
-def measured_by(records: Records) -> list[Record]:
-    """Return the records that speak of the measuring host: the sessions, or all where there is none."""
-    return list(records.sessions.values()) or records.everything()
-
-
-def dates(records: Records) -> str:
-    """Return the day, or the first and the last day, on which was measured (UTC)."""
-    days = sorted({record.created[:10] for record in measured_by(records)})
-    return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
-def host_line(records: Records) -> str:
-    """Return the host in one line; several hosts are separated by semicolons."""
-    lines = dict.fromkeys(_host(record.environment) for record in measured_by(records))
-    return "; ".join(line for line in lines if line)
-
-
-def _host(environment: dict[str, Any]) -> str:
-    cpu, packages = environment.get("cpu", {}), environment.get("packages", {})
-    cores = cpu.get("usable_cores")
-    versions = [f"{title} {packages[name]}" for name, title in NAMED_PACKAGES.items() if packages.get(name)]
-    parts = [cpu.get("model"), counted(cores, "core") if cores else None, environment.get("os"), *versions]
-    return " · ".join(str(part) for part in parts if part)

@@ -52,7 +52,7 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
         "over default: against what the device does by itself. "
         f"{CI}; none where it is not known. MB: 10⁶ bytes."
     )
-    return replace(results_table("headline", caption, [*columns, MEMORY], ok, grouped=3), stacked=True)
+    return replace(results_table("headline", caption, columns, ok, grouped=3), stacked=True)
 
 
 def speedup_columns(ok: pd.DataFrame) -> list[Column]:

@@ -1,0 +1,109 @@
+r"""Numbers by name, so that a paper never has a stale one: ``\ovlab{digits_cnn/int8/cpu/single_stream/speedup}``."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from ovlab.report.columns import ACCURACY, DELTA, LATENCY, OVER_DEFAULT, P99, SIZE, SPEEDUP, THROUGHPUT
+from ovlab.report.format import MISSING, Estimate, Shown, interval_text, typographic
+from ovlab.report.results import rows_of
+from ovlab.report.section import ReportContext
+from ovlab.report.table import Column
+
+QUANTITIES = {
+    "latency": LATENCY,
+    "latency-p99": P99,
+    "throughput": THROUGHPUT,
+    "speedup": SPEEDUP,
+    "speedup-over-default": OVER_DEFAULT,
+    "accuracy": ACCURACY,
+    "accuracy-difference": DELTA,
+    "size": SIZE,
+}
+"""What is given of each measured cell; in the units of the report's tables."""
+Numbers = dict[str, Shown]
+
+
+def headline_numbers(report: ReportContext) -> Numbers:
+    """Return the numbers of each measured cell, ``MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY`` by name, rounded."""
+    found: Numbers = {}
+    places: set[str] = set()
+    for row in rows_of(report.ok):
+        place = base = "/".join(_safe(row[name]) for name in ("model", "precision", "device", "scenario"))
+        number = 1
+        while place in places:  # names that differ in what cannot stand here
+            number += 1
+            place = f"{base}-{number}"
+        places.add(place)
+        for name, column in QUANTITIES.items():
+            shown = column.shown(_estimate(column, row))
+            if shown.value != MISSING:
+                found[f"{place}/{name}"] = shown
+    return found
+
+
+def _estimate(column: Column, row: dict[Any, Any]) -> Estimate:
+    return Estimate.of_row(row, column.key) if column.interval else Estimate.of(row.get(column.key))
+
+
+def _safe(name: object) -> str:
+    """Return a name as it can stand in all the languages: signs that mean something there become hyphens."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", str(name))
+
+
+def numbers_tex(numbers: Numbers) -> str:
+    r"""Return a file for ``\input``: ``\ovlab{NAME}``, ``\ovlabinterval{NAME}``; an unknown name stops LaTeX."""
+    lines = [
+        r"% Written by ovlab. \ovlab{NAME} is a number as the report shows it, \ovlabinterval{NAME} its 95 % interval.",
+        r"% NAME is MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY; latencies in ms, throughput in images/s, accuracy in %,",
+        r"% its difference in points, sizes in MB.",
+        r"\makeatletter",
+        r"\newcommand*{\ovlab@get}[2]{\ifcsname ovlab@#1@#2\endcsname\ensuremath{\csname ovlab@#1@#2\endcsname}\else",
+        r"  \errmessage{ovlab: no number is called \detokenize{#2}}\fi}",
+        r"\newcommand*{\ovlab}[1]{\ovlab@get{value}{#1}}",
+        r"\newcommand*{\ovlabinterval}[1]{\ovlab@get{interval}{#1}}",
+        r"\newcommand*{\ovlab@put}[3]{\expandafter\gdef\csname ovlab@#1@#2\endcsname{#3}}",
+    ]
+    for name, shown in numbers.items():
+        lines.append(rf"\ovlab@put{{value}}{{{name}}}{{{_tex(shown.value)}}}")
+        if shown.low:
+            lines.append(rf"\ovlab@put{{interval}}{{{name}}}{{[{_tex(shown.low)}, {_tex(shown.high)}]}}")
+    return "\n".join([*lines, r"\makeatother", ""])
+
+
+def _tex(text: str) -> str:
+    mantissa, _, exponent = text.partition("e")
+    return rf"{mantissa}\times 10^{{{int(exponent)}}}" if exponent else text
+
+
+def numbers_typ(numbers: Numbers) -> str:
+    """Return a file for Typst: ``#import "numbers.typ": ovlab`` and then ``#ovlab.at("NAME")``."""
+    entries = [f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}," for name, text in _texts(numbers)]
+    return "\n".join(["// Written by ovlab: numbers as the report shows them.", "#let ovlab = (", *entries, ")", ""])
+
+
+def numbers_yml(numbers: Numbers) -> str:
+    """Return a file for Quarto's ``_variables.yml``: ``{{< var ovlab.MODEL.PRECISION.DEVICE.SCENARIO.QUANTITY >}}``."""
+    tree: dict[str, Any] = {}
+    for name, text in _texts(numbers):
+        *path, last = name.replace(".", "-").split("/")
+        place = tree
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = text
+    dumped: str = yaml.safe_dump({"ovlab": tree}, sort_keys=False, allow_unicode=True, width=120)
+    return dumped
+
+
+def _texts(numbers: Numbers) -> list[tuple[str, str]]:
+    """Return names and texts: each number, and its interval under ``NAME-interval``."""
+    texts = []
+    for name, shown in numbers.items():
+        texts.append((name, typographic(shown.value)))
+        if shown.low:
+            texts.append((f"{name}-interval", interval_text(shown)))
+    return texts
