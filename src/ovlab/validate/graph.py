@@ -116,13 +116,13 @@ def comparable_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Por
         Of the reference and of the variant.
     """
     known = [nodes_of(model) for model in (reference, variant)]
-    pairs: dict[str, tuple[Port, Port]] = {}
+    pairs: dict[Port, tuple[Port, Port]] = {}
     for first, second in _same_outputs(reference, variant):
         for one, twin in zip(_unsorted(first), _unsorted(second), strict=False):
             ports = [Port(port.get_node().get_friendly_name(), port.get_index()) for port in (one, twin)]
             named = all(port.node in nodes for port, nodes in zip(ports, known, strict=True))
             if named and _comparable(one) and _comparable(twin) and one.get_shape() == twin.get_shape():
-                pairs[ports[0].node] = (ports[0], ports[1])
+                pairs[ports[0]] = (ports[0], ports[1])
     return list(pairs.values())
 
 
@@ -175,6 +175,16 @@ def _has_weights(node: Any) -> bool:
         and port.get_source_output().get_node().get_type_name() != "FakeQuantize"
         for port in node.inputs()
     )
+
+
+def output_names(model: ov.Model) -> dict[Port, str]:
+    """Return what a model's outputs are called, by where they are computed: an operation's name may be a number."""
+    names = {}
+    for output in model.outputs:
+        port = output.get_node().input(0).get_source_output()
+        if output.get_names():
+            names[Port(port.get_node().get_friendly_name(), port.get_index())] = sorted(output.get_names())[0]
+    return names
 
 
 def _same_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Any, Any]]:

@@ -25,7 +25,7 @@ from ovlab.data.images import Image
 from ovlab.errors import one_line
 from ovlab.runtime import core, precision_hint, read_ir, set_batch
 from ovlab.validate.distance import Distance
-from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, quantised_layers
+from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, output_names, quantised_layers
 from ovlab.validate.parts import parts_of
 
 log = logging.getLogger("ovlab.validate")
@@ -78,7 +78,7 @@ def check_layers(
     try:
         first, second = (read_compared(side) for side in (reference, variant))
         pairs, layers = comparable_outputs(first, second), quantised_layers(first, second)
-        result["outputs"] = _outputs(runner, reference, variant, pairs)
+        result["outputs"] = _outputs(runner, reference, variant, pairs, output_names(first))
         for group in _groups(layers, len(images)):
             result["layers"] += _layers(runner, reference, variant, group, {one.name: one for one in layers})
     except RuntimeError as error:
@@ -106,8 +106,9 @@ def compare_outputs(
     RuntimeError
         If OpenVINO refuses.
     """
-    pairs = comparable_outputs(*(read_compared(side) for side in (reference, variant)))
-    return _outputs(_Runner(images, device), reference, variant, pairs)
+    first, second = (read_compared(side) for side in (reference, variant))
+    pairs = comparable_outputs(first, second)
+    return _outputs(_Runner(images, device), reference, variant, pairs, output_names(first))
 
 
 class _Runner:
@@ -130,7 +131,11 @@ class _Runner:
 
 
 def _outputs(
-    runner: _Runner, reference: ComparedModel, variant: ComparedModel, pairs: Sequence[tuple[Port, Port]]
+    runner: _Runner,
+    reference: ComparedModel,
+    variant: ComparedModel,
+    pairs: Sequence[tuple[Port, Port]],
+    names: dict[Port, str],
 ) -> list[dict[str, Any]]:
     if not pairs:
         return []
@@ -143,7 +148,7 @@ def _outputs(
             for part, distance in zip(parts[port], others, strict=True):
                 distance.add(part.of(kept[port][number]), part.of(array))
     return [
-        {"name": port.node}
+        {"name": names.get(port, port.node)}
         | whole.plain()
         | {
             "parts": [
