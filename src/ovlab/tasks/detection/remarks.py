@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ovlab.data.headers import ImageHeader, read_header
 from ovlab.data.images import CorruptImageError
+from ovlab.data.orientation import ImageHeader, read_header
 from ovlab.metrics.detection import Detections, GroundTruth
 from ovlab.tasks.detection.annotations import AnnotatedImage
 from ovlab.tasks.detection.box_agreement import MIN_OVERLAP, intersection_over_union

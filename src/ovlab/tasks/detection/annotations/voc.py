@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ovlab.data.folders import is_ignored
-from ovlab.data.headers import read_header
 from ovlab.data.images import IMAGE_SUFFIXES
+from ovlab.data.orientation import read_header
 from ovlab.data.reading import checked_names, class_index, inside, number, pixels, read_text, require_folder
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from ovlab.data.folders import find_files, left_out
-from ovlab.data.headers import read_header
+from ovlab.data.orientation import read_header
 from ovlab.data.reading import checked_names, number, read_text, require_folder
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
