@@ -16,20 +16,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = step_parser(__doc__, by_hand=True)
     parser.add_argument("--model", type=Path, help="by hand: profile this IR and print what is found")
     parser.add_argument("--device", default="CPU", help="by hand: on this device (default: CPU)")
-    parser.add_argument(
-        "--precision",
-        default="default",
-        choices=("f32", "f16", "bf16", "default"),
-        help="by hand: ask it for this type",
-    )
+    types = ("f32", "f16", "bf16", "default")
+    parser.add_argument("--precision", default="default", choices=types, help="by hand: ask it for this type")
+    parser.add_argument("--against", type=Path, help="by hand: compare with this IR layer by layer")
+    parser.add_argument("--against-precision", choices=types, help="by hand: its type (default: that of --precision)")
     parser.add_argument("--variants", type=Path, nargs="+", default=[], help="records of the variants, in their order")
     parser.add_argument("--data", type=Path, help="record of the data set's files")
     parser.add_argument("--peaks", type=Path, help="record of the device's peaks on this host")
     args = parser.parse_args(argv)
     if args.model is not None:
-        from ovlab.layers.terminal import show_profile
+        from ovlab.layers.terminal import Asked, show_profile
 
-        return show_profile(args.model, args.device, args.precision)
+        against = args.against and Asked(args.against, args.against_precision or args.precision)
+        return show_profile(Asked(args.model, args.precision), args.device, against)
     if not all((args.settings, args.record, args.variants, args.data, args.peaks)):
         parser.error("expected --model, or --settings, --variants, --data, --peaks and --record")
     settings = read_settings(ProfileSettings, args.settings)

@@ -58,6 +58,18 @@ def test_a_profile_by_hand(model: Path, tmp_path: Path) -> None:
     assert re.search(r"Convolution +f32 +\S+ +[\d.]+", done.stdout)
 
 
+def test_two_irs_by_hand(model: Path, tmp_path: Path) -> None:
+    arguments = ("--model", model, "--precision", "f32", "--against", model, "--against-precision", "default")
+    done = by_hand("profile_layers", tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    first = next(line for line in done.stdout.splitlines() if line.startswith("Against the other: "))
+    assert re.search(r"[\d.]+ \[.*\] times as fast, -?[\d.e-]+ \[.*\] ms saved, which are$", first)
+    assert re.search(r"^conv\S* +[\d.]+ +[\d.]+ +-?[\d.e-]+$", done.stdout, re.MULTILINE)
+    missing = tmp_path / "nowhere.xml"
+    done = by_hand("profile_layers", tmp_path, "--model", model, "--against", missing)
+    assert done.returncode == 1 and f"error: {missing}: missing" in done.stderr
+
+
 def test_peaks_by_hand(tmp_path: Path) -> None:
     done = by_hand("measure_peaks", tmp_path, "--device", "CPU")
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +13,13 @@ from tabulate import tabulate
 from ovlab.environment import describe_host
 from ovlab.errors import OvlabError
 from ovlab.layers.peaks import Peaks, known_peaks
-from ovlab.layers.profile.analysis import Analysis, analyse
-from ovlab.layers.profile.launching import launch_rounds, launch_scaling, require_profilable
+from ovlab.layers.profile.analysis import Analysis, analyse, compare_all
+from ovlab.layers.profile.launching import Launched, launch_rounds, launch_scaling, require_profilable
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.profile.table import node_table
 from ovlab.layers.request import ProfileRequest
+from ovlab.layers.roofline.comparison import BY_LAYERS, Comparison
 from ovlab.layers.roofline.coverage import Choices
 from ovlab.layers.roofline.shares import PARTS
 from ovlab.measure.device.properties import require_named_device
@@ -30,7 +32,7 @@ from ovlab.specs.device import VIRTUAL
 from ovlab.steps import start_logging
 
 log = logging.getLogger("ovlab")
-SHOWN = 25
+SHOWN, PAIRS = 25, 5
 TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_us": "us", "share": "share %"} | {
     "macs": "MMAC",
     "intensity": "op/byte",
@@ -63,44 +65,70 @@ def show_peaks(device: str) -> int:
     return _without_traceback(work)
 
 
-def show_profile(model: Path, device: str, precision: str) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """An IR, and the floating-point type to ask the device for: ``f32``, ``f16``, ``bf16``, or ``default``."""
+
+    model: Path
+    precision: str
+
+
+def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int:
     """Profile an IR and print its layers, coverage, verdict and advice; the exit code.
 
     Parameters
     ----------
-    model : Path
+    asked : Asked
         The IR.
     device : str
         A physical device of OpenVINO.
-    precision : str
-        Floating-point type to ask the device for: ``f32``, ``f16``, ``bf16``, or ``default`` for its own choice.
+    against : Asked, optional
+        Another IR of the same model, or the same one in another type: profiled in the same rounds and compared.
     """
+    both = {"first": against, "second": asked} if against is not None else {"second": asked}
+    variants = {name: one for name, one in both.items() if one is not None}
 
     def work() -> None:
         _require_physical(device)
-        require_profilable(model)
+        for one in variants.values():
+            require_profilable(one.model)
         peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
         plan = ProfilingSpec()
-        request = ProfileRequest(str(model), device, precision_hint(precision), None, plan.warm_up_s, plan.duration_s)
+        requests = {name: _request(one, device, plan) for name, one in variants.items()}
         with scratch_folder() as scratch, exclusive_host():
-            launched = launch_rounds({model.stem: request}, plan, NoiseSpec(wait_s=5), 0, scratch)[model.stem]
-            scaling = launch_scaling({} if launched.error else {model.stem: request}, plan, scratch)
-        if launched.error:
-            raise OvlabError(f"{model}: {launched.error}")
-        try:
-            profile = Profile.of(launched.results)
-        except OvlabError as error:
-            raise OvlabError(f"{model}: {error}") from None
+            launched = launch_rounds(requests, plan, NoiseSpec(wait_s=5), 0, scratch)
+            able = {} if launched["second"].error else {"second": requests["second"]}
+            scaling = launch_scaling(able, plan, scratch)
+        profiles = {name: _profile(one.model, launched[name]) for name, one in variants.items()}
+        found = compare_all(profiles, peaks, ["first"]).get(("first", "second"))
+        profile = profiles["second"]
         choices = Choices(quantised=any(one.quantised and one.macs for one in profile.operations))
-        analysis = analyse(profile, choices, peaks, describe_host()["cpu"]["flags"] if device == "CPU" else ())
+        flags = describe_host()["cpu"]["flags"] if device == "CPU" else ()
+        analysis = analyse(profile, choices, peaks, flags, found)
         if peaks.disturbed:
             log.warning(
                 "the peaks of %s were found amid other load: nodes may lie above their roofs",
                 ", ".join(peaks.disturbed),
             )
-        print(describe(analysis, node_table(precision, profile, peaks), scaling.get(model.stem)))
+        nodes = node_table(asked.precision, profile, peaks)
+        parts = [describe(analysis, nodes, scaling.get("second")), *([_compared(found)] if found is not None else [])]
+        print("\n\n".join(parts))
 
     return _without_traceback(work)
+
+
+def _request(one: Asked, device: str, plan: ProfilingSpec) -> ProfileRequest:
+    hint = precision_hint(one.precision)
+    return ProfileRequest(str(one.model), device, hint, None, plan.warm_up_s, plan.duration_s)
+
+
+def _profile(model: Path, launched: Launched) -> Profile:
+    try:
+        if launched.error:
+            raise OvlabError(launched.error)
+        return Profile.of(launched.results)
+    except OvlabError as error:
+        raise OvlabError(f"{model}: {error}") from None
 
 
 def describe(analysis: Analysis, nodes: pd.DataFrame, scaling: Scaling | None = None) -> str:
@@ -170,6 +198,20 @@ def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:
 def _advice(analysis: Analysis) -> str:
     lines = [f"{one.text} (at most {100 * one.gain:.2g} % of the latency)" for one in analysis.advice]
     return "\n".join(["What would help", *(lines or ["nothing that these numbers tell"])])
+
+
+def _compared(found: Comparison) -> str:
+    """Say how a variant differs from another one: what is saved, by cause and by layers, and where most."""
+    causes = [f"{_text(one)} ms by {name}" for name, one in found.by_cause.items()]
+    layers = [f"{_text(one)} ms by {BY_LAYERS[name]}" for name, one in found.by_layers.items() if one.value]
+    pairs = [*found.pairs[:PAIRS], *found.pairs[max(PAIRS, len(found.pairs) - PAIRS) :]]
+    rows = []
+    for pair in pairs:
+        before, after = (sum(node.time_us for node in side) for side in (pair.first, pair.second))
+        rows.append([",".join(pair.layers)[:48], before, after, before - after])
+    table = tabulate(rows, headers=["layer", "us before", "us now", "us saved"], floatfmt=".3g")
+    total = f"Against the other: {_text(found.speedup)} times as fast, {_text(found.saved_ms)} ms saved, which are"
+    return "\n".join([total, *causes, "or", *layers, "Layers that gained most, and least:", table])
 
 
 def _text(quantity: Quantity, factor: float = 1) -> str:

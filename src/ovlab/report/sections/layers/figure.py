@@ -64,7 +64,8 @@ def _figure(model: str, device: str, known: pd.DataFrame, precisions: list[str],
     levels = [one for one in dict.fromkeys(shown["level"]) if one in peaks.bandwidth]
     # From left of where the slanted roofs end, so that a panel shows both kinds.
     ridges = [peak / peaks.bandwidth[level] for level in levels for peak in peaks.arithmetic.values()]
-    across = (min(shown["intensity"].min(), *ridges, 100.0) / MARGIN, max(shown["intensity"].max() * MARGIN, 200.0))
+    lowest = min(shown["intensity"].min() / MARGIN, *(one / 4 for one in ridges), 25.0)
+    across = (lowest, max(shown["intensity"].max() * MARGIN, 200.0))
     along = (shown["gops"].min() / MARGIN, MARGIN * max(shown["gops"].max(), *(one / 1e9 for one in _tops(peaks))))
     longest = shown["time_us"].max()
     with mpl.rc_context(STYLE):
