@@ -63,10 +63,9 @@ def storage_in_words(folder: Path, name: str = "", needed: int | None = None) ->
 
 def _is_about(error: OSError, folder: Path) -> bool:
     """Whether an error is about something in a folder, or about the folder's own path; most name nothing."""
-    if not isinstance(error.filename, str | os.PathLike):
-        return True
-    place, found = Path(folder).absolute(), Path(error.filename).absolute()
-    return found.is_relative_to(place) or place.is_relative_to(found)
+    place = Path(folder).absolute()
+    named = [Path(one).absolute() for one in (error.filename, error.filename2) if isinstance(one, str | os.PathLike)]
+    return not named or any(one.is_relative_to(place) or place.is_relative_to(one) for one in named)
 
 
 def why_unwritable(error: OSError, folder: Path, name: str = "", needed: int | None = None) -> str:
