@@ -61,6 +61,18 @@ def storage_in_words(folder: Path, name: str = "", needed: int | None = None) ->
         raise StorageError(why_unwritable(error, folder, name, needed)) from None
 
 
+@contextlib.contextmanager
+def inodes_in_words(folder: Path) -> Iterator[None]:
+    """Do as `storage_in_words` if a disk holds no more files, which is to be seen before its block's are removed."""
+    try:
+        yield
+    except OSError as error:
+        inodes = _inodes(folder) if error.errno == errno.ENOSPC else None
+        if inodes is None or not inodes.f_files or inodes.f_favail:
+            raise
+        raise StorageError(no_room(folder)) from None
+
+
 def _is_about(error: OSError, folder: Path) -> bool:
     """Whether an error is about something in a folder, or about the folder's own path; most name nothing."""
     place = Path(folder).absolute()

@@ -79,6 +79,15 @@ for name, write in WRITERS.items():
     left = [path.name for path in place.rglob("*") if path.is_file()]
     print(json.dumps([name, said, left]))
 """
+MANY_FILES = """
+import sys
+from pathlib import Path
+from ovlab.scratch import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    for number in range(100):
+        (folder / str(number)).touch()
+"""
+WRITERS = re.findall(r'^    "(\w+)": ', PROGRAM, re.MULTILINE)
 NEEDS = r".+ needs ([\d.]+ [kM]B, [\d.]+ kB are free|more than the [\d.]+ kB that are free)"
 FULL = re.compile(rf"its disk \((?P<disk>.+)\) is full: {NEEDS}$")
 
@@ -106,7 +115,7 @@ def said_on(
     done = on_disk([sys.executable, "-c", PROGRAM, str(place), str(source), *arguments], place, options, then=then)
     assert done.returncode == 0, done.stdout
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(found) == 11
+    assert [name for name, _, _ in found] == WRITERS
     found = [one for one in found if one[0] not in but]
     assert {name: said for name, said, _ in found if said is None or said[0] != "StorageError"} == {}
     assert {name: left for name, _, left in found if left} == {}
@@ -126,6 +135,15 @@ def test_a_full_disk(tmp_path: Path, source: Path) -> None:
 def test_a_disk_that_holds_no_more_files(tmp_path: Path, source: Path) -> None:
     said = said_on(tmp_path, source, "size=5m,nr_inodes=1")
     assert {text.rpartition(") ")[2] for text in said.values()} == {"holds no more files, all 1 inodes are taken"}
+
+
+def test_files_that_are_removed_again_have_taken_the_last_inodes(tmp_path: Path) -> None:
+    if not can_mount():
+        pytest.skip("this system lets nobody mount a file system (unshare -m)")
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = on_disk([sys.executable, "-c", MANY_FILES, str(place)], place, "size=5m,nr_inodes=40")
+    assert done.stdout.rstrip().endswith("holds no more files, all 40 inodes are taken")
 
 
 def test_a_read_only_disk(tmp_path: Path, source: Path) -> None:
