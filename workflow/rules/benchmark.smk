@@ -22,7 +22,11 @@ rule benchmark:
             "<results>/{experiment}/sessions/{model}/{device}/{scenario}/session.json",
             caption="../report/session.rst",
             category="Sessions",
-            labels={"model": "{model}", "device": "{device}", "scenario": "{scenario}"},
+            labels={
+                "model": "{model}",
+                "device": "{device}",
+                "scenario": "{scenario}",
+            },
         ),
     log:
         "<results>/logs/{experiment}/sessions/{model}/{device}/{scenario}.log",

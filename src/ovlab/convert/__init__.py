@@ -10,11 +10,13 @@ from typing import Any
 
 import openvino as ov
 
-from ovlab.convert.frontends import entry_path, read_original
+from ovlab.convert.entry import entry_path
+from ovlab.convert.frontends import read_original
 from ovlab.convert.naming import name_by_position
 from ovlab.convert.preprocess import embed, set_input_shape
 from ovlab.convert.quantisation import quantisation_of, weight_types
-from ovlab.data import load_some, read_split
+from ovlab.convert.trial import try_one_image
+from ovlab.data import Split, load_some, read_split
 from ovlab.errors import OvlabError, one_line
 from ovlab.extension import holds_operations, write_extension
 from ovlab.files import known_sha256, move, storage_in_words
@@ -41,7 +43,8 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     settings : ConvertSettings
         The model and how to store it.
     model_source, data_source : Record
-        The downloaded files of the model and of its data set (whose images the comparison uses).
+        The downloaded files of the model and of its data set, whose images the comparison uses; one is tried in any
+        case, so that outputs that do not fit the model's YAML are found here.
     folder : Path
         Gets ``model.xml`` and ``model.bin``.
 
@@ -56,7 +59,7 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     OvlabError
         If a source failed, the model does not convert or is quantised although it is no variant that others made, or
         its outputs differ from ONNX Runtime's by more than the model's declared tolerance (and, where the graph
-        rounds, than rounding explains: `ovlab.convert.rounding`).
+        rounds, than rounding explains: `ovlab.convert.rounding`), or its outputs do not fit its task.
     """
     require_ok(model_source, f"download of model {settings.model_name}")
     root = Path(model_source.data["root"])
@@ -72,8 +75,11 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
     values = save_ir(model, folder, compress=settings.weights == "f16", extension=_needed_by_the_ir(settings.extension))
+    require_ok(data_source, f"download of data set {spec.dataset}")
+    split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", spec.dataset)
     if spec.framework == "onnx":
-        values |= _parity(settings, root, data_source, folder, quantised=quantisation.found)
+        values |= _parity(settings, root, split, folder, quantised=quantisation.found)
+    try_one_image(read_ir(folder / "model.xml"), settings, split)
     data: dict[str, Any] = {"model": "model.xml", "sha256": ir_hashes(folder)}
     if settings.imported:
         data["imported"] = {
@@ -161,25 +167,22 @@ def ir_hashes(folder: Path) -> dict[str, str]:
     return {name: known_sha256(folder / name) for name in IR_FILES}
 
 
-def _parity(
-    settings: ConvertSettings, root: Path, data_source: Record, folder: Path, *, quantised: bool
-) -> dict[str, Any]:
+def _parity(settings: ConvertSettings, root: Path, split: Split, folder: Path, *, quantised: bool) -> dict[str, Any]:
     # ONNX Runtime takes 20 MB, which whoever only saves an IR does without.
     from ovlab.convert.parity import compare_quantised, compare_with_onnxruntime, open_original, parity_complaint
 
-    require_ok(data_source, f"download of data set {settings.model.dataset}")
     ir = folder / "model.xml"
     height, width = image_size(read_ir(ir))
-    split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", settings.model.dataset)
     resize = settings.model.preprocess.resize
     images = load_some(split, QUANTISED_IMAGES if quantised else PARITY_IMAGES, height, width, resize, settings.dataset)
     path = entry_path(root, settings.model)
     try:
         original = open_original(path)
     except OvlabError as error:
-        if settings.extension is None:
+        # It has no kernels for some types, such as bfloat16, and none for the model's own operations.
+        if settings.extension is None and "NOT_IMPLEMENTED" not in str(error):
             raise
-        log.info("not compared with ONNX Runtime, which lacks the model's own operations (%s)", error)
+        log.warning("not compared with ONNX Runtime, which lacks operations of this model (%s)", error)
         return {}
     if quantised:
         values = compare_quantised(path, lambda: read_ir(ir), settings.model, images)
