@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -178,6 +179,8 @@ class _LogFile(logging.FileHandler):
             super().handleError(record)
             return
         logging.getLogger("ovlab").removeHandler(self)
+        with contextlib.suppress(OSError):  # it tries once more
+            self.close()
         path = Path(self.baseFilename)
         print(visible(f"{why_unwritable(error, path.parent, path.name)}; going on without this log"), file=sys.stderr)
 

@@ -6,7 +6,6 @@ import atexit
 import os
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,9 @@ OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
 HOME = Path(__file__).resolve().parents[2]
 """The checkout that this library is in: where `conf` ships."""
-STARTED = time.time()
+SUMMARY = "failures.txt"
+# When the summaries of earlier runs were written: not compared with the clock, which may be set while a run goes on.
+_EARLIER: dict[Path, int] = {}
 
 
 def load_grid(
@@ -146,6 +147,9 @@ def clean_up(grid: Grid) -> None:
     WorkflowError
         In one line, if the results folder or the one for temporary files cannot be written to.
     """
+    summary = Path(grid.results) / grid.experiment / SUMMARY
+    if summary.is_file():
+        _EARLIER[summary] = summary.stat().st_mtime_ns
     try:
         require_writable(Path(grid.results))
         temporary_folder()
@@ -166,7 +170,7 @@ def last_words(summary: str) -> None:
         File that the verdict step has written. One of an earlier run says nothing of this one.
     """
     path = Path(summary)
-    if path.is_file() and path.stat().st_mtime >= STARTED:
+    if path.is_file() and path.stat().st_mtime_ns != _EARLIER.get(path):
         text = path.read_text(encoding="utf-8")
         command = shlex.join([*_seen_from_here(sys.argv[0]), *map(hide_secrets, sys.argv[1:])])
         words = visible(f"\n{text}try the failed steps again: {command}")

@@ -61,12 +61,23 @@ def storage_in_words(folder: Path, name: str = "", needed: int | None = None) ->
         raise StorageError(why_unwritable(error, folder, name, needed)) from None
 
 
+@contextlib.contextmanager
+def inodes_in_words(folder: Path) -> Iterator[None]:
+    """Do as `storage_in_words` if a disk holds no more files, which is to be seen before its block's are removed."""
+    try:
+        yield
+    except OSError as error:
+        inodes = _inodes(folder) if error.errno == errno.ENOSPC else None
+        if inodes is None or not inodes.f_files or inodes.f_favail:
+            raise
+        raise StorageError(no_room(folder)) from None
+
+
 def _is_about(error: OSError, folder: Path) -> bool:
     """Whether an error is about something in a folder, or about the folder's own path; most name nothing."""
-    if not isinstance(error.filename, str | os.PathLike):
-        return True
-    place, found = Path(folder).absolute(), Path(error.filename).absolute()
-    return found.is_relative_to(place) or place.is_relative_to(found)
+    place = Path(folder).absolute()
+    named = [Path(one).absolute() for one in (error.filename, error.filename2) if isinstance(one, str | os.PathLike)]
+    return not named or any(one.is_relative_to(place) or place.is_relative_to(one) for one in named)
 
 
 def why_unwritable(error: OSError, folder: Path, name: str = "", needed: int | None = None) -> str:

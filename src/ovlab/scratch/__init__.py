@@ -13,6 +13,7 @@ from pathlib import Path
 import filelock
 
 from ovlab.files import storage_in_words, temporary_folder
+from ovlab.files.storage import inodes_in_words
 
 log = logging.getLogger("ovlab.scratch")
 # A lock of the operating system's goes with its process, also in another container that shares the folder.
@@ -49,6 +50,7 @@ def scratch_folder(parent: Path | None = None, prefix: str = PREFIX, suffix: str
         storage_in_words(parent),
         tempfile.TemporaryDirectory(dir=parent, prefix=prefix, suffix=suffix) as name,
         filelock.FileLock(Path(name) / OWNER),
+        inodes_in_words(parent),
     ):
         yield Path(name)
 
