@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import filelock
@@ -112,3 +113,31 @@ def test_a_temporary_folder_of_ones_own_gives_no_lock_of_ones_own(tmp_path: Path
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == lock_path()
+
+
+MEASURES = """if True:
+    import sys, time
+    from pathlib import Path
+    from ovlab.measure.host import exclusive
+    exclusive.lock_path = lambda: Path(sys.argv[1])
+    exclusive.POLL_S = 0.01
+    for _ in range(4):
+        with exclusive.exclusive_host():
+            begun = time.monotonic()
+            time.sleep(0.02)
+            print(begun, time.monotonic(), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes need not share the monotonic clock")
+def test_measurements_of_several_runs_never_overlap(lock: Path, tmp_path: Path) -> None:
+    started = []
+    for number in range(3):
+        place = tmp_path / f"run{number}"
+        place.mkdir()
+        command = [sys.executable, "-c", MEASURES, str(lock)]
+        started.append(subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True))
+    lines = [line for process in started for line in process.communicate(timeout=60)[0].splitlines()]
+    spans = sorted(tuple(map(float, line.split())) for line in lines)
+    assert len(spans) == 12
+    assert all(end <= begun for (_, end), (begun, _) in pairwise(spans))
