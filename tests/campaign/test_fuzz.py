@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -33,19 +34,21 @@ from ovlab.specs.model import ModelSpec
 from ovlab.tasks.detection.annotations import read_coco, read_voc, read_yolo
 from ovlab_flow.yaml_files import read_yaml
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 EXAMPLES = 100
 NAMES = ("person", "dog")
 
 
 def never_surprises(strategy: st.SearchStrategy[Any], parse: Callable[[Any], object]) -> None:
     """Parse what the strategy draws until the time is over; the number of the round draws it again."""
-    deadline = time.monotonic() + SECONDS
+    deadline = math.inf  # from the first input on: a strategy takes its time to be built
     tried = accepted = 0
 
     def one(drawn: Any) -> None:
-        nonlocal tried, accepted
-        if time.monotonic() > deadline:
+        nonlocal deadline, tried, accepted
+        if not tried:
+            deadline = time.monotonic() + SECONDS
+        elif time.monotonic() > deadline:
             return
         tried += 1
         try:
