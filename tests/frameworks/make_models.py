@@ -208,7 +208,8 @@ def tensorflow(weights: Weights, folder: Path) -> dict[str, NDArray[Any]]:
     (folder / "two_outputs.tflite").write_bytes(converter.convert())
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"))
     (folder / "network.tflite").write_bytes(converter.convert())
-    return {"logits": network(tf.constant(prepared()))["logits"].numpy()}
+    features = [two(tf.constant(one[None]))["features"].numpy() for one in prepared()]  # it takes one image
+    return {"logits": network(tf.constant(prepared()))["logits"].numpy(), "features": np.concatenate(features)}
 
 
 def paddle(weights: Weights, folder: Path, *, own_format: bool = False) -> dict[str, NDArray[Any]]:
