@@ -56,7 +56,7 @@ test-frameworks: .venv/test.stamp
 frameworks: .venv-frameworks/frameworks.stamp
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
 	$(MAKE) test-frameworks
 
 lint: .venv/test.stamp
