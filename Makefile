@@ -57,7 +57,7 @@ test-frameworks: .venv/test.stamp
 frameworks: .venv-frameworks/frameworks.stamp
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real tests/campaign --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real tests/campaign tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
 	$(MAKE) test-frameworks
 
 # Hours: 500 kills, which go on after the last one where they were stopped, all hostile inputs, a minute of fuzzing a parser.

@@ -135,7 +135,8 @@ def test_report_is_whole(quickstart: tuple[Path, str]) -> None:
         for path in (report / folder).iterdir():
             assert path.stat().st_size > 0
             stems.setdefault(path.stem, set()).add(path.suffix)
-        assert stems and all(found == suffixes or name == "results" for name, found in stems.items()), stems
+        data = {"results", "results_columns"}
+        assert stems and all(found == suffixes or name in data for name, found in stems.items()), stems
 
 
 def test_a_second_report_starts_at_once(quickstart: tuple[Path, str]) -> None:

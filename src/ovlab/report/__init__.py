@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ovlab.csv_files import write_csv
 from ovlab.files import folders_flushed_once, read_json, write_json, write_text
+from ovlab.report.data_files import NAMES, write_data
 from ovlab.report.page import ShownSection, render_page, show_sections
 from ovlab.report.paper import FOLDER, paper_files
 from ovlab.report.records import Records, read_reported
@@ -26,7 +26,7 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
 TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
-RESULTS = f"{TABLES}/results.csv"
+RESULTS = [f"{TABLES}/{name}" for name in NAMES]
 
 
 def report(
@@ -71,13 +71,13 @@ def report(
     texts = {f"{GRAPHS}/{name}": text for one in sections for name, text in one.files(context).items()}
     figures = [figure.plot for section in shown for figure in section.figures]
     texts |= paper_files(context, [table for section in shown for table in section.tables], figures)
-    files = [RESULTS, *(name for section in shown for name in _files_of(section)), *texts]
+    files = [*RESULTS, *(name for section in shown for name in _files_of(section)), *texts]
     earlier = _earlier_files(folder)
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
     if verdict is not None:
         verdict.unlink(missing_ok=True)
     with folders_flushed_once():
-        write_csv(folder / RESULTS, frame)
+        write_data(frame, folder / TABLES)
         for section in shown:
             for table in section.tables:
                 write_table(table, folder / TABLES)

@@ -14,11 +14,13 @@ from ovlab.records import Record
 from ovlab.report.format import LATEX, MARKDOWN, Estimate, show, shown_text
 from ovlab.report.page.tables import CELL
 from ovlab.report.records import Records
+from ovlab.report.result_columns import meaning_of
 from ovlab.report.results import COUNTS
 from ovlab.report.section import ReportContext
 from ovlab.text import visible_json
 
 BOUNDS = ("_low", "_high")
+WITHOUT_UNIT = ("", "ratio", "count")
 
 
 def page_data(report: ReportContext) -> Markup:
@@ -86,7 +88,9 @@ def _text(name: str, row: dict[Any, Any]) -> str:
         return value
     if name in COUNTS:
         return f"{int(value)}"
-    return shown_text(show(Estimate.of_row(row, name)))
+    known = meaning_of(name)
+    unit = f" {known.unit}" if known is not None and known.unit not in WITHOUT_UNIT else ""
+    return shown_text(show(Estimate.of_row(row, name)), unit)
 
 
 def _path(names: tuple[str, str, str], report: ReportContext) -> dict[str, str]:
