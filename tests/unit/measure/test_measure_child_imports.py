@@ -19,6 +19,7 @@ ALLOWED = {
     "ovlab.errors",
     "ovlab.extension",
     "ovlab.files",
+    "ovlab.files.decoding",
     "ovlab.files.storage",
     "ovlab.files.writing",
     "ovlab.runtime",
