@@ -204,7 +204,8 @@ def _compared(found: Comparison) -> str:
     """Say how a variant differs from another one: what is saved, by cause and by layers, and where most."""
     causes = [f"{_text(one)} ms by {name}" for name, one in found.by_cause.items()]
     layers = [f"{_text(one)} ms by {BY_LAYERS[name]}" for name, one in found.by_layers.items() if one.value]
-    pairs = [*found.pairs[:PAIRS], *found.pairs[max(PAIRS, len(found.pairs) - PAIRS) :]]
+    timed = [pair for pair in found.pairs if any(node.time_us for node in (*pair.first, *pair.second))]
+    pairs = [*timed[:PAIRS], *timed[max(PAIRS, len(timed) - PAIRS) :]]
     rows = []
     for pair in pairs:
         before, after = (sum(node.time_us for node in side) for side in (pair.first, pair.second))
