@@ -22,6 +22,7 @@ from ovlab.specs import (
     DeviceSpec,
     DownloadSpec,
     ExperimentSpec,
+    LimitsSpec,
     MeasurementSpec,
     ModelSpec,
     PrecisionSpec,
@@ -59,6 +60,7 @@ class RunSpec(Spec):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
     download: DownloadSpec = DownloadSpec()
+    limits: LimitsSpec = LimitsSpec()
     measurement: MeasurementSpec
     validation: ValidationSpec
     experiment: ExperimentSpec

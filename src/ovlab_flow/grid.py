@@ -21,6 +21,7 @@ from ovlab.specs import (
     ConvertSettings,
     DownloadSpec,
     ExclusionSpec,
+    LimitsSpec,
     ReportSettings,
     SessionSettings,
     SourceSpec,
@@ -112,12 +113,15 @@ class Grid:
         What the report step needs to know.
     download : DownloadSpec
         Bounds of the download step; no path or result depends on them.
+    limits : LimitsSpec
+        What files and code of others may take in the other steps; nothing depends on them either.
     """
 
     experiment: str
     results: str
     report: ReportSettings
     download: DownloadSpec
+    limits: LimitsSpec
     sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
     variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
     accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
@@ -192,7 +196,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
-    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
+    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download, run.limits)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
             raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")

@@ -12,6 +12,7 @@ import openvino as ov
 
 from ovlab.errors import OvlabError, nearest, one_line
 from ovlab.extension import load_extension
+from ovlab.inputs import require_regular_files
 from ovlab.runtime import core
 from ovlab.specs import CaffeSpec, ExtensionFile, ModelSpec
 
@@ -40,6 +41,7 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     OvlabError
         If a file is missing, the extension does not load, or the model does not convert.
     """
+    require_regular_files(root)  # frameworks would wait for a pipe, and read a device for ever
     path = entry_path(root, model)
     extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
     try:

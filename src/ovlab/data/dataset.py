@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
+from ovlab.inputs import read_text
 from ovlab.specs import DatasetSpec
 from ovlab.tasks.protocol import SplitFiles
 from ovlab.tasks.registry import TASKS
@@ -51,9 +52,9 @@ def _class_names(root: Path, dataset: DatasetSpec, where: str) -> tuple[str, ...
     if not isinstance(dataset.class_names, str):
         return dataset.class_names or ()
     path = root / dataset.class_names
-    if not path.is_file():
+    if not path.exists():
         raise OvlabError(f"{where}: class_names: no file {dataset.class_names!r}")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     return tuple(_without_synset(line) for line in lines)
 
 

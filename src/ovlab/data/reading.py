@@ -10,6 +10,18 @@ from typing import Any
 
 from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.errors import OvlabError, nearest
+from ovlab.inputs import read_text
+
+__all__ = [
+    "checked_names",
+    "class_index",
+    "inside",
+    "list_images",
+    "number",
+    "pixels",
+    "read_text",
+    "require_folder",
+]
 
 
 def class_index(name: str, class_names: Sequence[str], where: str) -> int:
@@ -71,25 +83,6 @@ def require_folder(root: Path, name: str, where: str) -> Path:
     return folder
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 text file.
-
-    Raises
-    ------
-    OvlabError
-        If it does not exist or is not text.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise OvlabError(f"{path}: no such file{nearest(path.name, near) if len(near) < 100 else ''}") from None
-    except UnicodeDecodeError as error:
-        raise OvlabError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise OvlabError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-
-
 def number(value: Any, where: str) -> float:
     """Return a finite number that a file gives, as text or as a number.
 
@@ -132,5 +125,5 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
     )

@@ -18,8 +18,10 @@ from ovlab.specs.quantization import (
 )
 from ovlab.specs.run import (
     Cell,
+    CodeLimitsSpec,
     ExclusionSpec,
     ExperimentSpec,
+    LimitsSpec,
     MeasurementSpec,
     ValidationSpec,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "CaffeSpec",
     "CalibrateSettings",
     "Cell",
+    "CodeLimitsSpec",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
@@ -51,6 +54,7 @@ __all__ = [
     "HubFile",
     "IgnoredScopeSpec",
     "InputSpec",
+    "LimitsSpec",
     "MeasurementSpec",
     "ModelSpec",
     "NoiseSpec",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ovlab.data.images import IMAGE_SUFFIXES
-from ovlab.data.reading import list_images
+from ovlab.data.reading import list_images, read_text
 from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.protocol import SplitFiles
@@ -45,11 +45,11 @@ def read_imagenet_list(files: SplitFiles) -> LabelledSplit:
         is out of range.
     """
     path = files.root / str(files.split.list)
-    if not path.is_file():
+    if not path.exists():
         raise OvlabError(f"{files.where}: splits: no file {files.split.list!r}")
     images = tuple(
         _listed_image(files, line, f"{path.name}, line {number}")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for number, line in enumerate(read_text(path).splitlines(), start=1)
         if line.strip()
     )
     return LabelledSplit(files.name, images, files.class_names)

@@ -6,19 +6,21 @@ its EXIF orientation says, so the labels refer to the upright image.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import PIL.Image
 
-from ovlab.data.images import CorruptImageError
+from ovlab.data.headers import JPEG_START
+from ovlab.data.images import CorruptImageError, EncodedImage, read_image
 from ovlab.data.reading import checked_names, list_images, number, read_text, require_folder
 from ovlab.errors import OvlabError, one_line
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, Box, BoxCheck, finish
 from ovlab.tasks.detection.spec import BadBoxPolicy
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _EXIF = 0x0112, b"Exif"
 _LYING = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
@@ -96,14 +98,22 @@ def upright_size(path: Path) -> tuple[int, int]:
     ------
     CorruptImageError
         If the file is no image.
+    TooLargeError
+        If the file or the image is larger than the limits allow.
     """
+    encoded = read_image(path)
+    size = encoded.width, encoded.height
+    return size[::-1] if _is_lying(encoded) else size
+
+
+def _is_lying(encoded: EncodedImage) -> bool:
+    if encoded.data.startswith(JPEG_START) and _EXIF not in encoded.data:
+        return False
     try:
-        with PIL.Image.open(path) as image:
-            width, height = image.size
-            lying = image.getexif().get(_ORIENTATION) in _LYING
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise CorruptImageError(f"{path}: cannot be read as an image ({one_line(error)})") from None
-    return (height, width) if lying else (width, height)
+        with PIL.Image.open(io.BytesIO(encoded.data)) as image:
+            return image.getexif().get(_ORIENTATION) in _LYING
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CorruptImageError(f"{encoded.path}: cannot be read as an image ({one_line(error)})") from None
 
 
 def _beside(images: str, where: str) -> str:
@@ -117,7 +127,7 @@ def _beside(images: str, where: str) -> str:
 def _truth(path: Path, names: tuple[str, ...], width: int, height: int, check: BoxCheck) -> GroundTruth:
     class_ids: list[int] = []
     boxes: list[Box] = []
-    lines = read_text(path).splitlines() if path.is_file() else []
+    lines = read_text(path).splitlines() if path.exists() else []
     for line, text in enumerate(lines, start=1):
         where, fields = f"{path}, line {line}", text.split()
         if not fields:
