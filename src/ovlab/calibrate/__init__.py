@@ -13,7 +13,7 @@ from ovlab.calibrate.images import CalibrationImages, choose_subset, draw_images
 from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.errors import OvlabError
-from ovlab.extension import extension_of
+from ovlab.extension import extension_of, own_operations
 from ovlab.records import Quantity, Record, require_ok, require_usable
 from ovlab.runtime import read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile
@@ -21,6 +21,8 @@ from ovlab.specs import CalibrateSettings, ExtensionFile
 __all__ = ["CalibrationImages", "calibrate", "choose_subset", "quantize"]
 
 log = logging.getLogger("ovlab.calibrate")
+BETWEEN_IMAGES = 10.0
+"""Times ``limits.code.load_s`` that a model with operations of its own may work between two images."""
 
 
 def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, source: Record, folder: Path) -> Record:
@@ -55,7 +57,9 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     drawn = _draw(settings, Path(source.data["root"]))
     model = read_ir(base_folder / "model.xml")
     started = time.perf_counter()
-    made = _make(settings, model, drawn)
+    # A calibration may go on for hours; what is bounded is the time from one image to the next.
+    with own_operations(base_folder, "calibrating", times=BETWEEN_IMAGES):
+        made = _make(settings, model, drawn)
     controlled = made if isinstance(made, ControlledVariant) else None
     variant = made.model if isinstance(made, ControlledVariant) else made
     seconds = time.perf_counter() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from ovlab.extension import load_extension
 from ovlab.inputs import require_regular_files
 from ovlab.runtime import core
 from ovlab.specs import CaffeSpec, ExtensionFile, ModelSpec
+from ovlab.usercode.activity import UserCode
 
 log = logging.getLogger("ovlab.convert")
 
@@ -44,8 +46,16 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     require_regular_files(root)  # frameworks would wait for a pipe, and read a device for ever
     path = entry_path(root, model)
     extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
+    own = (
+        UserCode(f"extension: {extension.path}: converting", "load_s", alone=False)
+        if extension
+        else contextlib.nullcontext()
+    )
     try:
-        original = _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
+        with own:
+            original = (
+                _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
+            )
     except OvlabError:
         raise
     except Exception as error:

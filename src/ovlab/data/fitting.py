@@ -13,6 +13,7 @@ from ovlab.data.geometry import Placement, fit_placed, letterbox, stretch
 from ovlab.data.images import INTERPOLATIONS, Image, decode_read, read_image
 from ovlab.errors import OvlabError
 from ovlab.specs import ResizeSpec
+from ovlab.usercode.activity import note_image
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -36,6 +37,7 @@ class LoadedImage:
 def load(path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool = True) -> LoadedImage:
     """Decode an image file and bring it to the input's size: see :func:`ovlab.data.decode` and :func:`fit`."""
     encoded = read_image(path)
+    note_image(encoded.width * encoded.height)
     if not encoded.is_large:
         return _fitted(decode_read(encoded, upright=upright), height, width, resize)
     with _ONE_AT_A_TIME:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ovlab.data import Split, load_some, read_split
 from ovlab.errors import UnavailableError
+from ovlab.extension import own_operations
 from ovlab.files import digest_of, known_sha256, write_atomically
 from ovlab.measure.device.properties import require_named_device
 from ovlab.records import Quantity, Record, require_ok, require_usable
@@ -77,7 +78,8 @@ def validate(
     device = settings.validation.device
     require_named_device(device, "validation.device")
     hint = choose_precision(settings.precision, device)
-    compiled = compile_for_validation(model, settings, split, device, hint)
+    with own_operations(variant_folder, "compiling"):
+        compiled = compile_for_validation(model, settings, split, device, hint)
     started = time.perf_counter()
     frame, skipped = run(compiled, settings, split, evaluator)
     rate = len(split.images) / (time.perf_counter() - started)
@@ -90,7 +92,8 @@ def validate(
         values |= compared
     if reference_folder is not None and settings.validation.layer_check_images:
         side = ComparedModel(variant_folder / "model.xml", hint)
-        data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
+        with own_operations(variant_folder, "comparing layers"):
+            data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
     values |= {
         "samples": Quantity(frame["image"].nunique(), "count"),
         "skipped": Quantity(len(skipped), "count"),

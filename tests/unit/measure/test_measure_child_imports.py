@@ -20,6 +20,8 @@ ALLOWED = {
     "ovlab.files",
     "ovlab.runtime",
     "ovlab.text",
+    "ovlab.usercode",
+    "ovlab.usercode.activity",
     "ovlab.measure",
     "ovlab.measure.child",
     "ovlab.measure.device",
@@ -68,7 +70,14 @@ def test_the_child_imports_only_what_it_states(path: Path) -> None:
 
 def test_the_list_is_the_one_that_the_package_states() -> None:
     told = str(ovlab.measure.child.__doc__)
-    packages = {"ovlab", "ovlab.measure", "ovlab.measure.child", "ovlab.measure.device", "ovlab.measure.host"}
+    packages = {
+        "ovlab",
+        "ovlab.usercode",
+        "ovlab.measure",
+        "ovlab.measure.child",
+        "ovlab.measure.device",
+        "ovlab.measure.host",
+    }
     assert {name for name in ALLOWED if f"`{name}`" in told} == ALLOWED - packages
 
 
