@@ -14,7 +14,8 @@ from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of, own_operations
-from ovlab.records import Quantity, Record, require_ok, require_usable
+from ovlab.inputs import open_source
+from ovlab.records import Quantity, Record, require_usable
 from ovlab.runtime import read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile
 
@@ -53,8 +54,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         nothing, or NNCF cannot do this to the model.
     """
     require_usable(base, base_folder, "FP32 variant")
-    require_ok(source, f"download of data set {settings.dataset_name}")
-    drawn = _draw(settings, Path(source.data["root"]))
+    drawn = _draw(settings, open_source(source, f"download of data set {settings.dataset_name}"))
     model = read_ir(base_folder / "model.xml")
     started = time.perf_counter()
     # A calibration may go on for hours; what is bounded is the time from one image to the next.
@@ -73,7 +73,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     record = Record(
         kind="variant",
         settings=settings.plain(),
-        inputs=base.data["sha256"],
+        inputs=base.data["sha256"] | source.files,
         files=ir_hashes(folder),
         values=values,
         data={

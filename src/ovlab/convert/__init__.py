@@ -14,7 +14,8 @@ from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
 from ovlab.extension import holds_operations, write_extension
 from ovlab.files import known_sha256
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.inputs import open_source, require_unchanged
+from ovlab.records import Quantity, Record
 from ovlab.runtime import core, image_size, read_ir
 from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import ConvertSettings, ExtensionFile
@@ -49,8 +50,8 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
         If a source failed, the model does not convert, or its outputs differ from ONNX Runtime's by more than the
         model's declared tolerance.
     """
-    require_ok(model_source, f"download of model {settings.model_name}")
-    root = Path(model_source.data["root"])
+    root = open_source(model_source, f"download of model {settings.model_name}")
+    require_unchanged(model_source)
     spec = settings.model
     model = read_original(root, spec, settings.extension)
     set_input_shape(model, spec.input)
@@ -98,10 +99,10 @@ def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: 
     # ONNX Runtime takes 20 MB, which whoever only saves an IR does without.
     from ovlab.convert.parity import compare_with_onnxruntime, open_original
 
-    require_ok(data_source, f"download of data set {settings.model.dataset}")
+    data = open_source(data_source, f"download of data set {settings.model.dataset}")
     ir = read_ir(folder / "model.xml")
     height, width = image_size(ir)
-    split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", settings.model.dataset)
+    split = read_split(data, settings.dataset, "validation", settings.model.dataset)
     resize = settings.model.preprocess.resize
     images = load_some(split, PARITY_IMAGES, height, width, resize, settings.dataset)
     try:

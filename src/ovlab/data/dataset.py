@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
-from ovlab.inputs import read_text
+from ovlab.inputs import read_text, require_as_listed
 from ovlab.specs import DatasetSpec
 from ovlab.tasks.protocol import SplitFiles
 from ovlab.tasks.registry import TASKS
@@ -42,6 +42,7 @@ def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "datase
         raise OvlabError(f"{where}: splits.{name}.images: no folder {split.images!r}{hint}")
     names = _class_names(root, dataset, where)
     found = TASKS[dataset.task].read(SplitFiles(root, name, split, dataset, names, where))
+    require_as_listed(root / split.images, {str(image.path) for image in found.images})
     images = take_portion(found.images, split.portion)
     if not images:
         raise OvlabError(f"{where}: splits.{name}: no image found in {split.images!r}")

@@ -5,6 +5,19 @@ end or one that was changed since it was downloaded is told in one line, whereve
 """
 
 from ovlab.inputs.limits import limits, use_limits
+from ovlab.inputs.listing import ChangedFileError, is_listed, open_source, require_as_listed, require_unchanged
 from ovlab.inputs.reading import TooLargeError, read_bytes, read_text, require_regular_files
 
-__all__ = ["TooLargeError", "limits", "read_bytes", "read_text", "require_regular_files", "use_limits"]
+__all__ = [
+    "ChangedFileError",
+    "TooLargeError",
+    "is_listed",
+    "limits",
+    "open_source",
+    "read_bytes",
+    "read_text",
+    "require_as_listed",
+    "require_regular_files",
+    "require_unchanged",
+    "use_limits",
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 from ovlab.errors import OvlabError, nearest, one_line
 from ovlab.files import open_handle
 from ovlab.inputs.limits import limits
+from ovlab.inputs.listing import compare_read
 
 FEW = 100
 """Files of a folder up to which a misspelt name is compared with theirs."""
@@ -35,6 +36,8 @@ def read_bytes(path: Path, most_mb: float, key: str) -> bytes:
         If it is larger.
     NotAFileError
         If it is no regular file.
+    ChangedFileError
+        If it belongs to a source and is not what it was when that was made.
     OSError
         If it cannot be read.
     """
@@ -49,6 +52,7 @@ def read_bytes(path: Path, most_mb: float, key: str) -> bytes:
             data = _rest(handle, data, size)
     finally:
         os.close(handle)
+    compare_read(path, state, data)
     return data
 
 

@@ -96,6 +96,14 @@ def _say_own() -> None:
         _Watched.activity.numbers[OWN] = _Watched.ahead + 9.0 * _Watched.workers * _Watched.largest_image
 
 
+def tick() -> None:
+    """Let the time of what runs begin anew: another image of the same work."""
+    if _Watched.activity is not None and _Watched.activity.numbers[ACTIVE]:
+        numbers = _Watched.activity.numbers
+        numbers[CALLS] += 1
+        numbers[ACTIVE] = numbers[CALLS]
+
+
 class UserCode:
     """Says that code of the user's own runs, as a context.
 
@@ -131,13 +139,6 @@ class UserCode:
         numbers[ACTIVE] = numbers[CALLS]
         activity.wake()
         return self
-
-    def tick(self) -> None:
-        """Let the time begin anew: another image of the same work."""
-        if _Watched.activity is not None:
-            numbers = _Watched.activity.numbers
-            numbers[CALLS] += 1
-            numbers[ACTIVE] = numbers[CALLS]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

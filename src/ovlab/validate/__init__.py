@@ -14,8 +14,9 @@ from ovlab.data import Split, load_some, read_split
 from ovlab.errors import UnavailableError
 from ovlab.extension import own_operations
 from ovlab.files import digest_of, known_sha256, write_atomically
+from ovlab.inputs import open_source
 from ovlab.measure.device.properties import require_named_device
-from ovlab.records import Quantity, Record, require_ok, require_usable
+from ovlab.records import Quantity, Record, require_usable
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
@@ -69,8 +70,8 @@ def validate(
         If the device does not execute the precision.
     """
     require_usable(variant, variant_folder, "variant")
-    require_ok(source, f"download of data set {settings.model.dataset}")
-    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.model.dataset)
+    root = open_source(source, f"download of data set {settings.model.dataset}")
+    split = read_split(root, settings.dataset, "validation", settings.model.dataset)
     split = spread_images(split, settings.validation.limit)
     model = read_ir(variant_folder / "model.xml")
     height, width = image_size(model)
@@ -105,7 +106,7 @@ def validate(
     return Record(
         kind="accuracy",
         settings=settings.plain(),
-        inputs=variant.data["sha256"] | {"predictions.parquet": known_sha256(predictions)},
+        inputs=variant.data["sha256"] | source.files | {"predictions.parquet": known_sha256(predictions)},
         files={name: known_sha256(predictions.with_name(name)) for name in _left_beside(predictions)},
         values=values,
         data=data

@@ -151,10 +151,10 @@ def test_many_quick_images_are_not_one_long_one(tmp_path: Path) -> None:
                 time.sleep(0.1)
         with UserCode("a batch", "image_s", 4):
             time.sleep(0.6)
-        with UserCode("a calibration", "image_s") as running:
+        with UserCode("a calibration", "image_s"):
             for _ in range(8):
                 time.sleep(0.1)
-                running.tick()
+                activity.tick()
 
     assert reason_of(tmp_path, work) == ""
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import known_sha256, write_atomically
+from ovlab.inputs import open_source
 from ovlab.measure.device.placement import DIVISION
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
@@ -22,7 +23,7 @@ from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
-from ovlab.records import Quantity, Record, Status, require_ok, require_usable
+from ovlab.records import Quantity, Record, Status, require_usable
 from ovlab.runtime import image_size, read_ir
 from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
@@ -106,11 +107,11 @@ def _save_images(settings: SessionSettings, source: Record, model: Path, path: P
     """
     from ovlab.data import load_some, read_split  # not needed where the device is absent
 
-    require_ok(source, f"download of data set {settings.dataset_name}")
+    root = open_source(source, f"download of data set {settings.dataset_name}")
     ir = read_ir(model)
     require_memory(ir, settings.scenario.batch, settings.measurement.images)
     height, width = image_size(ir)
-    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.dataset_name)
+    split = read_split(root, settings.dataset, "validation", settings.dataset_name)
     images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
     np.save(path, np.stack(images))
     return path

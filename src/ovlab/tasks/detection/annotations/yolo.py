@@ -16,6 +16,7 @@ from ovlab.data.headers import JPEG_START
 from ovlab.data.images import CorruptImageError, EncodedImage, read_image
 from ovlab.data.reading import checked_names, list_images, number, read_text, require_folder
 from ovlab.errors import OvlabError, one_line
+from ovlab.inputs import is_listed
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, Box, BoxCheck, finish
 from ovlab.tasks.detection.spec import BadBoxPolicy
@@ -127,7 +128,7 @@ def _beside(images: str, where: str) -> str:
 def _truth(path: Path, names: tuple[str, ...], width: int, height: int, check: BoxCheck) -> GroundTruth:
     class_ids: list[int] = []
     boxes: list[Box] = []
-    lines = read_text(path).splitlines() if path.exists() else []
+    lines = read_text(path).splitlines() if path.exists() or is_listed(path) else []
     for line, text in enumerate(lines, start=1):
         where, fields = f"{path}, line {line}", text.split()
         if not fields:
