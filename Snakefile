@@ -1,4 +1,4 @@
-# ovlab: download -> convert -> calibrate -> validate -> benchmark -> report.
+# ovlab: download -> convert -> calibrate -> validate -> benchmark, profile_layers -> report.
 #
 #   snakemake --cores all                                     the quickstart experiment
 #   snakemake --cores all --config experiment=NAME            another one (conf/experiment/NAME.yaml)
@@ -12,6 +12,11 @@ from ovlab_flow import clean_up, grid_for_snakemake, last_words, put_failed_asid
 
 min_version("9.27")
 
+
+# For `snakemake --report`, which is for readers of workflows; what was measured is in the report that rule all makes.
+report: "workflow/report/workflow.rst"
+
+
 GRID = grid_for_snakemake(config, workflow.basedir)
 
 if workflow.is_main_process:
@@ -24,6 +29,8 @@ include: "workflow/rules/convert.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/measure_peaks.smk"
+include: "workflow/rules/profile_layers.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ovlab  # noqa: F401 (first: it turns telemetry off)
+
+# isort: split
+
 import shutil
 import subprocess
 from pathlib import Path

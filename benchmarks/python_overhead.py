@@ -19,6 +19,10 @@ real model.
 
 from __future__ import annotations
 
+import ovlab  # noqa: F401 (first: it turns telemetry off)
+
+# isort: split
+
 import argparse
 import functools
 import os

@@ -22,6 +22,10 @@ batched inference leave to each other on the same cores, 1 / (1 / decoding + 1 /
 
 from __future__ import annotations
 
+import ovlab  # noqa: F401 (first: it turns telemetry off)
+
+# isort: split
+
 import argparse
 import tempfile
 import time

@@ -17,14 +17,23 @@ from ovlab.steps import Step
 SpecT = TypeVar("SpecT", bound=Spec)
 
 
-def step_parser(description: str | None) -> argparse.ArgumentParser:
-    """Make a parser with the options that every step has."""
+def step_parser(description: str | None, *, by_hand: bool = False) -> argparse.ArgumentParser:
+    """Make a parser with the options that every step has.
+
+    Parameters
+    ----------
+    description : str
+        What the step does.
+    by_hand : bool
+        Whether the script also does something without settings and a record.
+    """
     parser = argparse.ArgumentParser(description=description)
+    needed = not by_hand
     parser.add_argument(
-        "--settings", required=True, metavar="JSON", help="the step's settings, or a file that holds them"
+        "--settings", required=needed, metavar="JSON", help="the step's settings, or a file that holds them"
     )
     parser.add_argument(
-        "--record", type=Path, required=True, help="the record to write; the step's files lie beside it"
+        "--record", type=Path, required=needed, help="the record to write; the step's files lie beside it"
     )
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     parser.add_argument(

@@ -10,15 +10,25 @@ from cli import read_settings
 
 from ovlab.errors import OvlabError
 from ovlab.files import write_text
+from ovlab.records import Kind
 from ovlab.specs import ReportSettings
 from ovlab.steps import log, start_logging
+
+KINDS: dict[str, Kind] = {
+    "sources": "source",
+    "variants": "variant",
+    "accuracies": "accuracy",
+    "sessions": "session",
+    "peaks": "peaks",
+    "profiles": "profile",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, metavar="JSON", help="the experiment, or a file that holds it")
-    for kind in ("sources", "variants", "accuracies", "sessions"):
+    for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path, nargs="*", default=[], help=f"records of its {kind}")
     parser.add_argument(
         "--page", type=Path, required=True, help="index.html to write; tables/ and figures/ lie beside it"
@@ -31,21 +41,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from ovlab.report import Records, read_reported, report
 
-        kinds = {"sources": "source", "variants": "variant", "accuracies": "accuracy", "sessions": "session"}
-        found = {key: [read_reported(path, kind) for path in getattr(args, key)] for key, kind in kinds.items()}
-        folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside(args).items()}
+        found = {key: [read_reported(path, kind) for path in getattr(args, key)] for key, kind in KINDS.items()}
+        beside = {"session": args.sessions, "accuracy": args.accuracies, "profile": args.profiles}
+        folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside.items()}
         report(settings, Records.of(**found, **folders), args.page)
         if args.list is not None:
-            write_text(args.list, "".join(f"{path}\n" for kind in kinds for path in getattr(args, kind)))
+            write_text(args.list, "".join(f"{path}\n" for kind in KINDS for path in getattr(args, kind)))
     except OvlabError as error:
         log.error("error: %s", error)
         return 1
     return 0
-
-
-def beside(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """Return the records beside which there is more: samples, predictions."""
-    return {"session": args.sessions, "accuracy": args.accuracies}
 
 
 if __name__ == "__main__":

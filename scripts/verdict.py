@@ -19,12 +19,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="the results folder, which the logs are in too")
     parser.add_argument("--verdict", type=Path, required=True, help="file to write if no cell failed")
     parser.add_argument("--summary", type=Path, required=True, help="file to write if one failed: what, and the logs")
+    parser.add_argument("--changes", type=Path, help="changes.csv of the report, where a regression is a failure")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
     start_logging(args.log)
     try:
         records = [Path(line) for line in args.records.read_text(encoding="utf-8").splitlines()]
-        conclude(args.results, records, args.verdict, args.summary, args.folder)
+        conclude(args.results, records, args.verdict, args.summary, args.folder, args.changes)
     except (OvlabError, OSError) as error:
         log.error("error: %s", error)
         return 1

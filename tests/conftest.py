@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ovlab  # noqa: F401 (first: it turns telemetry off)
+
+# isort: split
 import gc
 import logging
 from collections.abc import Callable, Iterator

@@ -83,6 +83,25 @@ def colour_onnx(
     return path
 
 
+def quantised_onnx(source: Path, path: Path, **options: Any) -> Path:
+    """Quantise a colour classifier to QuantizeLinear and DequantizeLinear, as ONNX Runtime's static quantisation does.
+
+    `options` are those of ``onnxruntime.quantization.quantize_static``.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+    class Images(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            shades = [colour_image(name, seed, 16, 16) for name in CLASSES for seed in range(2)]
+            self._left = [np.float32(one[..., ::-1].transpose(2, 0, 1)[None] / 255) for one in shades]
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            return {"image": self._left.pop()} if self._left else None
+
+    quantize_static(source, path, Images(), **options)
+    return path
+
+
 def colour_image(name: str, seed: int, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
     """Make an image of one colour with noise, BGR; different for every seed."""
     noise = np.random.default_rng(seed).integers(-15, 16, (height, width, 3))

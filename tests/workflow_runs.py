@@ -17,6 +17,7 @@ TINY = (
     "experiment.precisions=[fp32,fp16,int8]",
     "experiment.devices=[cpu]",
     "experiment.scenarios=[single_stream]",
+    "experiment.profile=false",
     "measurement.launches=1",
     "measurement.cached_launches=0",
     "measurement.max_launches=1",

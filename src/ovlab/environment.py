@@ -7,10 +7,13 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from ovlab.files import digest_of
 
 PACKAGES = ("openvino", "nncf", "numpy", "onnxruntime", "opencv-python-headless", "ovlab")
 # Flags that decide which kernels the CPU plugin may use; the full list is a page long.
@@ -57,6 +60,18 @@ def describe_host() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "git_commit": _git_commit(),
     }
+
+
+def host_identity(environment: Mapping[str, Any] | None = None) -> str:
+    """Return what a machine's peaks depend on, as eight hexadecimal digits: its CPU and OpenVINO's version.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        As a record holds it; by default that of this host.
+    """
+    found = describe_host() if environment is None else environment
+    return digest_of([found["cpu"], found["packages"].get("openvino")])
 
 
 def _cpu() -> dict[str, Any]:

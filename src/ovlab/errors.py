@@ -26,6 +26,10 @@ class UnavailableError(OvlabError):
     """The host lacks what the work needs (a device, a precision): not a failure, a fact to report."""
 
 
+class StorageError(OvlabError, OSError):
+    """A place cannot be written to: its disk is full or read-only, or it is another user's."""
+
+
 LISTED, LONGEST_NAME = 40, 200
 
 
@@ -58,6 +62,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 def one_line(error: BaseException) -> str:
     """Put any exception into one line that still says what happened."""
+    if isinstance(error, OvlabError):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return visible_line(f"{where}{error.strerror.lower()}")

@@ -22,7 +22,7 @@ from ovlab.stats.interval import Interval
 VERSION = 1
 MEND = "the next run of the workflow makes it anew"
 Status = Literal["ok", "unavailable", "failed"]
-Kind = Literal["source", "variant", "accuracy", "session"]
+Kind = Literal["source", "variant", "accuracy", "session", "peaks", "profile"]
 
 
 @dataclass(frozen=True)

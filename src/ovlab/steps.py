@@ -16,6 +16,7 @@ from typing import Any
 
 from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, UnavailableError, one_line
+from ovlab.files.storage import storage_in_words, why_unwritable
 from ovlab.memory import oom_kills, why_killed
 from ovlab.records import Kind, Record, Status, write_record
 from ovlab.text import visible
@@ -91,7 +92,7 @@ class Step:
             except _Stopped:
                 code = 128 + signal.SIGTERM
             except OSError as error:  # the log cannot be written, so this line has nowhere else to go
-                print(one_line(error), file=sys.stderr)
+                print(visible(one_line(error)), file=sys.stderr)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -161,8 +162,9 @@ class Step:
         try:
             record = Record(kind=self.kind, settings=self.settings, status=status, reason=reason)
             write_record(self.record, record)
-        except OSError as error:
-            log.error("%s", one_line(error))
+        except OSError as error:  # the disk is full, say; the reason of the failure has been told, this is another
+            if str(error) != reason:
+                log.error("the record of this failure cannot be written: %s", one_line(error))
             return FAILED
         return 0
 
@@ -191,6 +193,20 @@ class _VisibleFormatter(logging.Formatter):
         return visible(super().format(record))
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that says once if it cannot be written any more, and lets the work go on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Go on without the file if its disk is full."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        logging.getLogger("ovlab").removeHandler(self)
+        path = Path(self.baseFilename)
+        print(visible(f"{why_unwritable(error, path.parent, path.name)}; going on without this log"), file=sys.stderr)
+
+
 def start_logging(path: Path | None = None) -> None:
     """Send the log to standard error (one line an event) and, with more detail, to a file."""
     root = logging.getLogger("ovlab")
@@ -204,7 +220,8 @@ def start_logging(path: Path | None = None) -> None:
     console.setFormatter(_VisibleFormatter("%(message)s"))
     root.addHandler(console)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(path, encoding="utf-8")
+        with storage_in_words(path.parent, path.name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _LogFile(path, encoding="utf-8")
         file.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)s %(message)s"))
         root.addHandler(file)

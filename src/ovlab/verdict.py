@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovlab.errors import OvlabError
-from ovlab.files import write_text
+from ovlab.files import move, write_text
 from ovlab.inputs import require_unchanged
 from ovlab.records import read_record, require_intact
 from ovlab.text import visible, visible_line
@@ -36,8 +36,10 @@ def summarise(results: pd.DataFrame) -> str:
     return f"{len(results)} {'cell' if len(results) == 1 else 'cells'}: {', '.join(parts)}"
 
 
-def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Path, folder: Path) -> None:
-    """Write the verdict if no cell failed; otherwise a summary of what failed.
+def conclude(
+    results: Path, records: Iterable[Path], verdict: Path, summary: Path, folder: Path, changes: Path | None = None
+) -> None:
+    """Write the verdict if no cell failed or regressed; otherwise a summary of what did.
 
     The records of failed steps are put aside (``NAME.failed.json``): the report has taken in what they say, and the
     next run tries just these steps again.
@@ -52,17 +54,25 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
         The one that fits is written, the other one removed.
     folder : Path
         The results folder: the log of ``FOLDER/X/record.json`` is ``FOLDER/logs/X.log``.
+    changes : Path, optional
+        ``changes.csv`` of the report, where regressions against an earlier run count as failures.
 
     Raises
     ------
     OvlabError
-        If a cell failed, with the number of cells by status.
+        If a cell failed, with the number of cells by status, or regressed.
     """
     from ovlab.csv_files import read_csv  # with pandas, which takes longer than all else that a plan loads
 
     frame = read_csv(results)
     line = summarise(frame)
     failed = frame[frame["status"] == "failed"]
+    regressed = regressions(changes) if changes is not None else []
+    if failed.empty and regressed:
+        line = f"{line}; {len(regressed)} regressed against the earlier run"
+        write_text(summary, "".join(f"{one}\n" for one in (line, *regressed)))
+        verdict.unlink(missing_ok=True)
+        raise OvlabError(line)
     if failed.empty:
         log.info("%s", line)
         write_text(verdict, line + "\n")
@@ -74,6 +84,18 @@ def conclude(results: Path, records: Iterable[Path], verdict: Path, summary: Pat
     for step in steps:
         put_aside(step)
     raise OvlabError(line)
+
+
+def regressions(changes: Path) -> list[str]:
+    """List the cells that regressed, a line each."""
+    from ovlab.csv_files import read_csv
+
+    frame = read_csv(changes)
+    lines = []
+    for row in frame[frame["regressed"] == "yes"].to_dict("records"):
+        cell = "/".join(str(row[name]) for name in ("model", "precision", "device", "scenario"))
+        lines.append(f"regressed: {cell}: {row['status']}, {row['speed']}, {row['accuracy']}")
+    return lines
 
 
 def failed_step(path: Path, *, thorough: bool = False) -> FailedStep | None:
@@ -104,7 +126,7 @@ def failed_step(path: Path, *, thorough: bool = False) -> FailedStep | None:
 
 def put_aside(step: FailedStep) -> None:
     """Rename the record of a failed step to ``NAME.failed.json``, so that the next run makes the step anew."""
-    step.record.replace(step.record.with_name(f"{step.record.stem}.failed.json"))
+    move(step.record, step.record.with_name(f"{step.record.stem}.failed.json"))
 
 
 def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedStep], folder: Path) -> str:

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.specs import (
+    BaselineSpec,
     DatasetSpec,
     DeviceSpec,
     DownloadSpec,
@@ -26,6 +27,7 @@ from ovlab.specs import (
     MeasurementSpec,
     ModelSpec,
     PrecisionSpec,
+    ProfilingSpec,
     ScenarioSpec,
     Spec,
     ValidationSpec,
@@ -33,13 +35,15 @@ from ovlab.specs import (
 )
 from ovlab.specs.base import SpecT
 from ovlab.text import shortened
-from ovlab_flow.conf_source import search_first, shown_path
+from ovlab_flow.conf_source import require_files, say_if_unused, search_first, shown_path
 from ovlab_flow.hydra_compose import compose_files, plain_data
+from ovlab_flow.imported import PER_MODEL, complete_source, no_source
 from ovlab_flow.overrides import parse_overrides
 from ovlab_flow.paths import is_folder, why_bad_folder, why_bad_name
 from ovlab_flow.yaml_files import KEYS_AND_VALUES, read_yaml
 
 GROUPS = ("model", "dataset", "precision", "device", "scenario")
+EXCEPTIONS = "model_precision"
 CONF = "conf"
 
 
@@ -62,7 +66,9 @@ class RunSpec(Spec):
     download: DownloadSpec = DownloadSpec()
     limits: LimitsSpec = LimitsSpec()
     measurement: MeasurementSpec
+    profiling: ProfilingSpec = ProfilingSpec()
     validation: ValidationSpec
+    baseline: BaselineSpec = BaselineSpec()
     experiment: ExperimentSpec
 
     @field_validator("results")
@@ -81,6 +87,11 @@ class Parts:
     dataset: DatasetSpec
     precision: PrecisionSpec
 
+    @property
+    def variant_model(self) -> ModelSpec:
+        """The model as this variant's files are: the precision's source where others made it."""
+        return self.precision.source or self.model
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -89,6 +100,12 @@ class Selection:
     variants: dict[tuple[str, str], Parts]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+
+    @property
+    def sources(self) -> dict[tuple[str, str], ModelSpec]:
+        """Where the variants come from that others made, by (model, precision)."""
+        sources = {pair: parts.precision.source for pair, parts in self.variants.items()}
+        return {pair: source for pair, source in sources.items() if source is not None}
 
 
 class Composer:
@@ -124,11 +141,19 @@ class Composer:
         """Refuse a name that no file has, with the nearest that one has."""
         names, prefix = self.names(group), f"{where}: " if where else ""
         if name not in names:
-            raise OvlabError(f"{prefix}unknown {group} {shortened(name)}{nearest(name, names)}")
+            hint = self._only_an_exception(name) if group == "precision" else ""
+            raise OvlabError(f"{prefix}unknown {group} {shortened(name)}{hint or nearest(name, names)}")
         if name not in self._good_names:
             if why := why_bad_name(name):
                 raise OvlabError(f"{prefix}{group} {shortened(name)}: a file cannot be called so: {why}")
             self._good_names.add(name)
+
+    def _only_an_exception(self, precision: str) -> str:
+        """Say so if there are files for models in a precision that has none of its own."""
+        found = next((one for one in self.names(EXCEPTIONS) if one.endswith(f"-{precision}")), None)
+        if found is None:
+            return ""
+        return f"; {self.where(EXCEPTIONS, found)} changes one of that name, which needs a file in conf/precision"
 
     def where(self, group: str, name: str) -> str:
         """Return the file that a name stands for, to begin an error line with."""
@@ -169,13 +194,39 @@ class Composer:
                 selection.variants[variant] = Parts(
                     self._spec(ModelSpec, "model", variant[0], composed),
                     self._spec(DatasetSpec, "dataset", composed["model"]["dataset"], composed),
-                    self._spec(PrecisionSpec, "precision", variant[1], composed),
+                    self._precision(variant[0], variant[1], composed),
                 )
             if device is not None:
                 selection.devices[device] = self._spec(DeviceSpec, "device", device, composed)
             if scenario is not None:
                 selection.scenarios[scenario] = self._spec(ScenarioSpec, "scenario", scenario, composed)
         return selection
+
+    def _precision(self, model: str, precision: str, composed: dict[str, Any]) -> PrecisionSpec:
+        """Parse a precision, with what the model says of a variant that others made."""
+        data = composed.get("precision")
+        if isinstance(data, dict):
+            if data.get("source") == PER_MODEL:
+                raise no_source(model, precision, self.names(EXCEPTIONS))
+            completed = complete_source(data, composed["model"], self._where_set(model, precision, "source"))
+            composed = composed | {"precision": completed}
+        try:
+            return self._spec(PrecisionSpec, "precision", precision, composed)
+        except OvlabError as error:
+            text = str(error)
+            own = self.where("precision", precision)
+            key = text.removeprefix(f"{own}: ").partition(":")[0].partition(".")[0]
+            where = self._where_set(model, precision, key)
+            raise OvlabError(f"{where}{text.removeprefix(own)}" if text.startswith(f"{own}: ") else text) from None
+
+    def _where_set(self, model: str, precision: str, key: str) -> str:
+        """Return the file that a key of a precision stands in: its own, or that of the exception for a model."""
+        path = self._file(EXCEPTIONS, f"{model}-{precision}")
+        if path is not None:
+            section = read_yaml(path, shown_path(path))[1].get("precision")
+            if isinstance(section, DictConfig) and key in section:
+                return shown_path(path)
+        return self.where("precision", precision)
 
     def _spec(self, spec: type[SpecT], group: str, name: str, composed: dict[str, Any]) -> SpecT:
         where = self.where(group, name)
@@ -278,9 +329,12 @@ def composer(
         if not is_folder(extra_conf):
             raise OvlabError(f"extra_conf: no folder {shortened(str(extra_conf))}")
         folders.insert(0, extra_conf.resolve())
+        require_files(*folders)
     search_first(folders[0] if extra_conf is not None else None)
     with initialize_config_dir(config_dir=str(conf.resolve()), version_base="1.3", job_name="ovlab"):
         yield Composer(folders, experiment, overrides)
+    if extra_conf is not None:
+        say_if_unused(folders[0], experiment)
 
 
 def _line(override: Override) -> str:

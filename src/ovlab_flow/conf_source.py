@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
@@ -17,10 +19,13 @@ from ovlab.errors import OvlabError
 from ovlab.text import shortened
 from ovlab_flow.yaml_files import read_yaml
 
+log = logging.getLogger("ovlab_flow")
 SCHEME = "ovlab"
 LONGEST_DEFAULT = 200
 MAIN = "main"
 """What Hydra calls the folder that it was initialised with."""
+EXTRA = "extra_conf"
+"""What the user's folder is called."""
 
 
 class ConfSource(ConfigSource):
@@ -46,6 +51,8 @@ class ConfSource(ConfigSource):
         path = self._inside(self._normalize_file_name(config_path))
         if not path.is_file():
             raise ConfigLoadError(f"no file {shown_path(path)}")
+        if self.provider == EXTRA:
+            ConfSearchPath.used.add(path)
         if path not in self._read:
             self._read[path] = read_yaml(path, shown_path(path))
             _check_defaults(self._read[path][1], shown_path(path))
@@ -109,6 +116,8 @@ class ConfSearchPath(SearchPathPlugin):
     """Has Hydra read through :class:`ConfSource`, and puts the user's folder in front."""
 
     folder: str | None = None
+    used: ClassVar[set[Path]] = set()
+    """Files of the user's folder that were read."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Replace Hydra's own way to the main folder."""
@@ -116,7 +125,7 @@ class ConfSearchPath(SearchPathPlugin):
             if element.provider == MAIN:
                 element.path = element.path.replace("file://", f"{SCHEME}://", 1)
         if self.folder is not None:
-            search_path.prepend(provider="extra_conf", path=f"{SCHEME}://{self.folder}")
+            search_path.prepend(provider=EXTRA, path=f"{SCHEME}://{self.folder}")
 
 
 def search_first(folder: Path | None) -> None:
@@ -129,8 +138,43 @@ def search_first(folder: Path | None) -> None:
     """
     # Hydra takes what follows the scheme as it is: an escaped space would be part of another folder's name.
     ConfSearchPath.folder = None if folder is None else folder.as_posix()
+    ConfSearchPath.used.clear()
     Plugins.instance().register(ConfSource)
     Plugins.instance().register(ConfSearchPath)
+
+
+def require_files(folder: Path, main: Path) -> None:
+    """Refuse a folder of the user's that cannot give anything: no YAML file lies where a group's would.
+
+    Raises
+    ------
+    OvlabError
+        Naming the subfolder that is meant, if there is one.
+    """
+    groups = sorted(path.name for path in main.iterdir() if path.is_dir())
+    if any(folder.glob("*.yaml")) or _has_files(folder, groups):
+        return
+    shown = shown_path(folder)
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and _has_files(path, groups)]
+    if inner:
+        raise OvlabError(f"extra_conf: {shown}: no YAML file of a group in it; did you mean '{shown_path(inner[0])}'?")
+    hint = "; files of the configuration end in .yaml" if any(folder.glob("*/*.yml")) else ""
+    raise OvlabError(
+        f"extra_conf: {shown}: no YAML file of a group in it, expected such as model/NAME.yaml "
+        f"(groups: {', '.join(groups)}){hint}"
+    )
+
+
+def say_if_unused(folder: Path, experiment: str) -> None:
+    """Warn that nothing was read of the user's folder, once all is composed."""
+    if not ConfSearchPath.used:
+        has = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*.yaml"))]
+        shown = ", ".join(has[:3]) + (", ..." if len(has) > 3 else "")
+        log.warning("extra_conf: experiment %s uses nothing of %s (it has %s)", experiment, shown_path(folder), shown)
+
+
+def _has_files(folder: Path, groups: Sequence[str]) -> bool:
+    return any(path for group in groups for path in folder.glob(f"{group}/*.yaml"))
 
 
 def shown_path(path: Path) -> str:

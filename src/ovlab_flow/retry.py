@@ -125,6 +125,10 @@ def records_of(grid: Grid) -> Iterator[Path]:
     for accuracy in grid.accuracies.values():
         one = accuracy.variant
         yield results / "accuracy" / one.model / one.precision / accuracy.digest / "accuracy.json"
+    for machine in grid.machines.values():
+        yield results / "peaks" / machine.device / machine.digest / "peaks.json"
+    for profile in grid.profiles.values():
+        yield results / grid.experiment / "profiles" / profile.model / profile.device / "profile.json"
     for session in grid.sessions.values():
         folder = results / grid.experiment / "sessions"
         yield folder / session.model / session.device / session.scenario / "session.json"

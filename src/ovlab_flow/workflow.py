@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from snakemake.exceptions import WorkflowError
 from ovlab.addresses import hide_secrets
 from ovlab.addresses.handover import hand_over, hand_over_mirror
 from ovlab.errors import OvlabError, nearest
+from ovlab.files import require_writable, temporary_folder
 from ovlab.scratch.leftovers import cache_folder, remove_leftovers
 from ovlab.text import shortened, visible
 from ovlab_flow.compose import CONF, composer
@@ -23,7 +25,7 @@ from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
 from ovlab_flow.paths import has_placeholder
 
-OPTIONS = ("experiment", "mirror", "extra_conf", "overrides")
+OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
 HOME = Path(__file__).resolve().parents[2]
 """The checkout that this library is in: where `conf` ships."""
@@ -31,7 +33,12 @@ STARTED = time.time()
 
 
 def load_grid(
-    experiment: str, *, conf: Path = HOME / CONF, extra_conf: str = "", overrides: Sequence[str] = ()
+    experiment: str,
+    *,
+    conf: Path = HOME / CONF,
+    extra_conf: str = "",
+    baseline: str = "",
+    overrides: Sequence[str] = (),
 ) -> Grid:
     """Compose an experiment and cross it into its grid.
 
@@ -43,6 +50,8 @@ def load_grid(
         Folder of the YAML files that ship.
     extra_conf : str
         Folder of further YAML files, seen from the current folder and searched first.
+    baseline : str
+        Folder of earlier results that the report compares with, in the place of ``baseline.results``.
     overrides : sequence of str
         In Hydra's grammar.
 
@@ -52,7 +61,36 @@ def load_grid(
         If anything in the configuration is wrong.
     """
     with composer(conf, experiment, Path(extra_conf) if extra_conf else None, overrides) as opened:
-        return build_grid(opened, experiment)
+        grid = build_grid(opened, experiment)
+    return compared(grid, baseline)
+
+
+def compared(grid: Grid, baseline: str) -> Grid:
+    """Have the report compare with an earlier run, and refuse one that cannot be.
+
+    Parameters
+    ----------
+    grid : Grid
+        The experiment.
+    baseline : str
+        Folder of earlier results; empty for the one of the configuration, if any.
+
+    Raises
+    ------
+    OvlabError
+        If there is no report of this experiment in that folder, or it is the one that is to be written.
+    """
+    plan = grid.report.baseline
+    results = baseline or plan.results
+    if results is None:
+        return grid
+    table = Path(results) / grid.experiment / "report/tables/results.csv"
+    if Path(results).resolve() == Path(grid.results).resolve():
+        raise OvlabError(f"baseline: {shortened(results)} is the folder of this run's own results")
+    if not table.is_file():
+        raise OvlabError(f"baseline: no file {table}, expected a folder of results with a report of {grid.experiment}")
+    report = grid.report.model_copy(update={"baseline": plan.model_copy(update={"results": results})})
+    return replace(grid, report=report)
 
 
 def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Grid:
@@ -64,7 +102,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
     Parameters
     ----------
     config : dict
-        ``experiment``, ``mirror``, ``extra_conf`` and ``overrides``, all optional.
+        ``experiment``, ``mirror``, ``extra_conf``, ``baseline`` and ``overrides``, all optional.
     home : str or Path
         Folder of the Snakefile, with what ships beside it.
 
@@ -77,7 +115,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         for key in config:
             if key not in OPTIONS:
                 raise OvlabError(f"--config {key}: unknown option{nearest(key, OPTIONS)}")
-        for key in OPTIONS[:3]:
+        for key in OPTIONS[:4]:
             if isinstance(config.get(key), bool | float | list | dict):
                 raise OvlabError(f"--config {key}: {shortened(config[key])}, expected a name or a folder")
         if has_placeholder(str(home)) and not Path(home).samefile(Path.cwd()):
@@ -89,6 +127,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
             str(config.get("experiment") or DEFAULT_EXPERIMENT),
             conf=Path(home) / CONF,
             extra_conf=str(config.get("extra_conf") or ""),
+            baseline=str(config.get("baseline") or ""),
             overrides=as_lines(config.get("overrides")),
         )
     except OvlabError as error:
@@ -100,7 +139,18 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
 
 
 def clean_up(grid: Grid) -> None:
-    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with."""
+    """Remove what killed runs have left; the partial files of this run's own downloads are gone on with.
+
+    Raises
+    ------
+    WorkflowError
+        In one line, if the results folder or the one for temporary files cannot be written to.
+    """
+    try:
+        require_writable(Path(grid.results))
+        temporary_folder()
+    except OvlabError as error:
+        raise WorkflowError(str(error)) from None
     files = [file for source in grid.sources.values() for file in source.spec.files]
     remove_leftovers(Path(grid.results), {cache_folder(file.sha256) for file in files if file.sha256})
 

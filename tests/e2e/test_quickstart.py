@@ -19,6 +19,9 @@ COLUMNS = (
     "speedup speedup_low speedup_high batch infer_requests streams threads execution_devices executed_precision "
     "int8_time_share model_size_mb compile_ms first_inference_ms peak_rss_mb run_id"
 ).split()
+SHORT_PROFILES = """
+profiling: {duration_s: 0.1, warm_up_s: 0.02, peaks: {launches: 1, windows: 1, window_s: 0.05}}
+"""
 
 
 def readme_commands() -> list[str]:
@@ -39,7 +42,7 @@ def with_short_launches(folder: Path) -> None:
     for key, value in {"launches": 3, "max_launches": 3, "duration_s": 0.2, "warm_up_s": 0.05, "wait_s": 0}.items():
         text, found = re.subn(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
         assert found == 1, key
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + SHORT_PROFILES, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +167,28 @@ def test_locks_carry_hashes_and_no_address(name: str) -> None:
     assert "://" not in text and "--index" not in text
     pinned = re.findall(r"^\S+==\S+", text, re.MULTILINE)
     assert len(pinned) > 50 and text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_snakemakes_own_report_has_captions_and_categories(quickstart: tuple[Path, str]) -> None:
+    folder, _ = quickstart
+    command = [str(ROOT / ".venv/bin/snakemake"), "--report", "workflow.html", "--config", "experiment=quickstart"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "workflow.html").read_text(encoding="utf-8")
+    for words in (
+        "one page that needs no network",
+        "One row a cell",
+        "every variant in interleaved",
+        "paired difference",
+    ):
+        assert words in page, words
+    for category in ("Report", "Sessions", "Accuracy"):
+        assert f'"{category}"' in page, category
+
+
+def test_claims_and_goals_are_answered(quickstart: tuple[Path, str]) -> None:
+    tables = quickstart[0] / "results/quickstart/report/tables"
+    claims, goals = (pd.read_csv(tables / f"{name}.csv") for name in ("claims", "goals"))
+    assert claims["model"].tolist() == goals["model"].tolist() == ["digits_cnn", "digits_ssd"]
+    assert claims["verdict"].str.match(r"holds|does not hold|not distinguishable").all()
+    assert goals["verdict"].isin(["surely", "probably", "none"]).all()

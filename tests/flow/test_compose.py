@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,16 @@ def shipped(experiment: str, extra_conf: str = "", *overrides: str) -> Grid:
     return grid(experiment, extra_conf, *overrides)
 
 
+# A precision whose variants others make: test_imported.py composes it.
+PER_MODEL = "int8_imported"
+
+
 def files_of(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != PER_MODEL)
 
 
 def every_file() -> dict[str, Grid]:
-    """Experiments that use every shipped file of each group."""
+    """Experiments that use every shipped file of each group, but what needs a model's own files."""
     chosen = [f"experiment.{group}s=[{','.join(files_of(group))}]" for group in ("precision", "device", "scenario")]
     models = f"experiment.models=[{','.join(files_of('model'))}]"
     by_model = shipped("quickstart", "", *ONE_SESSION, models, "experiment.precisions=[fp32]")
@@ -107,6 +112,20 @@ def test_embedded_files_are_the_declared_ones() -> None:
         ),
         (["scenario.mode=parallel"], "mode: 'parallel' is not valid"),
         (["precision.quantization.subset=200%"], "'200%' is no number of images, no limit"),
+        (
+            ["experiment.goals=[{where: {scenario: onlin}, at_most: {latency_ms_p50: 5}}]"],
+            "quickstart.yaml: experiment.goals.0.where: unknown scenario 'onlin'; did you mean 'offline'?",
+        ),
+        (
+            ["experiment.goals=[{at_most: {latency_ms_p5: 5}}]"],
+            "experiment.goals.0.at_most.latency_ms_p5: 'latency_ms_p5' is not valid; did you mean 'latency_ms_p95'?",
+        ),
+        (
+            ["experiment.claims.int8_pays.right.cell.precision=fp3"],
+            "quickstart.yaml: experiment.claims.int8_pays.right.cell: unknown precision 'fp3'; did you mean 'fp32'?",
+        ),
+        (["experiment.claims.int8_pays.left.where.device=gpuu"], "int8_pays.left.where: unknown device 'gpuu'"),
+        (["experiment.claims.int8_pays.relation=more"], "'more' is not valid; valid: at_least, at_most, equals"),
         (["experiment.exclude=[{model: '*'}]"], "experiment.exclude leaves no cell"),
         (["experiment.precisions=[fp32,fp32]"], "names something twice"),
         (["dataset.splits.calibration.images=validation"], "calibration and validation overlap"),
@@ -167,6 +186,44 @@ def test_extra_conf_comes_first_and_is_named_in_errors(tmp_path: Path) -> None:
         str(caught.value)
         == f"{tmp_path}/scenario/offline.yaml: infer_requets: unknown key; did you mean 'infer_requests'?"
     )
+
+
+@pytest.mark.parametrize("folder", ["conf of mine", "Größe é", "设置", "a+b%20c", "plain"])
+def test_a_folder_of_any_name_counts(tmp_path: Path, folder: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / folder / "precision").mkdir(parents=True)
+    shutil.copy(CONF / "precision/int8.yaml", tmp_path / folder / "precision/int8.yaml")
+    with (tmp_path / folder / "precision/int8.yaml").open("a", encoding="utf-8") as file:
+        file.write("calibration_seeds: 7\n")
+    loaded = grid("quickstart", tmp_path / folder, *ONE_SESSION, "experiment.precisions=[fp32,int8]")
+    assert loaded.report.precisions["int8"].calibration_seeds == 7
+    assert caplog.text == ""
+
+
+def test_a_folder_that_gives_nothing_is_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device/other.yaml").write_text("device: CPU\n")
+    grid("quickstart", tmp_path, *ONE_SESSION)
+    assert caplog.messages == [
+        f"extra_conf: experiment quickstart uses nothing of {tmp_path} (it has device/other.yaml)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("x.txt", "no YAML file of a group in it, expected such as model/NAME.yaml"),
+        ("models/x.yaml", "no YAML file of a group in it, expected such as model/NAME.yaml"),
+        ("conf/model/x.yaml", "no YAML file of a group in it; did you mean '{folder}/conf'?"),
+        ("model/x.yml", "; files of the configuration end in .yaml"),
+    ],
+)
+def test_a_folder_that_cannot_give_anything_is_refused(tmp_path: Path, file: str, expected: str) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("")
+    with pytest.raises(OvlabError) as caught:
+        grid("quickstart", tmp_path, *ONE_SESSION)
+    assert str(caught.value).startswith(f"extra_conf: {tmp_path}: ")
+    assert expected.format(folder=tmp_path) in str(caught.value)
 
 
 def test_a_named_exception_changes_one_model_in_one_precision(tmp_path: Path) -> None:
@@ -328,3 +385,19 @@ def test_data_flow_one_way(package: str) -> None:
             assert not {name.split(".")[0] for name in names} & forbidden, path
             if package == "src/ovlab":
                 assert "argparse" not in names, path
+
+
+def test_an_earlier_run_is_compared_with_if_it_has_a_report(tmp_path: Path) -> None:
+    assert shipped("quickstart").report.baseline.results is None
+    with pytest.raises(
+        OvlabError, match=r"baseline: no file .*quickstart/report/tables/results.csv, expected a folder of"
+    ):
+        load_grid("quickstart", conf=CONF, baseline=str(tmp_path))
+    table = tmp_path / "quickstart" / "report" / "tables" / "results.csv"
+    table.parent.mkdir(parents=True)
+    table.touch()
+    compared = load_grid("quickstart", conf=CONF, baseline=str(tmp_path), overrides=["baseline.fail=true"])
+    assert compared.report.baseline.results == str(tmp_path)
+    assert compared.report.baseline.fail
+    with pytest.raises(OvlabError, match="is the folder of this run's own results"):
+        load_grid("quickstart", conf=CONF, baseline=str(tmp_path), overrides=[f"results='{tmp_path}'"])

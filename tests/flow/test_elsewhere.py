@@ -27,6 +27,7 @@ def test_what_ships_is_found_beside_the_snakefile(tmp_path: Path) -> None:
     done = run(tmp_path, "-n", "-p", "--config", overrides, "extra_conf=my conf")
     assert done.returncode == 0, done.stdout
     expected = {"download": 2, "convert": 2, "validate": 2, "benchmark": 1, "report": 1, "verdict": 1}
+    expected |= {"measure_peaks": 1, "profile_layers": 1}
     assert planned(done.stdout) == expected
     assert str(ROOT / "scripts" / "convert.py") in done.stdout
     assert "--record results/" in done.stdout  # results are the user's, in the current folder

@@ -28,6 +28,8 @@ def test_the_quickstart_plans_every_job_once(folder: Path) -> None:
         "calibrate": 2,
         "validate": 7,
         "benchmark": 25,
+        "measure_peaks": 3,
+        "profile_layers": 6,
         "report": 1,
         "verdict": 1,
     }

@@ -18,6 +18,7 @@ SHORT = (
     "measurement.duration_s=0.5",
     "measurement.warm_up_s=0.1",
     "measurement.noise.wait_s=0",
+    "experiment.profile=false",
 )
 
 

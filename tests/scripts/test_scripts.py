@@ -191,6 +191,25 @@ def test_a_missing_record_is_named(grid: Grid, tmp_path: Path) -> None:
     assert done.stderr == f"failed: {nowhere}: missing; the step that makes it has not run\n"
 
 
+def test_a_regression_is_a_failure_where_it_is_to_be(tmp_path: Path) -> None:
+    results, changes, records = (tmp_path / name for name in ("results.csv", "changes.csv", "records.txt"))
+    results.write_text("model,precision,device,scenario,status,reason\nm,fp32,cpu,offline,ok,\n")
+    head = "model,precision,device,scenario,status,throughput_ratio,speed,accuracy,regressed\n"
+    records.write_text("")
+    verdict, summary = tmp_path / "verdict.txt", tmp_path / "failures.txt"
+    arguments = ["--results", results, "--records", records, "--folder", tmp_path, "--verdict", verdict]
+    arguments += ["--summary", summary]
+    changes.write_text(f"{head}m,fp32,cpu,offline,ok,0.7,slower,no change,yes\n")
+    done = run("verdict", *arguments, "--changes", changes)
+    line = "1 cell: 1 ok, 0 unavailable, 0 failed; 1 regressed against the earlier run"
+    assert (done.returncode, done.stderr) == (1, f"error: {line}\n")
+    assert summary.read_text() == f"{line}\nregressed: m/fp32/cpu/offline: ok, slower, no change\n"
+    assert not verdict.exists()
+    assert run("verdict", *arguments).returncode == 0
+    changes.write_text(f"{head}m,fp32,cpu,offline,ok,1.0,no change,no change,no\n")
+    assert run("verdict", *arguments, "--changes", changes).returncode == 0
+
+
 def test_verdict_puts_failed_records_aside(grid: Grid, chain: dict[str, Path], tmp_path: Path) -> None:
     record = json.loads(chain["int8"].read_text()) | {"status": "failed", "reason": "it broke"}
     del record["sha256"]

@@ -18,7 +18,16 @@ rule benchmark:
             GRID.session(w).variants[0].data_source
         ),
     output:
-        record="<results>/{experiment}/sessions/{model}/{device}/{scenario}/session.json",
+        record=report(
+            "<results>/{experiment}/sessions/{model}/{device}/{scenario}/session.json",
+            caption="../report/session.rst",
+            category="Sessions",
+            labels={
+                "model": "{model}",
+                "device": "{device}",
+                "scenario": "{scenario}",
+            },
+        ),
     log:
         "<results>/logs/{experiment}/sessions/{model}/{device}/{scenario}.log",
     threads: workflow.cores

@@ -21,6 +21,14 @@ RECORDS = {
         f"<results>/{GRID.experiment}/sessions/{one.model}/{one.device}/{one.scenario}/session.json"
         for one in GRID.sessions.values()
     ],
+    "peaks": [
+        f"<results>/peaks/{one.device}/{one.digest}/peaks.json"
+        for one in GRID.machines.values()
+    ],
+    "profiles": [
+        f"<results>/{GRID.experiment}/profiles/{one.model}/{one.device}/profile.json"
+        for one in GRID.profiles.values()
+    ],
 }
 
 
@@ -30,8 +38,18 @@ rule report:
         script=shipped("scripts/report.py"),
         library=library("report", "stats", "tasks"),
     output:
-        page="<results>/{experiment}/report/index.html",
-        results="<results>/{experiment}/report/tables/results.csv",
+        page=report(
+            "<results>/{experiment}/report/index.html",
+            caption="../report/page.rst",
+            category="{experiment}",
+            labels={"what": "report"},
+        ),
+        results=report(
+            "<results>/{experiment}/report/tables/results.csv",
+            caption="../report/results.rst",
+            category="{experiment}",
+            labels={"what": "results, one row a cell"},
+        ),
         records="<results>/{experiment}/report/records.txt",
     log:
         "<results>/logs/{experiment}/report.log",
@@ -42,6 +60,7 @@ rule report:
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
         " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
+        " --peaks {input.peaks:q} --profiles {input.profiles:q}"
         " --page {output.page:q} --list {output.records:q} --log {log:q}"
 
 
@@ -58,8 +77,17 @@ rule verdict:
     params:
         folder=lambda w: GRID.results,
         summary=lambda w: f"{GRID.results}/{GRID.experiment}/failures.txt",
+        # An option that is not there rather than an empty one.
+        changes=lambda w: (
+            [
+                "--changes",
+                f"{GRID.results}/{GRID.experiment}/report/tables/changes.csv",
+            ]
+            if GRID.report.baseline.fail
+            else []
+        ),
     message:
         "verdict on {wildcards.experiment}"
     shell:
         "{PYTHON:q} {input.script:q} --results {input.results:q} --records {input.records:q} --folder {params.folder:q}"
-        " --verdict {output.verdict:q} --summary {params.summary:q} --log {log:q}"
+        " --verdict {output.verdict:q} --summary {params.summary:q} {params.changes:q} --log {log:q}"

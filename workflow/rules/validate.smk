@@ -30,7 +30,12 @@ rule validate:
             else []
         ),
     output:
-        record="<results>/accuracy/{model}/{precision}/{digest}/accuracy.json",
+        record=report(
+            "<results>/accuracy/{model}/{precision}/{digest}/accuracy.json",
+            caption="../report/accuracy.rst",
+            category="Accuracy",
+            labels={"model": "{model}", "precision": "{precision}"},
+        ),
     log:
         "<results>/logs/accuracy/{model}/{precision}/{digest}.log",
     threads: workflow.cores

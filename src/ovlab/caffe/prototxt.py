@@ -14,7 +14,7 @@ from ovlab.caffe.layer import Layer, Shape
 from ovlab.caffe.scan import Block, Source
 from ovlab.caffe.schema import V1_TYPES, NetParameter
 from ovlab.errors import OvlabError, nearest
-from ovlab.files import open_file
+from ovlab.files import marked_encoding, open_file
 
 MOST_BYTES = 64 << 20
 LONGEST_MESSAGE = 300
@@ -100,7 +100,7 @@ def _read_text(path: Path) -> str:
     if len(data) > MOST_BYTES:
         raise OvlabError(f"{path}: is larger than {MOST_BYTES >> 20} MiB, which no prototxt is")
     # Comments in other encodings are common and harmless.
-    text = data.decode("utf-8-sig", errors="replace")
+    text = data.decode(marked_encoding(data) or "utf-8", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import openvino as ov
 
-from ovlab.calibrate.compression import compress_weights, quantize, weight_types
+from ovlab.calibrate.compression import compress_weights, quantize
 from ovlab.calibrate.images import CalibrationImages, choose_subset, draw_images
 from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
+from ovlab.convert.quantisation import quantisation_of, weight_types
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of, own_operations
 from ovlab.inputs import open_source
@@ -50,12 +51,18 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     Raises
     ------
     OvlabError
-        If an input failed, the subset is larger than the split, two splits share an image, an ignored scope matches
-        nothing, or NNCF cannot do this to the model.
+        If an input failed, the base is quantised already, the subset is larger than the split, two splits share an
+        image, an ignored scope matches nothing, or NNCF cannot do this to the model.
     """
     require_usable(base, base_folder, "FP32 variant")
     drawn = _draw(settings, open_source(source, f"download of data set {settings.dataset_name}"))
     model = read_ir(base_folder / "model.xml")
+    if (quantisation := quantisation_of(model)).found:
+        section = "quantization" if settings.quantization is not None else "weight_compression"
+        raise OvlabError(
+            f"{section}: the variant that {settings.precision_name} is made from is quantised already "
+            f"({quantisation}); NNCF quantises floating-point models"
+        )
     started = time.perf_counter()
     # A calibration may go on for hours; what is bounded is the time from one image to the next.
     with own_operations(base_folder, "calibrating", times=BETWEEN_IMAGES):
@@ -81,6 +88,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
             "sha256": ir_hashes(folder),
             "calibration_images": used,
             "weight_types": weight_types(variant),
+            "remarks": [*drawn.remarks] if drawn is not None else [],
         },
     )
     if controlled is not None and drawn is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import openvino as ov
 
 from ovlab.calibrate.images import CalibrationImages
 from ovlab.calibrate.options import advanced_parameters, compression_options, quantization_options
+from ovlab.convert.quantisation import weight_types
 from ovlab.data import Image, SplitImage, load
 from ovlab.errors import OvlabError, nearest
 from ovlab.runtime import image_size, set_batch
@@ -88,16 +88,6 @@ def compress_weights(
             f"{', '.join(stored) or 'none'}); 4 bits are for matrix products, the last of them only with all_layers"
         )
     return made
-
-
-def weight_types(model: ov.Model) -> dict[str, int]:
-    """Count the elements of a model's constants of two dimensions and more, by element type."""
-    counts: dict[str, int] = {}
-    for op in model.get_ordered_ops():
-        if op.get_type_name() == "Constant" and len(shape := list(op.output(0).get_shape())) > 1:
-            name = op.get_element_type().get_type_name()
-            counts[name] = counts.get(name, 0) + math.prod(shape)
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def calibration_data(model: ov.Model, drawn: CalibrationImages, resize: ResizeSpec) -> object:

@@ -34,12 +34,15 @@ class CalibrationImages:
         What accuracy control judges on.
     control_source : str
         Where the control images come from, in words.
+    remarks : tuple of str
+        What a user should know of how the calibration split was read.
     """
 
     calibration: list[SplitImage]
     upright: bool
     control: Split | None = None
     control_source: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> CalibrationImages:
@@ -65,9 +68,10 @@ def draw_images(settings: CalibrateSettings, root: Path, subset: int | str) -> C
         source = f"set aside from split calibration ({len(control.images)} images, {len(calibration.images)} left)"
     section = "quantization" if settings.quantization is not None else "weight_compression"
     chosen = readable(choose_subset(calibration, subset, settings.seed, f"{section}.subset"), settings.dataset)
-    if options is None or control is None:
-        return CalibrationImages(chosen, calibration.upright)
-    return CalibrationImages(chosen, calibration.upright, _limited(settings, control, options), source)
+    limited = None if options is None or control is None else _limited(settings, control, options)
+    return CalibrationImages(
+        chosen, calibration.upright, limited, "" if limited is None else source, calibration.remarks
+    )
 
 
 def _control_split(settings: CalibrateSettings) -> str:

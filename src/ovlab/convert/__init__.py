@@ -10,6 +10,7 @@ import openvino as ov
 
 from ovlab.convert.frontends import entry_path, read_original
 from ovlab.convert.preprocess import embed, set_input_shape
+from ovlab.convert.quantisation import quantisation_of, weight_types
 from ovlab.data import load_some, read_split
 from ovlab.errors import OvlabError
 from ovlab.extension import holds_operations, write_extension
@@ -24,6 +25,8 @@ __all__ = ["convert", "ir_hashes", "save_ir"]
 
 log = logging.getLogger("ovlab.convert")
 PARITY_IMAGES = 4
+QUANTISED_IMAGES = 16
+"""More, since noise is compared with noise."""
 IR_FILES = ("model.bin", "model.xml")
 
 
@@ -42,30 +45,47 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     Returns
     -------
     Record
-        Of kind ``variant``.
+        Of kind ``variant``. Of a variant that others made, ``data["imported"]`` holds framework, files (name, sha256,
+        origin), what of the graph is quantised, and the number of stored weights by type.
 
     Raises
     ------
     OvlabError
-        If a source failed, the model does not convert, or its outputs differ from ONNX Runtime's by more than the
-        model's declared tolerance.
+        If a source failed, the model does not convert or is quantised although it is no variant that others made, or
+        its outputs differ from ONNX Runtime's by more than the model's declared tolerance (and, where the graph
+        rounds, than rounding explains: `ovlab.convert.rounding`).
     """
     root = open_source(model_source, f"download of model {settings.model_name}")
     require_unchanged(model_source)
     spec = settings.model
     model = read_original(root, spec, settings.extension)
+    quantisation = quantisation_of(model)
+    if quantisation.found and not settings.imported:
+        raise OvlabError(
+            f"model {settings.model_name}: its file is quantised already ({quantisation}), so that "
+            f"{settings.precision_name} cannot be made of it; declare it as the `source` of a precision of its own "
+            "(docs/precisions.md, 'Variants that others made')"
+        )
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
     values = save_ir(model, folder, compress=settings.weights == "f16", extension=_needed_by_the_ir(settings.extension))
     if spec.framework == "onnx":
-        values |= _parity(settings, root, data_source, folder)
+        values |= _parity(settings, root, data_source, folder, quantised=quantisation.found)
+    data: dict[str, Any] = {"model": "model.xml", "sha256": ir_hashes(folder)}
+    if settings.imported:
+        data["imported"] = {
+            "framework": spec.framework,
+            "files": model_source.data.get("files", []),
+            "quantisation": quantisation.plain(),
+            "weight_types": weight_types(read_ir(folder / "model.xml")),
+        }
     return Record(
         kind="variant",
         settings=settings.plain(),
         inputs=model_source.inputs | ({"extension": settings.extension.sha256} if settings.extension else {}),
         values=values,
         files=ir_hashes(folder),
-        data={"model": "model.xml", "sha256": ir_hashes(folder)},
+        data=data,
     )
 
 
@@ -95,30 +115,32 @@ def ir_hashes(folder: Path) -> dict[str, str]:
     return {name: known_sha256(folder / name) for name in IR_FILES}
 
 
-def _parity(settings: ConvertSettings, root: Path, data_source: Record, folder: Path) -> dict[str, Any]:
+def _parity(
+    settings: ConvertSettings, root: Path, data_source: Record, folder: Path, *, quantised: bool
+) -> dict[str, Any]:
     # ONNX Runtime takes 20 MB, which whoever only saves an IR does without.
-    from ovlab.convert.parity import compare_with_onnxruntime, open_original
+    from ovlab.convert.parity import compare_quantised, compare_with_onnxruntime, open_original, parity_complaint
 
     data = open_source(data_source, f"download of data set {settings.model.dataset}")
-    ir = read_ir(folder / "model.xml")
-    height, width = image_size(ir)
+    ir = folder / "model.xml"
+    height, width = image_size(read_ir(ir))
     split = read_split(data, settings.dataset, "validation", settings.model.dataset)
     resize = settings.model.preprocess.resize
-    images = load_some(split, PARITY_IMAGES, height, width, resize, settings.dataset)
+    images = load_some(split, QUANTISED_IMAGES if quantised else PARITY_IMAGES, height, width, resize, settings.dataset)
+    path = entry_path(root, settings.model)
     try:
-        original = open_original(entry_path(root, settings.model))
+        original = open_original(path)
     except OvlabError as error:
         if settings.extension is None:
             raise
         log.info("not compared with ONNX Runtime, which lacks the model's own operations (%s)", error)
         return {}
-    values = compare_with_onnxruntime(original, ir, settings.model, images)
-    relative = float(values["parity_relative"].value or 0.0)
-    log.info("largest difference to ONNX Runtime: %.2g of the output's range", relative)
+    if quantised:
+        values = compare_quantised(path, lambda: read_ir(ir), settings.model, images)
+    else:
+        values = compare_with_onnxruntime(original, read_ir(ir), settings.model, images)
     # Weights rounded to FP16 differ by design; what is checked is the conversion.
-    if settings.weights == "f32" and relative > settings.model.tolerance:
-        raise OvlabError(
-            f"model {settings.model_name}: the IR's outputs differ from ONNX Runtime's by {relative:.2g} of their "
-            f"range, more than its tolerance {settings.model.tolerance:g}"
-        )
+    complaint = parity_complaint(values, settings.model.tolerance, quantised=quantised)
+    if complaint and settings.weights == "f32":
+        raise OvlabError(f"model {settings.model_name}: {complaint}")
     return values

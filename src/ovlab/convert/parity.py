@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,19 +18,46 @@ from ovlab.records import Quantity
 from ovlab.runtime import core, set_batch
 from ovlab.specs import ModelSpec
 
+log = logging.getLogger("ovlab.convert")
 FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+WITH_ROUNDING = (
+    "; this quantised graph has operators from which rounding cannot be left out to compare (such as ConvInteger): how "
+    "much is in order is for its `tolerance` to say"
+)
+ERRORS = 3
+"""ONNX Runtime's level: below it, it warns of each constant that nothing takes."""
+# The CPU would round the inputs of matrix products with stored integers as weights, one scale for every 32 of them.
+EXACT = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+Answers = dict[str, tuple[NDArray[Any], NDArray[np.float64]]]
+"""For one image, by output: what the IR gives, and what is expected."""
 
 
-def open_original(path: Path) -> onnxruntime.InferenceSession:
+def open_original(
+    path: Path, *, as_written: bool = False, content: bytes | None = None
+) -> onnxruntime.InferenceSession:
     """Open an ONNX model in ONNX Runtime, on the CPU.
+
+    Parameters
+    ----------
+    path : Path
+        The model.
+    as_written : bool
+        Execute the operators that stand in the file, rather than integer kernels in place of QuantizeLinear,
+        DequantizeLinear and what is between them.
+    content : bytes, optional
+        What to open instead of the file.
 
     Raises
     ------
     OvlabError
         If it does not, as for an operation of the model's own.
     """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content or path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
         raise OvlabError(f"{path.name}: ONNX Runtime does not open it ({one_line(error)})") from None
 
@@ -60,38 +89,163 @@ def compare_with_onnxruntime(
     OvlabError
         If the outputs are not comparable or contain NaN.
     """
+    largest = _Largest()
+    for answers in both_answers(session, ir, spec, images):
+        largest.add(answers)
+    return largest.values()
+
+
+def compare_quantised(
+    path: Path, read: Callable[[], ov.Model], spec: ModelSpec, images: Sequence[NDArray[np.uint8]]
+) -> dict[str, Quantity]:
+    """Compare the IR of a quantised ONNX model with its original: without rounding, and as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The original.
+    read : callable
+        Reads the IR; called once for each comparison, which changes what it reads.
+    spec : ModelSpec
+        The model.
+    images : sequence of ndarray of uint8, shape (height, width, 3)
+        Images of the input's size, in BGR.
+
+    Returns
+    -------
+    dict of Quantity
+        Those of `compare_with_onnxruntime` without rounding, and of the models as they are ``rounded_difference`` and
+        ``rounding_noise`` (`ovlab.convert.rounding.RoundingNoise.worst`). The latter two are not there if the graph
+        cannot be had without rounding: the former are those of the models as they are then.
+
+    Raises
+    ------
+    OvlabError
+        See `compare_with_onnxruntime`.
+    """
+    from ovlab.convert.rounding import RoundingNoise, ir_without_rounding, onnx_without_rounding
+
+    original = open_original(path, as_written=True)
+    content, unrounded = onnx_without_rounding(path), read()
+    if content is None or not ir_without_rounding(unrounded):
+        return compare_with_onnxruntime(original, read(), spec, images)
+    cut = open_original(path, content=content)
+    largest, noise = _Largest(), RoundingNoise()
+    pairs = (both_answers(cut, unrounded, spec, images, EXACT), both_answers(original, read(), spec, images))
+    for without, answers in zip(*pairs, strict=True):
+        largest.add(without)
+        for name, (found, expected) in answers.items():
+            noise.add(name, found, expected, without[name][1])
+    _, difference, rounding = noise.worst(spec.tolerance)
+    return largest.values() | {
+        "rounded_difference": Quantity(difference, "fraction"),
+        "rounding_noise": Quantity(rounding, "fraction"),
+    }
+
+
+def parity_complaint(values: Mapping[str, Quantity], tolerance: float, *, quantised: bool = False) -> str:
+    """Say why outputs are too far from ONNX Runtime's; empty if they are not.
+
+    Parameters
+    ----------
+    values : mapping of Quantity
+        From `compare_with_onnxruntime` or `compare_quantised`.
+    tolerance : float
+        Accepted as a fraction of the output's range.
+    quantised : bool
+        Whether the graph is.
+    """
+    from ovlab.convert.rounding import accepted
+
+    relative, difference, rounding = (
+        float(values[key].value or 0.0) if key in values else 0.0
+        for key in ("parity_relative", "rounded_difference", "rounding_noise")
+    )
+    without = ", each rounding of its quantisers left out in both," if "rounding_noise" in values else ""
+    log.info("largest difference to ONNX Runtime%s: %.2g of the output's range", without, relative)
+    if relative > tolerance:
+        return (
+            f"the IR's outputs differ from ONNX Runtime's{without} by {relative:.2g} of their range, more than its "
+            f"tolerance {tolerance:g}" + (WITH_ROUNDING if quantised and not without else "")
+        )
+    if "rounding_noise" not in values:
+        return ""
+    log.info("with rounding: %.2g (root mean square); rounding alone changes %.2g", difference, rounding)
+    if difference > accepted(tolerance, rounding):
+        return (
+            f"as it runs here, its outputs differ from ONNX Runtime's by {difference:.2g} of their range (root mean "
+            f"square), more than rounding explains: it changes them by {rounding:.2g}, of which twice is accepted, and "
+            f"the tolerance {tolerance:g}"
+        )
+    return ""
+
+
+class _Largest:
+    """The largest differences over images and outputs."""
+
+    def __init__(self) -> None:
+        self._absolute = self._relative = 0.0
+        self._images = 0
+
+    def add(self, answers: Answers) -> None:
+        self._images += 1
+        for name, (found, expected) in answers.items():
+            if found.shape != expected.shape:
+                raise OvlabError(f"parity: output {name!r} is {found.shape}, ONNX Runtime's is {expected.shape}")
+            difference, size = float(np.abs(found - expected).max()), float(np.abs(expected).max())
+            self._absolute = max(self._absolute, difference)
+            self._relative = max(self._relative, difference / size if size else difference)
+
+    def values(self) -> dict[str, Quantity]:
+        return {
+            "parity_absolute": Quantity(self._absolute, "output units"),
+            "parity_relative": Quantity(self._relative, "fraction"),
+            "parity_images": Quantity(self._images, "count"),
+        }
+
+
+def both_answers(
+    session: onnxruntime.InferenceSession,
+    ir: ov.Model,
+    spec: ModelSpec,
+    images: Sequence[NDArray[np.uint8]],
+    properties: dict[str, str] | None = None,
+) -> Iterator[Answers]:
+    """Run the IR and the original on each image; yield by output what the IR gives and what is expected.
+
+    Parameters
+    ----------
+    session, ir, spec, images
+        See `compare_with_onnxruntime`.
+    properties : dict, optional
+        Further ones to compile with.
+
+    Raises
+    ------
+    OvlabError
+        See `compare_with_onnxruntime`.
+    """
     feed = next((one for one in session.get_inputs() if one.name == spec.input.name), session.get_inputs()[0])
     # A model of fixed batch is fed the same image in all its places.
     batch = feed.shape[0] if isinstance(feed.shape[0], int) and feed.shape[0] > 0 else 1
     set_batch(ir, batch)
-    compiled = core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    absolute = relative = 0.0
+    compiled = core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"} | (properties or {}))
     for image in images:
         pixels = reference_input(image, spec.input, spec.preprocess).astype(FLOATS[feed.type]).repeat(batch, axis=0)
         expected = dict(
             zip([one.name for one in session.get_outputs()], session.run(None, {feed.name: pixels}), strict=True)
         )
         answer = compiled(image[None].repeat(batch, axis=0))
-        for port in compiled.outputs:
-            difference, size = _difference(port, answer[port], expected)
-            absolute = max(absolute, difference)
-            relative = max(relative, difference / size if size else difference)
-    return {
-        "parity_absolute": Quantity(absolute, "output units"),
-        "parity_relative": Quantity(relative, "fraction"),
-        "parity_images": Quantity(len(images), "count"),
-    }
+        yield dict(_pair(port, answer[port], expected) for port in compiled.outputs)
 
 
-def _difference(
+def _pair(
     port: ov.Output, found: NDArray[np.float32], expected: dict[str, NDArray[np.float32]]
-) -> tuple[float, float]:
+) -> tuple[str, tuple[NDArray[Any], NDArray[np.float64]]]:
     name = next((name for name in port.get_names() if name in expected), None)
     if name is None:
         raise OvlabError(f"parity: output {sorted(port.get_names())} is none of ONNX's {sorted(expected)}")
     reference = np.asarray(expected[name], np.float64)
-    if reference.shape != found.shape:
-        raise OvlabError(f"parity: output {name!r} is {found.shape}, ONNX Runtime's is {reference.shape}")
     if not np.isfinite(reference).all() or not np.isfinite(found).all():
         raise OvlabError(f"parity: output {name!r} contains NaN or infinity")
-    return float(np.abs(found - reference).max()), float(np.abs(reference).max())
+    return name, (found, reference)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ovlab.data.reading import read_text
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
-from ovlab.inputs import read_text, require_as_listed
+from ovlab.inputs import require_as_listed
 from ovlab.specs import DatasetSpec
 from ovlab.tasks.protocol import SplitFiles
 from ovlab.tasks.registry import TASKS

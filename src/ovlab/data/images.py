@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovlab.data.headers import JPEG_START, read_header
+from ovlab.data import jpeg
+from ovlab.data.stated_size import read_stated_size
 from ovlab.errors import OvlabError
 from ovlab.files import NotAFileError
 from ovlab.inputs import TooLargeError, limits, read_bytes
@@ -21,8 +22,10 @@ INTERPOLATIONS = {
     "cubic": cv2.INTER_CUBIC,
     "nearest": cv2.INTER_NEAREST,
 }
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
+IMAGE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .gif .jp2 .avif .ppm .pgm .pbm .pnm".split()
+)
+"""In small letters; OpenCV as it is installed here decodes them all."""
 LARGE_PIXELS = 30_000_000
 """An image of more pixels is decoded while no other such image is: decoders take up to 9 bytes a pixel meanwhile."""
 
@@ -73,7 +76,7 @@ def read_image(path: Path) -> EncodedImage:
         raise CorruptImageError(str(error)) from None
     except OSError as error:
         raise CorruptImageError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    header = read_header(data)
+    header = read_stated_size(data)
     if header is None:
         raise CorruptImageError(f"{path}: cannot be decoded as an image")
     width, height, least = header
@@ -132,8 +135,7 @@ def decode_read(encoded: EncodedImage, *, upright: bool = True) -> Image:
         image = None
     if image is None:
         raise CorruptImageError(f"{path}: cannot be decoded as an image")
-    # Within the scan data no marker can occur, so the end mark must follow the last scan.
-    if data.startswith(JPEG_START) and data.find(JPEG_END, data.rfind(JPEG_SCAN)) < 0:
+    if data.startswith(jpeg.START) and not jpeg.is_whole(data):
         raise CorruptImageError(f"{path}: the JPEG is truncated")
     size = image.shape[1], image.shape[0]
     if size != (encoded.width, encoded.height) and (not upright or size != (encoded.height, encoded.width)):

@@ -8,20 +8,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.errors import OvlabError, nearest
-from ovlab.inputs import read_text
+from ovlab.inputs import read_file, read_text
 
 __all__ = [
     "checked_names",
     "class_index",
     "inside",
-    "list_images",
     "number",
     "pixels",
+    "read_bytes",
     "read_text",
     "require_folder",
 ]
+
+read_bytes = read_file
 
 
 def class_index(name: str, class_names: Sequence[str], where: str) -> int:
@@ -112,18 +113,3 @@ def pixels(value: Any, where: str) -> int:
     if size < 1 or size != int(size):
         raise OvlabError(f"{where}: {str(value)[:40]!r} is not a size in pixels")
     return int(size)
-
-
-def list_images(folder: Path) -> list[Path]:
-    """List the images below a folder, in the order of their names.
-
-    Returns
-    -------
-    list of Path
-        Hidden files are left out.
-    """
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )

@@ -43,12 +43,15 @@ class Split:
         Names by class index; may be empty.
     upright : bool
         Whether images are turned as their EXIF orientation says when they are decoded.
+    remarks : tuple of str
+        What a user should know of how the files were read, such as what was left out.
     """
 
     name: str
     images: tuple[SplitImage, ...]
     class_names: tuple[str, ...] = ()
     upright: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 def take_portion(images: Sequence[ImageT], portion: tuple[float, float]) -> tuple[ImageT, ...]:

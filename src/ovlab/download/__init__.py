@@ -10,7 +10,7 @@ from typing import Any
 from ovlab.download.fetch import Found, Places, fetch
 from ovlab.download.unpack import is_archive, unpack
 from ovlab.errors import OvlabError
-from ovlab.files import known_sha256
+from ovlab.files import known_sha256, move, require_room
 from ovlab.generators import generate
 from ovlab.inputs.listing import LISTING, write_listing
 from ovlab.records import Quantity, Record
@@ -67,12 +67,13 @@ def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: P
                 log.info("unpacking %s", item.path.name)
                 unpack(item.path, partial, limits)
             else:
+                require_room(folder.parent, file.file_name, item.path.stat().st_size)
                 shutil.copyfile(item.path, partial / file.file_name)
         if source.generator is not None:
             generate(source.generator.name, partial, **source.generator.parameters)
         if folder.exists():
             shutil.rmtree(folder)
-        partial.rename(folder)
+        move(partial, folder)
 
 
 def _is_unpacked(file: FileSpec) -> bool:
@@ -83,7 +84,7 @@ def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path,
     files: list[dict[str, Any]] = [
         {"name": file.file_name, "sha256": item.sha256, "origin": item.origin} for file, item in found
     ]
-    listing = folder.with_name(LISTING)
+    listing = folder.with_name(folder.name + LISTING)
     # What was copied as it is has the hash that it was fetched with.
     known = {file.file_name: item.sha256 for file, item in found if not _is_unpacked(file)}
     size = write_listing(root, listing, known, hashed=root == folder)
@@ -91,7 +92,7 @@ def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path,
         kind="source",
         settings=source.plain(),
         inputs={entry["name"]: entry["sha256"] for entry in files if entry["sha256"]},
-        files={LISTING: known_sha256(listing)},
+        files={listing.name: known_sha256(listing)},
         values={"size": Quantity(size / 1e6, "MB")},
         data={"root": root.as_posix(), "listing": listing.as_posix(), "files": files},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import logging
 import re
@@ -17,7 +18,7 @@ from ovlab.addresses.handover import show_mirror
 from ovlab.download.http import ResumingDownloader
 from ovlab.download.reasons import AddressError, RefusedError
 from ovlab.errors import OvlabError, nearest
-from ovlab.files import sha256_of
+from ovlab.files import sha256_of, storage_in_words
 from ovlab.scratch.leftovers import DOWNLOADING, cache_folder, remove_unchecked
 from ovlab.specs import DownloadSpec, FileSpec
 
@@ -151,12 +152,13 @@ def _tried(file: FileSpec, address: str, places: Places, complaints: list[str]) 
 
 def _download(file: FileSpec, address: str, places: Places) -> Found:
     folder = places.cache / cache_folder(str(file.sha256))
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name
     partial = folder / f"{file.file_name}{DOWNLOADING}"
     shown = show_address(address)
-    # Two jobs may want the same file; the second one then finds it finished.
-    with filelock.FileLock(folder / ".lock"):
+    with storage_in_words(folder, file.file_name, file.size), contextlib.ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Two jobs may want the same file; the second one then finds it finished.
+        stack.enter_context(filelock.FileLock(folder / ".lock"))
         remove_unchecked(folder)
         if not target.exists():
             log.info("downloading %s", shown)

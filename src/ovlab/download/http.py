@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ovlab.addresses import show_address
 from ovlab.download.progress import Progress
 from ovlab.download.reasons import NETWORK_ERRORS, AddressError, RefusedError, in_words, of_status
 from ovlab.download.watch import Watch, watched_session
-from ovlab.errors import OvlabError
+from ovlab.files import require_room
 from ovlab.specs import DownloadSpec
 
 log = logging.getLogger("ovlab.download")
@@ -56,7 +55,7 @@ class ResumingDownloader:
         ------
         AddressError
             If the address cannot serve the file; its subclass RefusedError if it serves something else.
-        OvlabError
+        StorageError
             If the file does not fit on the disk.
         """
         try:
@@ -120,7 +119,7 @@ class ResumingDownloader:
         if total is not None:
             if total > most:
                 raise RefusedError(f"the file has {total} bytes, more than {most} ({key})")
-            self._check_space(total - have)
+            require_room(self._partial.parent, self._partial.stem, total - have)
         with (
             self._partial.open("ab" if have else "wb") as file,
             Progress(f"downloading {self._partial.stem}", total, "B", have) as progress,
@@ -143,12 +142,6 @@ class ResumingDownloader:
         if total is not None:
             return int(self._limits.size_limit_gb * 1e9), "download.size_limit_gb; or declare its size"
         return int(self._limits.unannounced_limit_gb * 1e9), "download.unannounced_limit_gb; or declare its size"
-
-    def _check_space(self, needed: int) -> None:
-        folder = self._partial.parent
-        free = shutil.disk_usage(folder).free
-        if needed > free:
-            raise OvlabError(f"{folder}: {needed / 1e9:.1f} GB to download, but {free / 1e9:.1f} GB free on the disk")
 
 
 def _content_length(answer: requests.Response) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import shutil
 import struct
 import tarfile
 import zipfile
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from ovlab.download.unpack_tar import unpack_tar
 from ovlab.download.unpack_zip import unpack_zip
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, StorageError
+from ovlab.files import require_room
 from ovlab.specs import UnpackSpec
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -45,9 +45,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackSpec | None = None) -> Non
     folder.mkdir(parents=True, exist_ok=True)
 
     def need_space(size: int) -> None:
-        free = shutil.disk_usage(folder).free
-        if size > free:
-            raise OvlabError(f"{archive.name}: {size / 1e9:.1f} GB to unpack, but {free / 1e9:.1f} GB free on the disk")
+        require_room(folder, f"{archive.name}, unpacked,", size)
 
     is_zip = archive.name.lower().endswith(".zip") or (not is_archive(archive.name) and zipfile.is_zipfile(archive))
     try:
@@ -67,7 +65,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackSpec | None = None) -> Non
     ) as error:
         raise _damaged(archive, error) from None
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None or isinstance(error, StorageError):
             raise
         raise _damaged(archive, error) from None  # gzip and bz2 have no exception of their own
 

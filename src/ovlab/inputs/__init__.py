@@ -6,7 +6,7 @@ end or one that was changed since it was downloaded is told in one line, whereve
 
 from ovlab.inputs.limits import limits, use_limits
 from ovlab.inputs.listing import ChangedFileError, is_listed, open_source, require_as_listed, require_unchanged
-from ovlab.inputs.reading import TooLargeError, read_bytes, read_text, require_regular_files
+from ovlab.inputs.reading import TooLargeError, read_bytes, read_file, read_text, require_regular_files
 
 __all__ = [
     "ChangedFileError",
@@ -15,6 +15,7 @@ __all__ = [
     "limits",
     "open_source",
     "read_bytes",
+    "read_file",
     "read_text",
     "require_as_listed",
     "require_regular_files",

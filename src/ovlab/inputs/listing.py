@@ -19,7 +19,8 @@ from ovlab.errors import OvlabError
 from ovlab.files import known_sha256, sha256_of, write_atomically
 from ovlab.records import MEND, Record, require_ok
 
-LISTING = "files.lst"
+LISTING = ".lst"
+"""What follows the name of the folder in the name of its list, which lies beside it."""
 HASHED_BYTES = 20e9
 """A source of more bytes is compared by size and time alone: hashing it would take as long as unpacking it."""
 NO_HASH = "-"
@@ -119,7 +120,7 @@ def open_source(source: Record, what: str) -> Path:
     listing = source.data.get("listing")
     if listing is None:  # made before there were lists
         return root
-    recorded = source.files[LISTING]
+    recorded = source.files[Path(listing).name]
     if _Open.roots.get(f"{root}/") == recorded:
         return root
     _check_listing(Path(listing), recorded)
@@ -220,7 +221,7 @@ def require_unchanged(source: Record) -> None:
     listing = source.data.get("listing")
     if listing is None:
         return
-    _check_listing(Path(listing), source.files[LISTING])
+    _check_listing(Path(listing), source.files[Path(listing).name])
     root = Path(source.data["root"])
     listed = dict(_read(Path(listing)))
     for path, state in _walk(root) if root.is_dir() else ():

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ovlab.errors import OvlabError, nearest, one_line
-from ovlab.files import open_handle
+from ovlab.files import decode_text, open_handle
 from ovlab.inputs.limits import limits
 from ovlab.inputs.listing import compare_read
 
@@ -66,19 +66,28 @@ def _rest(handle: int, start: bytes, size: int) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file, with or without a byte order mark.
+    """Read a text file, without its byte order mark: see `ovlab.files.decode_text`.
 
     Raises
     ------
     OvlabError
-        If it does not exist, is no regular file, is larger than ``limits.text_mb``, or is not text.
+        As :func:`read_file` does, or if it is not text, naming the line.
+    """
+    return decode_text(read_file(path), str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file of annotations, a list or names.
+
+    Raises
+    ------
+    OvlabError
+        If it does not exist, is no regular file, or is larger than ``limits.text_mb``.
     """
     try:
-        return read_bytes(path, limits().text_mb, "limits.text_mb").decode("utf-8-sig")
+        return read_bytes(path, limits().text_mb, "limits.text_mb")
     except FileNotFoundError:
         raise OvlabError(f"{path}: no such file{_near(path)}") from None
-    except UnicodeDecodeError as error:
-        raise OvlabError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise OvlabError(f"{path}: {(error.strerror or one_line(error)).lower()}") from None
 

@@ -24,7 +24,7 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
-TABLES, FIGURES = "tables", "figures"
+TABLES, FIGURES, GRAPHS = "tables", "figures", "graphs"
 RESULTS = f"{TABLES}/results.csv"
 
 
@@ -40,8 +40,9 @@ def report(
     records : Records
         What its steps left; with the sessions' folders, the distribution of latencies is drawn too.
     page : Path
-        The HTML file to write, last of all. ``tables/`` (CSV, LaTeX, Markdown) and ``figures/`` (SVG, PDF, PNG) lie
-        beside it. ``files.json`` lists the files, so that the next report removes those which it has not got.
+        The HTML file to write, last of all. ``tables/`` (CSV, LaTeX, Markdown), ``figures/`` (SVG, PDF, PNG) and
+        ``graphs/`` (what sections write besides) lie beside it. ``files.json`` lists the files, so that the next report
+        removes those which it has not got.
     sections : sequence of Section
         What the page consists of, in its order.
 
@@ -59,7 +60,8 @@ def report(
     context = ReportContext(settings, records, frame, sections)
     shown = show_sections(context)
     folder = page.parent
-    files = [RESULTS, *(name for section in shown for name in _files_of(section))]
+    texts = {f"{GRAPHS}/{name}": text for one in sections for name, text in one.files(context).items()}
+    files = [RESULTS, *(name for section in shown for name in _files_of(section)), *texts]
     earlier = _earlier_files(folder)
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
     write_csv(folder / RESULTS, frame)
@@ -68,6 +70,8 @@ def report(
             write_table(table, folder / TABLES)
         for figure in section.figures:
             figure.svg = save(figure.plot, folder / FIGURES)
+    for name, text in texts.items():
+        write_text(folder / name, text)
     for name in earlier - set(files):
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)
@@ -92,4 +96,4 @@ def _earlier_files(folder: Path) -> set[str]:
         names = set(map(str, read_json(folder / LISTING)["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return set()  # there is no list, or nothing to rely on
-    return {name for name in names if Path(name).parent in {Path(TABLES), Path(FIGURES)}}
+    return {name for name in names if Path(name).parent in {Path(TABLES), Path(FIGURES), Path(GRAPHS)}}

@@ -19,6 +19,8 @@ PLACES: dict[Kind, tuple[str, ...]] = {
     "variant": ("model_name", "precision_name", "digest"),
     "accuracy": ("model_name", "precision_name", "digest"),
     "session": ("model_name", "device_name", "scenario_name"),
+    "peaks": ("device_name", "digest"),
+    "profile": ("model_name", "device_name"),
 }
 
 
@@ -55,6 +57,9 @@ class Records:
     folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
     repeated: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)
+    peaks: dict[str, Record] = field(default_factory=dict)
+    profiles: dict[tuple[str, str], Record] = field(default_factory=dict)
+    profile_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -65,6 +70,9 @@ class Records:
         sessions: Iterable[Record],
         session_folders: Iterable[Path] = (),
         accuracy_folders: Iterable[Path] = (),
+        peaks: Iterable[Record] = (),
+        profiles: Iterable[Record] = (),
+        profile_folders: Iterable[Path] = (),
     ) -> Records:
         """Sort records by the names of their cells.
 
@@ -76,8 +84,12 @@ class Records:
             Where the sessions' samples lie, in the order of `sessions`; may be left out.
         accuracy_folders : iterable of Path
             Where the predictions lie, in the order of `accuracies`; may be left out.
+        peaks, profiles : iterable of Record
+            What the machine's devices do at best, and the profiles of layers; none where they are turned off.
+        profile_folders : iterable of Path
+            Where the nodes lie, in the order of `profiles`.
         """
-        sessions, accuracies = list(sessions), list(accuracies)
+        sessions, accuracies, profiles = list(sessions), list(accuracies), list(profiles)
 
         def key(record: Record, *names: str) -> tuple[str, ...]:
             return tuple(record.settings[f"{name}_name"] for name in names)
@@ -105,11 +117,23 @@ class Records:
                 for one, folder in reversed(list(zip(accuracies, accuracy_folders, strict=False)))
             },
             repeated,
+            {one.settings["device_name"]: one for one in peaks},
+            {key(one, "model", "device"): one for one in profiles},  # type: ignore[misc]
+            {
+                key(one, "model", "device"): folder  # type: ignore[misc]
+                for one, folder in zip(profiles, profile_folders, strict=False)
+            },
         )
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""
         return self.repeated.get(("variant", model, precision), [])
+
+    def imports_quantised(self, model: str, precision: str) -> bool:
+        """Whether others made a variant whose graph quantises what it computes."""
+        record = self.variants.get((model, precision))
+        imported = record.data.get("imported") if record is not None else None
+        return bool(imported and imported["quantisation"]["quantisers"])
 
     def validations(self, model: str, precision: str) -> list[Record]:
         """Return the accuracies of these variants."""
@@ -138,6 +162,12 @@ class Records:
             raise OvlabError(f"{path}: cannot be read as samples of a session ({one_line(error)})") from None
 
     def everything(self) -> list[Record]:
-        """Return all records: sources, variants, accuracies, sessions."""
+        """Return all records: sources, variants, accuracies, sessions, peaks, profiles."""
         repeated = [record for records in self.repeated.values() for record in records]
-        return [*self.sources, *repeated, *self.sessions.values()]
+        return [
+            *self.sources,
+            *repeated,
+            *self.sessions.values(),
+            *self.peaks.values(),
+            *self.profiles.values(),
+        ]

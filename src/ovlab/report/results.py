@@ -13,6 +13,7 @@ from ovlab.report.repeated_calibration import failed_calibration, missed_target,
 from ovlab.specs import Cell, ReportSettings
 
 MISSING = "its record is missing"
+NOISY, ALSO = "noisy: ", "; also: "  # what a session begins a reason with, and what it puts before another remark
 HEADLINE_SCENARIO = "single_stream"
 # The columns that others rely on (docs/results.md says what each is); further ones follow them.
 COLUMNS = [
@@ -84,6 +85,13 @@ EXTRA_COLUMNS = [
     "slowest_over_best",
     "spread_within_launches",
     "executed_int8_mac_share",
+    "int8_layer_share",
+    "compute_time_share",
+    "compute_time_share_low",
+    "compute_time_share_high",
+    "bandwidth_time_share",
+    "bandwidth_time_share_low",
+    "bandwidth_time_share_high",
     "noisy_launches",
     "other_load",
     "steal",
@@ -184,6 +192,8 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     if session is not None:
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)
+    if row["status"] == "ok":
+        row |= _profile_part(cell, records.profiles.get((cell.model, cell.device)))
     return row
 
 
@@ -207,8 +217,19 @@ def _with_calibration(cell: Cell, outcome: dict[str, str], records: Records) -> 
         return outcome
     if failed := failed_calibration(records, cell.model, cell.precision):
         return {"status": "failed", "reason": failed}
-    reasons = [outcome["reason"], missed_target(records, cell.model, cell.precision)]
-    return {"status": "ok", "reason": "; ".join(reason for reason in reasons if reason)}
+    reasons = [outcome["reason"], missed_target(records, cell.model, cell.precision), *_remarks(cell, records)]
+    known = [reason for reason in reasons if reason]
+    if known[:1] == [outcome["reason"]] and outcome["reason"].startswith(NOISY) and ALSO not in outcome["reason"]:
+        return {"status": "ok", "reason": ALSO.join([known[0], "; ".join(known[1:])]) if known[1:] else known[0]}
+    return {"status": "ok", "reason": "; ".join(known)}
+
+
+def _remarks(cell: Cell, records: Records) -> list[str]:
+    """Return what is to be known of the images: those that are validated on, then those that calibrated."""
+    accuracy, variant = (of.get((cell.model, cell.precision)) for of in (records.accuracies, records.variants))
+    validated = list(accuracy.data.get("remarks", [])) if accuracy is not None else []
+    calibrated = variant.data.get("remarks", []) if variant is not None else []
+    return [*validated, *(f"calibration: {remark}" for remark in calibrated if remark not in validated)]
 
 
 def _plain_quantities(record: Record) -> dict[str, Mapping[str, Any]]:
@@ -243,6 +264,18 @@ def _session_part(cell: Cell, settings: ReportSettings, session: Record) -> dict
     if cell.precision == settings.reference:
         row |= {"speedup": 1.0, "speedup_low": 1.0, "speedup_high": 1.0}
     return row
+
+
+def _profile_part(cell: Cell, profile: Record | None) -> dict[str, Any]:
+    """Return what the profile of the layers says; nothing where they were not profiled."""
+    found = profile.data.get("variants", {}).get(cell.precision) if profile is not None and profile.ok else None
+    if found is None or found["status"] != "ok":
+        return {}
+    shares, explained = found["coverage"]["shares"], found["verdict"]["shares"]
+    row = {"int8_time_share": shares["time"]["value"], "int8_layer_share": shares["layers"]["value"]}
+    for part in ("compute", "bandwidth"):
+        row |= _quantities({part: explained[part]}, {f"{part}_time_share": part})
+    return row | ({"executed_precision": found["executed_precision"]} if found["executed_precision"] else {})
 
 
 def _whole_number(value: Any) -> int | None:

@@ -86,6 +86,10 @@ class Section:
         """Draw the figures for which there are data."""
         return []
 
+    def files(self, report: ReportContext) -> dict[str, str]:  # noqa: ARG002
+        """Return further files of text, by their names in the report's folder ``graphs/``."""
+        return {}
+
     def findings(self, report: ReportContext) -> list[Finding]:  # noqa: ARG002
         """Say what the page's head should tell of this section, about the experiment as a whole."""
         return []

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import filelock
 
+from ovlab.files import storage_in_words, temporary_folder
+
 log = logging.getLogger("ovlab.scratch")
 # A lock of the operating system's goes with its process, also in another container that shares the folder.
 OWNER = ".owner.lock"
@@ -35,10 +37,16 @@ def scratch_folder(parent: Path | None = None, prefix: str = PREFIX, suffix: str
     Yields
     ------
     Path
+
+    Raises
+    ------
+    StorageError
+        If nothing can be written there; also for what the block writes, where it lets the disk's error out.
     """
-    parent = Path(tempfile.gettempdir()) if parent is None else parent
+    parent = temporary_folder() if parent is None else parent
     remove_abandoned(parent.glob(f"{prefix}*{suffix}"))
     with (
+        storage_in_words(parent),
         tempfile.TemporaryDirectory(dir=parent, prefix=prefix, suffix=suffix) as name,
         filelock.FileLock(Path(name) / OWNER),
     ):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
 
 import filelock
 
+from ovlab.files import temporary_folder
 from ovlab.scratch import PARTIAL, PREFIX, remove_abandoned
 
 log = logging.getLogger("ovlab.scratch")
@@ -37,7 +37,7 @@ def remove_leftovers(results: Path, wanted: Collection[str]) -> None:
         Folders of the download cache that this run goes on with; the partial files of others go after a day, in
         which the run that they belong to may be started again.
     """
-    remove_abandoned(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    remove_abandoned(temporary_folder().glob(f"{PREFIX}*"))
     for kind in ("sources", "variants"):
         remove_abandoned((results / kind).glob(f"*/*/*/.*{PARTIAL}"))
     for folder in (results / "sources" / "cache").glob("*"):

@@ -16,13 +16,18 @@ from ovlab.specs.quantization import (
     RangeSpec,
     WeightCompressionSpec,
 )
+from ovlab.specs.reporting.baseline import BaselineSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec, Limit
 from ovlab.specs.run import (
-    Cell,
     CodeLimitsSpec,
     ExclusionSpec,
     ExperimentSpec,
     LimitsSpec,
     MeasurementSpec,
+    PeaksSpec,
+    ProfilingSpec,
     ValidationSpec,
 )
 from ovlab.specs.scenario import Point, ScenarioSpec, ServerSpec, SweepSpec
@@ -30,6 +35,9 @@ from ovlab.specs.source import DownloadSpec, ExtensionFile, FileSpec, GeneratorS
 from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
+    ImportedVariant,
+    PeaksSettings,
+    ProfileSettings,
     ReportSettings,
     SessionSettings,
     ValidateSettings,
@@ -38,9 +46,12 @@ from ovlab.specs.steps import (
 
 __all__ = [
     "AccuracyControlSpec",
+    "BaselineSpec",
     "CaffeSpec",
     "CalibrateSettings",
     "Cell",
+    "CellPattern",
+    "ClaimSpec",
     "CodeLimitsSpec",
     "ConvertSettings",
     "DatasetSpec",
@@ -51,17 +62,24 @@ __all__ = [
     "ExtensionFile",
     "FileSpec",
     "GeneratorSpec",
+    "GoalSpec",
     "HubFile",
     "IgnoredScopeSpec",
+    "ImportedVariant",
     "InputSpec",
+    "Limit",
     "LimitsSpec",
     "MeasurementSpec",
     "ModelSpec",
     "NoiseSpec",
     "OutputSpec",
+    "PeaksSettings",
+    "PeaksSpec",
     "Point",
     "PrecisionSpec",
     "PreprocessSpec",
+    "ProfileSettings",
+    "ProfilingSpec",
     "QuantizationSpec",
     "RangeSpec",
     "ReportSettings",

@@ -95,7 +95,8 @@ def describe(error: ValidationError) -> str:
 
 def _key(detail: ErrorDetails) -> str:
     """Return the key as the user wrote it: pydantic adds labels of its own for the members of a union."""
-    parts = [str(part) for part in detail["loc"] if not str(part).startswith(UNION_LABELS)]
+    # "[key]" stands behind a mapping's key that is itself wrong.
+    parts = [str(part) for part in detail["loc"] if not str(part).startswith(UNION_LABELS) and part != "[key]"]
     if parts and parts[-1] in SCALAR_LABELS:
         parts.pop()
     return ".".join(parts)

@@ -112,12 +112,13 @@ class OutputSpec(Spec):
     classes : int, optional
         Number of classes; the model's output is checked against it.
     label_offset : int
-        The model's index of the data set's class 0 (1 for models with a background class).
+        The model's index of the data set's class 0: 1 for models with a background class, -1 where the data set counts
+        from 1.
     """
 
     name: str | None = None
     classes: Annotated[int, Field(gt=1)] | None = None
-    label_offset: Annotated[int, Field(ge=0)] = 0
+    label_offset: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
 
 
 class CaffeSpec(Spec):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ovlab.specs.base import Spec
+from ovlab.specs.model import AnyModelSpec, ResizeSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 
 DEFAULT = "default"
@@ -36,6 +37,9 @@ class PrecisionSpec(Spec):
     calibration_seeds : int
         How often calibration is repeated, each time with another subset. The first is the variant that is measured;
         all are validated, and the spread of their accuracy is reported.
+    source : ModelSpec, optional
+        The files of a variant that others made, with all that a model's YAML says of its files; what its YAML leaves
+        out is the model's (`ovlab_flow.imported`).
     """
 
     description: str = ""
@@ -44,6 +48,8 @@ class PrecisionSpec(Spec):
     quantization: QuantizationSpec | None = None
     weight_compression: WeightCompressionSpec | None = None
     calibration_seeds: Annotated[int, Field(gt=0, le=MOST_SEEDS)] = 1
+    # Not written where there is none: settings from before there was such a thing keep their digests.
+    source: Annotated[AnyModelSpec | None, Field(exclude_if=lambda value: value is None)] = None
 
     @field_validator("inference_precision", mode="before")
     @classmethod
@@ -68,6 +74,17 @@ class PrecisionSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _imported_as_it_is(self) -> PrecisionSpec:
+        if self.source is None:
+            return self
+        for key in ("quantization", "weight_compression"):
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"source: a variant that others made is measured as it is, so that it cannot be combined with {key}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _made_in_one_way(self) -> PrecisionSpec:
         if self.quantization is not None and self.weight_compression is not None:
             raise ValueError("weight_compression: cannot be combined with quantization")
@@ -88,8 +105,16 @@ class PrecisionSpec(Spec):
 
     @property
     def is_device_default(self) -> bool:
-        """Whether it is what a device makes of the model by itself: nothing compressed, nothing asked for."""
-        return not self.is_compressed and all(types == (DEFAULT,) for types in self.inference_precision.values())
+        """Whether it is what a device makes of the model's own files by itself: nothing compressed or asked for."""
+        return (
+            not self.is_compressed
+            and self.source is None
+            and all(types == (DEFAULT,) for types in self.inference_precision.values())
+        )
+
+    def resize_of(self, model: ResizeSpec) -> ResizeSpec:
+        """Return how images are resized for the variant: as its own source says, else as for the model."""
+        return model if self.source is None else self.source.preprocess.resize
 
     def precisions_for(self, device: str) -> tuple[ElementType, ...]:
         """Return the types to run in on a device such as ``CPU`` or ``GPU.1``, best first."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from fnmatch import fnmatchcase
 from itertools import product
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.reporting.cells import Cell, CellPattern
+from ovlab.specs.reporting.claims import ClaimSpec
+from ovlab.specs.reporting.goals import GoalSpec
 from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, SecondsFromZero, repeated
 from ovlab.text import shortened
 
@@ -68,6 +70,60 @@ class MeasurementSpec(Spec):
                 f"{self.warm_up_s + self.duration_s:g}, so every launch would be taken for hung"
             )
         return self
+
+
+class PeaksSpec(Spec):
+    """How a machine's peaks are found (``profiling.peaks`` in ``conf/config.yaml``).
+
+    Attributes
+    ----------
+    launches : int
+        Fresh processes.
+    windows : int
+        How often each of them measures each peak.
+    window_s : float
+        Length of a window in seconds.
+    timeout_s : float
+        Seconds after which a launch is taken for hung.
+    other_load, steal : float
+        A window during which others used more than this share of the host's processor time, or were given more by
+        the hypervisor, is left out.
+    """
+
+    launches: Launches = 3
+    windows: Launches = 2
+    window_s: Seconds = 0.2
+    timeout_s: Seconds = 300.0
+    other_load: Annotated[float, Field(ge=0, le=1)] = 0.1
+    steal: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+
+class ProfilingSpec(Spec):
+    """How layers are profiled (``profiling`` in ``conf/config.yaml``; an experiment may set its own).
+
+    Attributes
+    ----------
+    launches : int
+        Fresh processes of each variant; three at least, so that a spread can be told.
+    warm_up_s, duration_s : float
+        Seconds of inference before counting, and counted; as long again without counters.
+    timeout_s : float
+        Seconds after which a launch is taken for hung.
+    images : int
+        Number of real images that are cycled as inputs.
+    batch : int
+        Larger batch that the time of an image is compared in; 0 leaves out the check of scaling.
+    peaks : PeaksSpec
+        How the machine's peaks are found.
+    """
+
+    launches: Annotated[Launches, Field(ge=3)] = 3
+    warm_up_s: Seconds = 0.1
+    duration_s: Seconds = 0.5
+    timeout_s: Seconds = 300.0
+    images: ImagesInMemory = 4
+    batch: Annotated[int, Field(ge=0, le=1024)] = 4
+    peaks: PeaksSpec = PeaksSpec()
 
 
 class ValidationSpec(Spec):
@@ -136,30 +192,15 @@ class LimitsSpec(Spec):
     code: CodeLimitsSpec = CodeLimitsSpec()
 
 
-class Cell(NamedTuple):
-    """One row of the results, by the names of its conf files."""
-
-    model: str
-    precision: str
-    device: str
-    scenario: str
-
-
-class ExclusionSpec(Spec):
+class ExclusionSpec(CellPattern):
     """Cells to leave out: those that match all the given names. A name may hold ``*``."""
-
-    model: str = "*"
-    precision: str = "*"
-    device: str = "*"
-    scenario: str = "*"
-
-    def matches(self, cell: Cell) -> bool:
-        """Say whether a cell is one of those to leave out."""
-        return all(fnmatchcase(getattr(cell, axis), getattr(self, axis)) for axis in Cell._fields)
 
 
 class ExperimentSpec(Spec):
-    """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions."""
+    """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions.
+
+    `profile` says whether layers are profiled too, to explain the speeds.
+    """
 
     title: str = ""
     description: str = ""
@@ -168,6 +209,9 @@ class ExperimentSpec(Spec):
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
     exclude: tuple[ExclusionSpec, ...] = ()
+    claims: dict[str, ClaimSpec] = {}
+    goals: tuple[GoalSpec, ...] = ()
+    profile: bool = True
 
     @model_validator(mode="after")
     def _every_axis_has_distinct_names(self) -> ExperimentSpec:

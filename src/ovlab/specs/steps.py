@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
-from ovlab.specs.model import AnyModelSpec, ResizeSpec
+from ovlab.specs.model import AnyModelSpec, ModelSpec, ResizeSpec
+from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
-from ovlab.specs.run import ExperimentSpec, MeasurementSpec, ValidationSpec
+from ovlab.specs.reporting.baseline import BaselineSpec
+from ovlab.specs.run import ExperimentSpec, MeasurementSpec, PeaksSpec, ProfilingSpec, ValidationSpec
 from ovlab.specs.scenario import ScenarioSpec
 from ovlab.specs.source import ExtensionFile
 
@@ -29,6 +32,8 @@ class ConvertSettings(Spec):
         How floating-point weights are stored.
     extension : ExtensionFile, optional
         The file that the model's ``extension`` names, as it was when this was planned.
+    imported : bool
+        Whether others made this variant: `model` is then what the precision's ``source`` says, and may be quantised.
     """
 
     model_name: str
@@ -37,6 +42,8 @@ class ConvertSettings(Spec):
     dataset: AnyDatasetSpec
     weights: Literal["f32", "f16"]
     extension: ExtensionFile | None = None
+    # Not written where it is not so: settings from before there was such a thing keep their digests.
+    imported: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
     @model_validator(mode="after")
     def _extension_is_known(self) -> ConvertSettings:
@@ -137,13 +144,82 @@ class SessionSettings(Spec):
         return default_precision(self.precisions)
 
 
+class PeaksSettings(Spec):
+    """What the step that finds a machine's peaks depends on.
+
+    Attributes
+    ----------
+    device_name : str
+        Name of the device's file.
+    device : DeviceSpec
+        A physical device.
+    host : str
+        Identity of the host (`ovlab.environment.host_identity`): another host has other peaks.
+    """
+
+    device_name: str
+    device: DeviceSpec
+    host: str = ""
+    peaks: PeaksSpec = PeaksSpec()
+
+
+class ProfileSettings(Spec):
+    """What the profile step depends on: all variants of one model on one device, profiled together.
+
+    Attributes
+    ----------
+    precisions : dict of PrecisionSpec
+        The variants' precisions by name, in the order of the records.
+    reference : str
+        The precision that the others are compared with.
+    seed : int
+        Draws the order of launches.
+    """
+
+    model_name: str
+    device_name: str
+    dataset_name: str
+    dataset: AnyDatasetSpec
+    resize: ResizeSpec
+    precisions: dict[str, PrecisionSpec]
+    reference: str
+    device: DeviceSpec
+    profiling: ProfilingSpec = ProfilingSpec()
+    noise: NoiseSpec = NoiseSpec()
+    seed: int = 0
+
+
 def default_precision(precisions: Mapping[str, PrecisionSpec]) -> str | None:
     """Return the first precision that leaves everything to the device, None if there is none."""
     return next((name for name, one in precisions.items() if one.is_device_default), None)
 
 
+class ImportedVariant(Spec):
+    """A variant that others made: where it comes from.
+
+    Attributes
+    ----------
+    model, precision : str
+        Their names.
+    source : ModelSpec
+        Its files, and how they are read.
+    """
+
+    model: str
+    precision: str
+    source: AnyModelSpec
+
+
 class ReportSettings(Spec):
-    """What the report step needs to know of an experiment, besides its records."""
+    """What the report step needs to know of an experiment, besides its records.
+
+    Attributes
+    ----------
+    precisions : dict
+        By name, each without a `source`, which is one model's.
+    imported : tuple of ImportedVariant
+        The variants that others made.
+    """
 
     name: str
     experiment: ExperimentSpec
@@ -156,3 +232,10 @@ class ReportSettings(Spec):
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    baseline: BaselineSpec = BaselineSpec()
+    imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
+
+    def source_of(self, model: str, precision: str) -> ModelSpec | None:
+        """Return where a variant comes from that others made; None for those that were made here."""
+        found = (one.source for one in self.imported if (one.model, one.precision) == (model, precision))
+        return next(found, None)

@@ -167,6 +167,9 @@ class Evaluator(Protocol):
     def differences(self, frame: pd.DataFrame, reference: pd.DataFrame, most: int) -> Differences:
         """Find where a variant and its reference disagree, with at most so many images."""
 
+    def remarks(self, frame: pd.DataFrame) -> list[str]:
+        """Say what a reader should know of a table's accuracy, such as classes that were not judged."""
+
 
 class Task(Protocol):
     """What a folder of ``ovlab/tasks`` declares.

@@ -86,6 +86,9 @@ def validate(
     rate = len(split.images) / (time.perf_counter() - started)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = evaluator.score(frame)
+    remarks = [*split.remarks, *evaluator.remarks(frame)]
+    for remark in remarks:
+        log.warning("%s: %s", settings.name, remark)
     _write_replicates(predictions.with_name(REPLICATES), evaluator, frame)
     data: dict[str, Any] = {}
     if reference is not None:
@@ -119,6 +122,7 @@ def validate(
             "class_names": list(split.class_names),
             "images_digest": digest_of(list(dict.fromkeys(frame["image"]))),
             "skipped": skipped,
+            "remarks": remarks,
         },
     )
 

@@ -117,13 +117,24 @@ def comparable_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Por
     """
     known = [nodes_of(model) for model in (reference, variant)]
     pairs: dict[str, tuple[Port, Port]] = {}
-    for first, second in zip(reference.outputs, variant.outputs, strict=True):
+    for first, second in _same_outputs(reference, variant):
         for one, twin in zip(_unsorted(first), _unsorted(second), strict=False):
             ports = [Port(port.get_node().get_friendly_name(), port.get_index()) for port in (one, twin)]
             named = all(port.node in nodes for port, nodes in zip(ports, known, strict=True))
             if named and _comparable(one) and _comparable(twin) and one.get_shape() == twin.get_shape():
                 pairs[ports[0].node] = (ports[0], ports[1])
     return list(pairs.values())
+
+
+def _same_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Any, Any]]:
+    """Pair outputs by name; where names differ, as of variants that others made, by position if there are as many."""
+    pairs = [
+        (one, next((two for two in variant.outputs if one.get_names() & two.get_names()), None))
+        for one in reference.outputs
+    ]
+    if all(two is None for _, two in pairs) and len(reference.outputs) == len(variant.outputs):
+        return list(zip(reference.outputs, variant.outputs, strict=True))
+    return [(one, two) for one, two in pairs if two is not None]
 
 
 def _is_quantised(node: Any) -> bool:

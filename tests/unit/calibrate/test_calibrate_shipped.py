@@ -17,7 +17,7 @@ from ovlab.validate import validate
 
 FOLDER = Path(__file__).resolve().parents[3] / "conf" / "precision"
 SHIPPED = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}
-COMPRESSED = [name for name, data in SHIPPED.items() if PrecisionSpec.model_validate(data).is_compressed]
+COMPRESSED = [name for name, data in SHIPPED.items() if data.keys() & {"quantization", "weight_compression"}]
 
 
 def make(lab: Lab, name: str, folder: Path, **options: Any) -> Record:

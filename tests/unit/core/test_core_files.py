@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ovlab.errors import StorageError
 from ovlab.files import (
     CHUNK,
     HASHES,
@@ -49,7 +50,7 @@ def test_a_failed_write_keeps_the_old_file_and_nothing_else(tmp_path: Path) -> N
         path.write_text("half", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match=r"its disk \(.+\) is full: a\.txt needs more, .+ are free$"):
         write_atomically(target, fail)
     assert names_in(tmp_path) == ["a.txt"]
     assert target.read_text(encoding="utf-8") == "old"

@@ -17,8 +17,8 @@ import PIL.Image
 import pytest
 
 from ovlab.data import CorruptImageError, decode
-from ovlab.data.headers import read_header
 from ovlab.data.images import read_image
+from ovlab.data.stated_size import read_stated_size
 from ovlab.errors import OvlabError
 from ovlab.inputs import TooLargeError, use_limits
 from ovlab.specs import LimitsSpec
@@ -55,7 +55,7 @@ def encoded(suffix: str, *options: int) -> bytes:
 @pytest.mark.parametrize("suffix", BY_OPENCV + BY_OPENCV_TOO)
 def test_the_header_of_every_kind_is_read_whatever_the_file_is_called(place: Path, suffix: str) -> None:
     place.write_bytes(encoded(suffix))
-    header = read_header(place.read_bytes())
+    header = read_stated_size(place.read_bytes())
     assert header is not None
     assert header[:2] == (64, 48)
     assert header.least <= place.stat().st_size
@@ -232,4 +232,4 @@ def test_large_images_are_decoded_one_at_a_time(place: Path, monkeypatch: pytest
 def test_pillow_opens_no_image_of_its_own_bound() -> None:
     content = io.BytesIO()
     PIL.Image.new("1", (20_000, 10_000)).save(content, "TIFF", compression="group4")
-    assert read_header(content.getvalue()) == (20_000, 10_000, 0.0)
+    assert read_stated_size(content.getvalue()) == (20_000, 10_000, 0.0)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ovlab.data import CorruptImageError, decode, fit, load
+from ovlab.data import CorruptImageError, decode, fit, jpeg, load
+from ovlab.data.stated_size import read_stated_size
 from ovlab.errors import OvlabError
 from ovlab.specs import ResizeSpec
 
@@ -82,7 +83,13 @@ def test_a_truncated_jpeg(place: Path, options: tuple[int, ...], left: float) ->
 @pytest.fixture
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decode as versions of OpenCV do that fill the missing part with grey."""
-    monkeypatch.setattr(cv2, "imdecode", lambda *_args: np.zeros((32, 32, 3), np.uint8))
+
+    def grey(data: NDArray[np.uint8], *_flags: int) -> NDArray[np.uint8]:
+        stated = read_stated_size(data.tobytes())
+        assert stated is not None
+        return np.zeros((stated.height, stated.width, 3), np.uint8)
+
+    monkeypatch.setattr(cv2, "imdecode", grey)
 
 
 @pytest.mark.usefixtures("lenient")
@@ -180,3 +187,50 @@ def test_too_small(data: dict[str, Any]) -> None:
 def test_load_decodes_and_fits(place: Path) -> None:
     place.write_bytes(encoded(noise(30, 50), ".png"))
     assert np.array_equal(load(place, 10, 12, resize()).pixels, fit(noise(30, 50), 10, 12, resize()))
+
+
+JPEG_KINDS: dict[str, tuple[int, ...]] = {
+    "baseline": (),
+    "progressive": (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    "with restarts": (cv2.IMWRITE_JPEG_RST_INTERVAL, 1),
+    "progressive with restarts": (cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2),
+}
+
+
+def with_thumbnail(content: bytes) -> bytes:
+    """Put a segment behind a JPEG's start that holds a JPEG, as EXIF data do."""
+    thumbnail = encoded(noise(8, 8), ".jpg")
+    segment = b"\xff\xe1" + (len(thumbnail) + 8).to_bytes(2, "big") + b"Exif\0\0" + thumbnail
+    return content[:2] + segment + content[2:]
+
+
+def film() -> bytes:
+    """Bytes as they stand behind a motion photo: of an MP4, with all that looks like a marker."""
+    return b"\0\0\0\x18ftypmp42" + bytes(np.random.default_rng(1).integers(0, 256, 4000, np.uint8)) + b"\xff\xda" * 9
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("options", JPEG_KINDS.values(), ids=JPEG_KINDS)
+@pytest.mark.parametrize("behind", [b"", b"\0", film(), b"\xff\xda", encoded(noise(8, 8), ".jpg"), b"\xff" * 7])
+@pytest.mark.parametrize("has_thumbnail", [False, True])
+def test_a_whole_jpeg_is_whole_whatever_stands_behind_its_end(
+    place: Path, options: tuple[int, ...], behind: bytes, has_thumbnail: bool
+) -> None:
+    content = encoded(noise(48, 40), ".jpg", *options)
+    place.write_bytes((with_thumbnail(content) if has_thumbnail else content) + behind)
+    assert decode(place).shape == (48, 40, 3)
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("options", JPEG_KINDS.values(), ids=JPEG_KINDS)
+@pytest.mark.parametrize("has_thumbnail", [False, True])
+def test_a_jpeg_that_ends_anywhere_before_its_end_is_truncated(
+    place: Path, options: tuple[int, ...], has_thumbnail: bool
+) -> None:
+    content = encoded(noise(24, 24), ".jpg", *options)
+    content = with_thumbnail(content) if has_thumbnail else content
+    assert jpeg.is_whole(content)
+    assert [n for n in range(2, len(content)) if jpeg.is_whole(content[:n])] == []
+    place.write_bytes(content[:-2] + encoded(noise(8, 8), ".jpg"))  # its end is another picture's
+    with pytest.raises(CorruptImageError, match="the JPEG is truncated"):
+        decode(place)

@@ -354,7 +354,7 @@ def test_a_file_that_does_not_fit_on_the_disk(
 ) -> None:
     server.files["/a.bin"] = CONTENT
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=len(CONTENT) - 1))
-    with pytest.raises(OvlabError, match=r"cache.*: 0\.0 GB to download, but 0\.0 GB free on the disk$"):
+    with pytest.raises(OvlabError, match=r"cache.* is full: a\.bin needs 131\.1 kB, 131\.1 kB are free$"):
         fetch(spec(server.url("/a.bin")), places)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import ovlab
+import ovlab.layers.child
 import ovlab.measure.child
 
 # The list that `ovlab.measure.child` states.
@@ -18,6 +19,10 @@ ALLOWED = {
     "ovlab.errors",
     "ovlab.extension",
     "ovlab.files",
+    "ovlab.files.decoding",
+    "ovlab.files.opening",
+    "ovlab.files.storage",
+    "ovlab.files.writing",
     "ovlab.runtime",
     "ovlab.text",
     "ovlab.usercode",
@@ -31,9 +36,12 @@ ALLOWED = {
     "ovlab.measure.host.sensors",
     "ovlab.measure.request",
 }
+# What a profiling process may import besides; `ovlab.layers.child` states it.
+PROFILING = {"ovlab.layers", "ovlab.layers.child", "ovlab.layers.request", "ovlab.measure.host.noise_bounds"}
 PACKAGES = {"numpy", "openvino", "psutil"}
 SOURCE = Path(ovlab.__file__).parent
 CHILD = Path(ovlab.measure.child.__file__).parent
+LAYERS_CHILD = Path(ovlab.layers.child.__file__).parent
 HEAVY = ("pandas", "scipy", "cv2", "pydantic", "nncf", "matplotlib", "pyarrow", "onnx", "requests", "yaml")
 
 
@@ -60,10 +68,21 @@ def imports_of(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", sorted([*CHILD.glob("*.py"), *map(path_of, ALLOWED)]), ids=lambda path: path.stem)
 def test_the_child_imports_only_what_it_states(path: Path) -> None:
+    require_only(path, ALLOWED, "ovlab.measure.child.")
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*LAYERS_CHILD.glob("*.py"), *map(path_of, PROFILING)]), ids=lambda path: path.stem
+)
+def test_a_profiling_process_imports_only_what_it_states(path: Path) -> None:
+    require_only(path, ALLOWED | PROFILING, "ovlab.layers.child.")
+
+
+def require_only(path: Path, allowed: set[str], own: str) -> None:
     for module in imports_of(path):
         top = module.split(".", maxsplit=1)[0]
         if top == "ovlab":
-            assert module in ALLOWED or module.startswith("ovlab.measure.child."), f"{path.name} imports {module}"
+            assert module in allowed or module.startswith(own), f"{path.name} imports {module}"
         else:
             assert top in PACKAGES | set(sys.stdlib_module_names), f"{path.name} imports {module}"
 
@@ -81,13 +100,18 @@ def test_the_list_is_the_one_that_the_package_states() -> None:
     assert {name for name in ALLOWED if f"`{name}`" in told} == ALLOWED - packages
 
 
-def test_a_fresh_child_has_loaded_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "module", ["measure.child.launch", "layers.child.profile", "layers.child.scaling", "layers.child.peaks"]
+)
+def test_a_fresh_child_has_loaded_nothing_heavy(module: str) -> None:
     code = (
-        "import sys, ovlab.measure.child.launch as launch\n"
+        f"import sys, ovlab.{module}\n"
         "print(*[name for name in sys.modules if name.split('.')[0] == 'ovlab'])\n"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours, heavy = done.stdout.splitlines()
-    assert {name for name in ours.split() if not name.startswith("ovlab.measure.child.")} <= ALLOWED
+    own = ("ovlab.measure.child.", "ovlab.layers.child.")
+    assert {name for name in ours.split() if not name.startswith(own)} <= ALLOWED | PROFILING
+    assert module.startswith("layers") or "ovlab.layers" not in ours.split()
     assert heavy == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from fake_session import PRECISIONS, FakeLaunches, outcomes_of, run, settings_of
 from toy import Lab
 
-from ovlab.specs import SessionSettings
+from ovlab.data import load_some
+from ovlab.measure.parent.session import Variant
+from ovlab.specs import ResizeSpec, SessionSettings
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,45 @@ def test_the_label_of_a_compressed_variant(
     plain["precisions"]["int8"] = {"inference_precision": "f32", "description": "int8"} | precision
     record = run(lab, SessionSettings.model_validate(plain), tmp_path)
     assert record.reason == complaint
+
+
+@pytest.mark.parametrize(
+    ("quantisers", "shares", "complaint"),
+    [
+        (3, {"i8": 1.0}, ""),
+        (3, {"i8": 0.4, "f32": 0.6}, ""),
+        (3, {"f32": 1.0}, "its graph is quantised, but f32 was executed"),
+        (3, {"i8": 0.4, "bf16": 0.6}, "asked for f32, but i8+bf16 was executed"),
+        (0, {"f32": 1.0}, ""),  # such as one with fewer weights
+        (0, {"bf16": 1.0}, "asked for f32, but bf16 was executed"),
+        (3, {}, ""),
+    ],
+)
+def test_the_label_of_a_variant_that_others_made(
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, quantisers: int, shares: dict[str, float], complaint: str
+) -> None:
+    launches.shares["int8"] = shares
+    precisions = {**PRECISIONS, "int8": PRECISIONS["fp32"] | {"description": "int8", "source": lab.model.plain()}}
+    imported = {"quantisation": {"quantisers": quantisers, "weights": 2, "layers": 2}}
+    record = replace(lab.record, data=lab.record.data | {"imported": imported})
+    made = run(lab, settings_of(lab, precisions=precisions), tmp_path, int8=Variant(record, lab.folder))
+    assert made.reason == (f"int8: {complaint}" if complaint else "")
+
+
+def test_images_are_resized_as_a_variant_that_others_made_wants_them(
+    lab: Lab, launches: FakeLaunches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noted(split: Any, count: int, height: int, width: int, resize: ResizeSpec, dataset: Any) -> Any:
+        modes.append(resize.mode)
+        return real(split, count, height, width, resize, dataset)
+
+    modes: list[str] = []
+    real = load_some
+    monkeypatch.setattr("ovlab.data.load_some", noted)
+    source = lab.model.plain() | {"preprocess": {"resize": {"mode": "letterbox"}}}
+    precisions = {**PRECISIONS, "int8": PRECISIONS["fp32"] | {"description": "int8", "source": source}}
+    run(lab, settings_of(lab, precisions=precisions), tmp_path)
+    assert modes == ["stretch", "stretch", "letterbox"]
 
 
 def test_a_row_that_ran_elsewhere_than_its_label_says(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:

@@ -166,6 +166,25 @@ def test_noise_is_left_to_its_own_section(make: Maker, reason: str, shown: list[
     assert sorted({str(row[0]) for row in table.rows}) == shown
 
 
+@pytest.mark.parametrize("noise", ["", "noisy: 2 of 5 launches with steal 9 %", "noisy: steal 9 %; also: streams 2"])
+def test_what_is_to_be_known_of_the_images_is_told(make: Maker, noise: str) -> None:
+    settings, records, _ = remarked(make, noise)
+    for record in records.accuracies.values():
+        record.data["remarks"] = ["0 of 40 images have labels", "3 files in <val> left out"]
+    model = settings.experiment.models[0]
+    records.variants[model, "int8"].data["remarks"] = ["3 files in <val> left out", "1 file in 'train' left out"]
+    frame = results_frame(settings, records).set_index(["device", "precision"])
+    told = "0 of 40 images have labels; 3 files in <val> left out"
+    assert set(frame.loc[("cpu", "fp32"), "reason"]) == {told}
+    assert set(frame.loc[("cpu", "int8"), "reason"]) == {f"{told}; calibration: 1 file in 'train' left out"}
+    assert all(
+        str(reason).startswith(noise) and told in str(reason) for reason in frame.loc[("auto", "fp32"), "reason"]
+    )
+    shown = {str(row[0]) for row in make_tables(settings, records)["remarks"].rows}
+    assert all(told in remark and "noisy" not in remark for remark in shown)
+    assert "3 files in &lt;val&gt; left out" in page_of(settings, records)
+
+
 def test_no_remarks_no_section(make: Maker) -> None:
     settings, records, _ = remarked(make, "")
     tables = make_tables(settings, records)

@@ -20,6 +20,8 @@ from ovlab.report.table import Column, Table
 
 TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "members", "remarks", "environment", "noise")
 TABLES += ("spread", "variants", "costs", "server", "sweep", "significance", "power", "classes", "distance", "layers")
+TABLES += ("verdicts", "advice", "profile_totals", "floating_layers", "speedup_by_layers", "speedup_by_cause")
+TABLES += ("layer_speedups", "conversions", "nodes", "peaks")
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 

@@ -92,6 +92,9 @@ class CountingEvaluator:
     def compare(self, frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Quantity]:
         return compare_counts(frame, reference).values
 
+    def remarks(self, frame: pd.DataFrame) -> list[str]:
+        return ["nothing was counted"] if not frame["counted"].any() else []
+
     def replicates(self, frame: pd.DataFrame) -> NDArray[np.float64] | None:
         return None
 

@@ -19,7 +19,7 @@ import numpy as np
 import openvino as ov
 
 from ovlab.errors import OvlabError, one_line
-from ovlab.files import read_json
+from ovlab.files import read_json, storage_in_words
 from ovlab.measure.child.arrivals import drive_server, highest_rate
 from ovlab.measure.child.energy import EnergyMeter
 from ovlab.measure.child.loops import Samples, asynchronous, batches, bound, synchronous
@@ -198,12 +198,18 @@ def main(arguments: list[str]) -> int:
     """Read the request, write the result; an error becomes a result of its own."""
     request_path, result_path = (Path(argument) for argument in arguments)
     try:
-        result = launch(LaunchRequest(**read_json(request_path)))
+        with storage_in_words(result_path.parent):
+            result = launch(LaunchRequest(**read_json(request_path)))
     except OvlabError as error:
         result = {"error": str(error)}
     except (RuntimeError, OSError, MemoryError, ValueError) as error:
         result = {"error": one_line(error)}
-    result_path.write_text(json.dumps(result), encoding="utf-8")
+    try:
+        with storage_in_words(result_path.parent, result_path.name):
+            result_path.write_text(json.dumps(result), encoding="utf-8")
+    except OSError as error:
+        print(one_line(error), file=sys.stderr)
+        return 1
     return 0
 
 

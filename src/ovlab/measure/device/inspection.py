@@ -123,7 +123,7 @@ def executed_shares(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, fl
         Precision (``f32``, ``bf16``, ``f16``, ``i8``) to its share of the multiply-accumulates; empty where the
         device gives no runtime model or the model has none to count.
     """
-    return _mac_shares(model, compiled, _executed_precision)
+    return _mac_shares(model, compiled, executed_precision)
 
 
 def executed_kernels(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, float]:
@@ -141,7 +141,7 @@ def executed_kernels(model: ov.Model, compiled: ov.CompiledModel) -> dict[str, f
     dict
         Kernel to its share of the multiply-accumulates, largest first; empty where the device does not tell.
     """
-    return _mac_shares(model, compiled, lambda info: _text_of(info, "primitiveType"))
+    return _mac_shares(model, compiled, lambda info: info_text(info, "primitiveType"))
 
 
 def _mac_shares(model: ov.Model, compiled: ov.CompiledModel, kind_of: Callable[[Any], str]) -> dict[str, float]:
@@ -149,7 +149,7 @@ def _mac_shares(model: ov.Model, compiled: ov.CompiledModel, kind_of: Callable[[
     work = {op.get_friendly_name(): multiply_accumulates(op) for op in model.get_ordered_ops()}
     counts: dict[str, int] = {}
     for info in _executed_nodes(compiled):
-        names = _text_of(info, "originalLayersNames").split(",")
+        names = info_text(info, "originalLayersNames").split(",")
         macs = sum(work.get(name, 0) for name in names)
         if macs and (kind := kind_of(info)):
             counts[kind] = counts.get(kind, 0) + macs
@@ -176,7 +176,7 @@ def executed_graph(compiled: ov.CompiledModel) -> str:
     if not any("primitiveType" in info for info in infos):
         return ""
     shapes = [[str(port.get_partial_shape()) for port in node.outputs()] for node in nodes]
-    lines = [[*(_text_of(info, key) for key in keys), shape] for info, shape in zip(infos, shapes, strict=True)]
+    lines = [[*(info_text(info, key) for key in keys), shape] for info, shape in zip(infos, shapes, strict=True)]
     return digest_of(lines)
 
 
@@ -196,10 +196,10 @@ def executed_layers(compiled: ov.CompiledModel) -> dict[str, dict[str, int]]:
     """
     counts: dict[str, dict[str, int]] = {}
     for info in _executed_nodes(compiled):
-        kind = _text_of(info, "layerType") or "unknown"
+        kind = info_text(info, "layerType") or "unknown"
         if kind in NOT_EXECUTED:
             continue
-        types = counts.setdefault(_executed_precision(info), {})
+        types = counts.setdefault(executed_precision(info), {})
         types[kind] = types.get(kind, 0) + 1
     return {precision: dict(sorted(types.items())) for precision, types in sorted(counts.items())}
 
@@ -211,22 +211,22 @@ def _executed_nodes(compiled: ov.CompiledModel) -> list[Any]:
     except RuntimeError:
         return []
     infos = (node.get_rt_info() for node in nodes)
-    return [info for info in infos if "runtimePrecision" in info and _text_of(info, "originalLayersNames")]
+    return [info for info in infos if "runtimePrecision" in info and info_text(info, "originalLayersNames")]
 
 
-def _text_of(info: Any, key: str) -> str:
+def info_text(info: Any, key: str) -> str:
     """Return an entry of a node's runtime information, empty where it has none."""
     return str(info[key].astype(str)) if key in info else ""
 
 
-def _executed_precision(info: Any) -> str:
+def executed_precision(info: Any) -> str:
     """Read the precision of one node of a runtime model.
 
     The kernel's name ends with it (``brgconv_avx512_f32``). ``runtimePrecision`` alone misleads: for FP16 weights that
     the CPU widens once, while it compiles, it says f16, although the kernel's arithmetic is f32.
     """
-    kernel = _text_of(info, "primitiveType").rsplit("_", 1)[-1].lower()
-    declared = _text_of(info, "runtimePrecision").lower()
+    kernel = info_text(info, "primitiveType").rsplit("_", 1)[-1].lower()
+    declared = info_text(info, "runtimePrecision").lower()
     return PRECISIONS.get(kernel) or PRECISIONS.get(declared, declared)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import filelock
 
-from ovlab.files import write_text
+from ovlab.files import storage_in_words, temporary_folder, write_text
 
 log = logging.getLogger("ovlab.measure.host.exclusive")
 POLL_S = 1.0
@@ -27,7 +26,7 @@ def lock_path() -> Path:
     other.
     """
     place = Path("/tmp")  # noqa: S108 (shared on purpose; the lock follows no link and is never trusted as data)
-    return (place if place.is_dir() else Path(tempfile.gettempdir())) / "ovlab-measuring.lock"
+    return (place if place.is_dir() else temporary_folder()) / "ovlab-measuring.lock"
 
 
 def holder_path() -> Path:
@@ -46,7 +45,8 @@ def exclusive_host() -> Iterator[None]:
     started, patience = time.monotonic(), 0.0
     while not lock.is_locked:
         try:
-            lock.acquire(timeout=patience, poll_interval=POLL_S)
+            with storage_in_words(lock_path().parent, lock_path().name):
+                lock.acquire(timeout=patience, poll_interval=POLL_S)
         except filelock.Timeout:
             so_far = f" ({time.monotonic() - started:.0f} s so far)" if patience else ""
             log.info("waiting: another measurement is running on this host%s%s", _holder(), so_far)

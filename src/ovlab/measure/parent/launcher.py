@@ -13,11 +13,25 @@ from ovlab.files import read_json
 from ovlab.memory import oom_kills, why_killed
 
 log = logging.getLogger("ovlab.measure")
+LAUNCH = "ovlab.measure.child.launch"
 KILLED = 9  # signal.SIGKILL, which Windows lacks
 
 
-def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
+def run_launch(
+    request: Path, result: Path, timeout: float, module: str = LAUNCH, limit: str = "measurement.timeout_s"
+) -> dict[str, Any]:
     """Start one launch and sleep until it ends.
+
+    Parameters
+    ----------
+    request, result : Path
+        JSON files: what is asked, and what is answered.
+    timeout : float
+        Seconds.
+    module : str
+        What the fresh process runs.
+    limit : str
+        The setting that `timeout` comes from.
 
     Raises
     ------
@@ -25,7 +39,7 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
         If it fails, crashes, or is not done after `timeout` seconds (it is then killed).
     """
     # With a fault handler a native crash says where it happened.
-    command = [sys.executable, "-X", "faulthandler", "-m", "ovlab.measure.child.launch", str(request), str(result)]
+    command = [sys.executable, "-X", "faulthandler", "-m", module, str(request), str(result)]
     kills = oom_kills()
     # With pipes, waiting is one blocking call; without them subprocess would poll beside the measurement.
     process = subprocess.Popen(
@@ -39,9 +53,7 @@ def run_launch(request: Path, result: Path, timeout: float) -> dict[str, Any]:
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise OvlabError(
-            f"the launch was not done after {timeout:g} s (measurement.timeout_s): it hung, or takes longer"
-        ) from None
+        raise OvlabError(f"the launch was not done after {timeout:g} s ({limit}): it hung, or takes longer") from None
     finally:
         if process.poll() is None:
             process.kill()

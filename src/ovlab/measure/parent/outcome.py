@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from ovlab.measure.parent.quantities import session_values
 from ovlab.records import Quantity, Status
 from ovlab.specs import DeviceSpec, PrecisionSpec, ScenarioSpec, SessionSettings
 
+NARROW = {"i8", "f8"}  # what quantised layers are executed in
 ALSO = "; also: "  # between noise and another remark
 
 
@@ -53,7 +54,10 @@ class Executed:
 
 
 def outcomes_of(
-    settings: SessionSettings, measured: SessionMeasurement, default: str | None = None
+    settings: SessionSettings,
+    measured: SessionMeasurement,
+    default: str | None = None,
+    quantised: Collection[str] = (),
 ) -> dict[str, Outcome]:
     """Judge the variants that were launched.
 
@@ -67,8 +71,14 @@ def outcomes_of(
         What was measured.
     default : str, optional
         The variant that shows what the device does by itself: speed-ups over it are given too.
+    quantised : collection of str
+        Variants that others made whose graphs quantise what they compute.
     """
-    executed = {name: _executed(settings, name, one) for name, one in measured.variants.items() if not one.error}
+    executed = {
+        name: _executed(settings, name, one, quantised=name in quantised)
+        for name, one in measured.variants.items()
+        if not one.error
+    }
     rows: dict[str, Outcome] = {}
     for name, variant in measured.variants.items():
         if variant.error:
@@ -81,11 +91,12 @@ def outcomes_of(
     return rows
 
 
-def _executed(settings: SessionSettings, name: str, variant: VariantUnderTest) -> Executed:
+def _executed(settings: SessionSettings, name: str, variant: VariantUnderTest, *, quantised: bool) -> Executed:
     first = variant.launches[0].result
     label = precision_label(first["shares"])
     where = where_it_ran(settings.device, [launch.result for launch in variant.launches])
-    wrong = where.complaint or label_complaint(settings.precisions[name], label, settings.device, first["shares"])
+    precision, shares = settings.precisions[name], first["shares"]
+    wrong = where.complaint or label_complaint(precision, label, settings.device, shares, quantised=quantised)
     devices = [device.strip("()") for device in first["settings"].get("EXECUTION_DEVICES", [])]
     return Executed(label, devices, wrong, where.remark)
 
@@ -130,7 +141,9 @@ def _speedup(variant: VariantUnderTest, base: VariantUnderTest) -> Quantity:
     return Quantity.of(ratio_interval(*paired(variant, base)), "ratio")
 
 
-def label_complaint(precision: PrecisionSpec, label: str, device: DeviceSpec, shares: Mapping[str, float]) -> str:
+def label_complaint(
+    precision: PrecisionSpec, label: str, device: DeviceSpec, shares: Mapping[str, float], *, quantised: bool = False
+) -> str:
     """Refuse a row whose label is not what was executed (OpenVINO may choose another precision silently).
 
     Parameters
@@ -143,6 +156,9 @@ def label_complaint(precision: PrecisionSpec, label: str, device: DeviceSpec, sh
         Where.
     shares : mapping
         Shares of the multiply-accumulates by executed precision.
+    quantised : bool
+        Whether others made the variant and its graph quantises what it computes. Which of its layers run in 8 bits is
+        for the graph to say, none is not.
 
     Returns
     -------
@@ -151,7 +167,11 @@ def label_complaint(precision: PrecisionSpec, label: str, device: DeviceSpec, sh
     """
     if not label:
         return ""
-    accepted = {kind for member in members_of(device) for kind in precision.precisions_for(member)}
+    accepted: set[str] = {kind for member in members_of(device) for kind in precision.precisions_for(member)}
+    if precision.source is not None:
+        if quantised and not NARROW & shares.keys():
+            return f"its graph is quantised, but {label} was executed"
+        accepted |= NARROW
     # Several precisions where several devices share the work, each in its own. A device that decides cannot be wrong.
     allowed = "default" in accepted or set(label.split("+")) <= accepted
     if precision.quantization is not None:
@@ -159,7 +179,7 @@ def label_complaint(precision: PrecisionSpec, label: str, device: DeviceSpec, sh
         # Accuracy control may have given up every layer; the variant's ledger says so.
         given_up = precision.quantization.accuracy_control is not None and allowed
         return "" if wanted in shares or given_up else f"asked for {name}, but {label} was executed"
-    return "" if allowed else f"asked for {' or '.join(sorted(accepted))}, but {label} was executed"
+    return "" if allowed else f"asked for {' or '.join(sorted(accepted - NARROW))}, but {label} was executed"
 
 
 def not_in_effect(scenario: ScenarioSpec, settings: Mapping[str, Any]) -> str:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import known_sha256, write_atomically
 from ovlab.inputs import open_source
@@ -24,7 +22,7 @@ from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
 from ovlab.records import Quantity, Record, Status, require_usable
-from ovlab.runtime import image_size, read_ir
+from ovlab.runtime import read_ir
 from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
 
@@ -82,7 +80,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             for name in able:
                 model = variants[name].folder / "model.xml"
                 try:
-                    images = _save_images(settings, source, model, scratch / f"{len(plans)}.npy")
+                    images = _save_images(settings, name, source, model, scratch / f"{len(plans)}.npy")
                 except OvlabError as error:
                     rows[name] = Outcome("failed", str(error))
                     continue
@@ -94,26 +92,31 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
                 measured = measure(settings, plans, scratch, folder)
     default = settings.default_precision
     rows |= {name: Outcome("failed", error) for name, error in measured.errors.items()}
-    rows |= outcomes_of(settings, measured, twins[default].name if default in twins else default)
+    shown = twins[default].name if default in twins else default
+    rows |= outcomes_of(settings, measured, shown, [name for name, one in variants.items() if _is_quantised(one)])
     rows |= {name: outcome_of_twin(twin, rows[twin.name]) for name, twin in twins.items()}
     rows = {name: rows[name] for name in settings.precisions}
     return _record(settings, variants, rows, measured, folder)
 
 
-def _save_images(settings: SessionSettings, source: Record, model: Path, path: Path) -> Path:
+def _is_quantised(variant: Variant) -> bool:
+    """Whether others made a variant, whose graph quantises what it computes."""
+    imported = variant.record.data.get("imported")
+    return bool(imported and imported["quantisation"]["quantisers"])
+
+
+def _save_images(settings: SessionSettings, name: str, source: Record, model: Path, path: Path) -> Path:
     """Decode images of the validation split, so that decoding is no part of what is timed.
 
     What surely cannot run, for its batch or its memory, is refused first.
     """
-    from ovlab.data import load_some, read_split  # not needed where the device is absent
+    from ovlab.data.inputs import save_images  # not needed where the device is absent
 
-    root = open_source(source, f"download of data set {settings.dataset_name}")
-    ir = read_ir(model)
-    require_memory(ir, settings.scenario.batch, settings.measurement.images)
-    height, width = image_size(ir)
-    split = read_split(root, settings.dataset, "validation", settings.dataset_name)
-    images = load_some(split, settings.measurement.images, height, width, settings.resize, settings.dataset)
-    np.save(path, np.stack(images))
+    open_source(source, f"download of data set {settings.dataset_name}")
+    require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
+    resize = settings.precisions[name].resize_of(settings.resize)
+    images = settings.measurement.images
+    save_images(path, model, source, settings.dataset, settings.dataset_name, resize, images)
     return path
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from ovlab.report.section import Section
 from ovlab.report.sections.accuracy import Accuracy
 from ovlab.report.sections.calibration import Calibration
+from ovlab.report.sections.changes import Changes
 from ovlab.report.sections.claims import Claims
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
+from ovlab.report.sections.goals import Goals
+from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
 from ovlab.report.sections.models import Models
 from ovlab.report.sections.not_measured import NotMeasured
@@ -23,9 +26,12 @@ from ovlab.report.sections.sweep import Sweep
 
 SECTIONS: tuple[Section, ...] = (
     Findings(),
+    Goals(),
+    Changes(),
     Results(),
     Server(),
     Sweep(),
+    Layers(),
     Accuracy(),
     Claims(),
     Calibration(),

@@ -18,6 +18,7 @@ from ovlab.stats.comparison import compare_flags
 from ovlab.stats.proportion import accuracy, agreement, exact_mcnemar, holm, paired_difference
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.differences import Differences, Disagreement, largest_changes
+from ovlab.tasks.label_check import label_remarks, unseen_classes
 from ovlab.tasks.protocol import PairComparison
 from ovlab.tasks.recorded_comparison import comparison_quantities
 
@@ -108,17 +109,19 @@ class ClassificationEvaluator:
 
     def _check(self, images: Sequence[LabelledImage], scores: NDArray[np.float32]) -> None:
         offset, size = self._output.label_offset, scores.shape[1]
-        if size < 2 or (self._classes is not None and size != self._classes + offset):
+        # Where labels count from 1, the name of class 0 may be there or not.
+        fitting = {self._classes + offset, self._classes + max(offset, 0)} if self._classes is not None else {size}
+        if size < 2 or size not in fitting:
             expected = f"{self._classes + offset} scores" if self._classes else "a score for each class"
             raise OvlabError(f"output: {size} numbers for one image, expected {expected} (task classification)")
         if not np.isfinite(scores).all():
             broken = images[int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])]
             raise OvlabError(f"output: NaN or infinity for image {broken.id}")
         for image in images:
-            if image.label + offset >= size:
-                raise OvlabError(
-                    f"{image.id}: class index {image.label} is out of range, expected 0 to {size - offset - 1}"
-                )
+            if image.label != UNKNOWN and not 0 <= image.label + offset < size:
+                expected = f"{max(0, -offset)} to {size - offset - 1}"
+                because = f" (output.label_offset is {offset})" if offset else ""
+                raise OvlabError(f"{image.id}: class index {image.label} is out of range, expected {expected}{because}")
 
     def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Make a table of the rows of :meth:`predict`, one an image."""
@@ -155,6 +158,14 @@ class ClassificationEvaluator:
         right = frame.set_index("image")["top1"].reindex([image.id for image in images])
         of_each = right.fillna(False).astype(float)
         return float(of_each.mean()), of_each.tolist()
+
+    def remarks(self, frame: pd.DataFrame) -> list[str]:
+        """Say that accuracy is at chance, or that a constant stands between labels and predictions: `label_check`."""
+        if not self.metric:
+            return []
+        labels = frame["label"].to_numpy()
+        unseen = unseen_classes(labels, self._split.class_names, "image")
+        return [*label_remarks(labels, frame["predicted"].str[0].to_numpy(), self._output.label_offset), *unseen]
 
     def replicates(self, frame: pd.DataFrame) -> None:
         """Return nothing: each image has a result of its own, so that no resampling is needed."""

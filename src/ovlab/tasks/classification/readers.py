@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+from ovlab.data.folders import find_files, is_ignored, left_out
 from ovlab.data.images import IMAGE_SUFFIXES
-from ovlab.data.reading import list_images, read_text
+from ovlab.data.reading import read_text
 from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.protocol import SplitFiles
 
+COUNTS_FROM_ONE = (
+    "; the list counts from 1: put a name for class 0 in front of class_names, and say output.label_offset: -1 in the "
+    "model's YAML"
+)
+
 
 def read_class_folders(files: SplitFiles) -> LabelledSplit:
-    """List the images of folders that are called as their class is.
+    """List the images of folders that are called as their class is, their subfolders included.
 
     Raises
     ------
@@ -21,18 +28,28 @@ def read_class_folders(files: SplitFiles) -> LabelledSplit:
         If a folder is called like none of the data set's classes.
     """
     folder = files.root / files.split.images
-    found = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
+    entries = sorted(entry for entry in folder.iterdir() if not is_ignored(entry.name))
+    found = tuple(entry.name for entry in entries if entry.is_dir())
     names = files.class_names or found
     unknown = [name for name in found if name not in names]
     if unknown:
         raise OvlabError(f"{files.where}: folder {unknown[0]!r} is none of its class_names{nearest(unknown[0], names)}")
-    images = tuple(
-        LabelledImage(path.relative_to(files.root).as_posix(), path, names.index(name))
-        for name in found
-        for path in sorted((folder / name).iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    )
-    return LabelledSplit(files.name, images, names)
+    images: list[LabelledImage] = []
+    others: Counter[str] = Counter()
+    for name in found:
+        inner = find_files(folder / name)
+        others.update(inner.others)
+        images += [_labelled(files, path, names.index(name)) for path in inner.images]
+    astray = sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries if entry.is_file())
+    remarks = [*left_out(others, files.split.images)]
+    if astray:
+        remarks.append(f"{astray} image(s) in {files.split.images!r} left out: in no class's folder")
+    if not files.class_names and _out_of_order(found):
+        remarks.append(
+            f"class folders are numbers, counted in the order of text ({', '.join(found[:4])}, ...): if the model "
+            "counts otherwise, class_names in the data set's YAML lists them in its order"
+        )
+    return LabelledSplit(files.name, tuple(images), names, remarks=tuple(remarks))
 
 
 def read_imagenet_list(files: SplitFiles) -> LabelledSplit:
@@ -41,25 +58,33 @@ def read_imagenet_list(files: SplitFiles) -> LabelledSplit:
     Raises
     ------
     OvlabError
-        Naming file and line, if the list is missing or malformed, names an image that does not exist, or a class index
-        is out of range.
+        Naming file and line, if the list is missing or malformed, names an image that does not exist or for the second
+        time, or a class index is out of range.
     """
     path = files.root / str(files.split.list)
     if not path.exists():
         raise OvlabError(f"{files.where}: splits: no file {files.split.list!r}")
-    images = tuple(
-        _listed_image(files, line, f"{path.name}, line {number}")
-        for number, line in enumerate(read_text(path).splitlines(), start=1)
-        if line.strip()
-    )
-    return LabelledSplit(files.name, images, files.class_names)
+    lines = list(enumerate(read_text(path).splitlines(), start=1))
+    listed: dict[str, int] = {}
+    images = []
+    for number, line in lines:
+        if not line.strip():
+            continue
+        where = f"{path.name}, line {number}"
+        image = _listed_image(files, line, where, lines)
+        if image.id in listed:
+            raise OvlabError(f"{where}: image {image.id!r} is listed twice (first in line {listed[image.id]})")
+        listed[image.id] = number
+        images.append(image)
+    return LabelledSplit(files.name, tuple(images), files.class_names)
 
 
 def read_images(files: SplitFiles) -> LabelledSplit:
     """List the images of a folder and its subfolders; nobody says what they show."""
-    paths = list_images(files.root / files.split.images)
-    images = tuple(LabelledImage(path.relative_to(files.root).as_posix(), path, UNKNOWN) for path in paths)
-    return LabelledSplit(files.name, images, files.class_names)
+    found = find_files(files.root / files.split.images)
+    images = tuple(_labelled(files, path, UNKNOWN) for path in found.images)
+    remarks = left_out(found.others, files.split.images)
+    return LabelledSplit(files.name, images, files.class_names, remarks=remarks)
 
 
 READERS: dict[str, Callable[[SplitFiles], LabelledSplit]] = {
@@ -69,20 +94,34 @@ READERS: dict[str, Callable[[SplitFiles], LabelledSplit]] = {
 }
 
 
-def _listed_image(files: SplitFiles, line: str, where: str) -> LabelledImage:
-    name, _, text = line.strip().rpartition(" ")
-    name = name.strip()
-    if not name or not text.isdecimal():
+def _labelled(files: SplitFiles, path: Path, label: int) -> LabelledImage:
+    return LabelledImage(path.relative_to(files.root).as_posix(), path, label)
+
+
+def _out_of_order(names: Sequence[str]) -> bool:
+    """Tell whether names are numbers whose order as text is another one."""
+    return all(name.isdecimal() for name in names) and list(names) != sorted(names, key=int)
+
+
+def _listed_image(files: SplitFiles, line: str, where: str, lines: Sequence[tuple[int, str]]) -> LabelledImage:
+    # The name may have blanks in it, and tabs are in use too.
+    name, text = [*line.strip().rsplit(maxsplit=1), ""][:2]
+    if not text.isdecimal():
         raise OvlabError(f"{where}: {line.strip()!r} is not 'path class-index'")
     classes = len(files.class_names)
     if classes and int(text) >= classes:
-        raise OvlabError(f"{where}: class index {text} is out of range, expected 0 to {classes - 1}")
+        hint = COUNTS_FROM_ONE if int(text) == classes and _counts_from_one(lines) else ""
+        raise OvlabError(f"{where}: class index {text} is out of range, expected 0 to {classes - 1}{hint}")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise OvlabError(f"{where}: {name!r} points outside of the data set")
     image = _find(files, name)
     if image is None:
         raise OvlabError(f"{where}: no image {name!r} in {Path(files.split.images).name!r}")
-    return LabelledImage(image.relative_to(files.root).as_posix(), image, int(text))
+    return _labelled(files, image, int(text))
+
+
+def _counts_from_one(lines: Sequence[tuple[int, str]]) -> bool:
+    return all(line.split()[-1] != "0" for _, line in lines if line.strip())
 
 
 def _find(files: SplitFiles, name: str) -> Path | None:

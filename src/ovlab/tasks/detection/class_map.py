@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +9,7 @@ from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.detection.spec import DetectionSpec
-
-log = logging.getLogger("ovlab.tasks")
+from ovlab.tasks.label_check import some
 
 
 def map_classes(spec: DetectionSpec, class_names: Sequence[str]) -> NDArray[np.int64]:
@@ -27,8 +25,7 @@ def map_classes(spec: DetectionSpec, class_names: Sequence[str]) -> NDArray[np.i
     Returns
     -------
     ndarray of int, shape (model classes,)
-        Index of the data set's class; -1 where it has none. What no class maps to is logged: it counts as never
-        detected.
+        Index of the data set's class; -1 where it has none. What no class maps to counts as never detected.
 
     Raises
     ------
@@ -47,7 +44,28 @@ def map_classes(spec: DetectionSpec, class_names: Sequence[str]) -> NDArray[np.i
             f"classes: the model ({spec.classes[0]}, ...) and the data set ({class_names[0]}, ...) have none in "
             "common; class_map names what differs"
         )
-    never = [name for position, name in enumerate(class_names) if position not in result]
-    if never:
-        log.warning("the model has no class for %s: counted as never detected", ", ".join(never))
     return result
+
+
+def class_remarks(spec: DetectionSpec, class_names: Sequence[str], mapped: NDArray[np.int64]) -> list[str]:
+    """Say which classes of either side have no counterpart.
+
+    Parameters
+    ----------
+    mapped : ndarray of int, shape (model classes,)
+        What `map_classes` gave.
+    """
+    never = [name for position, name in enumerate(class_names) if position not in mapped]
+    dropped = [name for name, position in zip(spec.classes, mapped, strict=True) if position < 0]
+    remarks = []
+    if never:
+        remarks.append(
+            f"{len(never)} of the data set's {len(class_names)} classes are none of the model's, so counted as never "
+            f"detected: {some(never)} (class_map names what is called otherwise)"
+        )
+    if dropped:
+        remarks.append(
+            f"{len(dropped)} of the model's {len(spec.classes)} classes are none of the data set's, so not judged: "
+            f"{some(dropped)}"
+        )
+    return remarks

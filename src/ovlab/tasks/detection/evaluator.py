@@ -18,10 +18,11 @@ from ovlab.stats.comparison import BOOTSTRAP, compare_resampled
 from ovlab.stats.interval import Interval
 from ovlab.tasks.detection.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.tasks.detection.box_agreement import AGREEMENT, agreement, confident, match_boxes
-from ovlab.tasks.detection.class_map import map_classes
+from ovlab.tasks.detection.class_map import class_remarks, map_classes
 from ovlab.tasks.detection.decoders import bind, load_decoders, suppress
 from ovlab.tasks.detection.drawing import BoxDrawing
 from ovlab.tasks.detection.metric import MetricValues, evaluate_metric, metric_of_each_image
+from ovlab.tasks.detection.remarks import exif_hint, exif_remarks, found_remarks
 from ovlab.tasks.detection.spec import DetectionMetric, DetectionSpec
 from ovlab.tasks.detection.table import detections_of, detections_table
 from ovlab.tasks.differences import Differences, Disagreement, counted, largest_changes
@@ -148,7 +149,7 @@ class DetectionEvaluator:
         if image.width is not None and image.height is not None and decoded != (image.width, image.height):
             raise OvlabError(
                 f"{image.id}: the image has {decoded[0]}x{decoded[1]} pixels, its annotation says "
-                f"{image.width}x{image.height}"
+                f"{image.width}x{image.height}{exif_hint(image)}"
             )
 
     def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -208,6 +209,17 @@ class DetectionEvaluator:
         values = {"accuracy": own.interval()}
         values |= {key: Interval.unknown(value) for key, value in own.companions.items()}
         return {key: Quantity.of(value, "fraction") for key, value in values.items()}
+
+    def remarks(self, frame: pd.DataFrame) -> list[str]:
+        """Say which classes are not judged, whether boxes are of other classes than the objects, how EXIF was read."""
+        if self._metric is None:
+            return []
+        images = self._images([frame])
+        return [
+            *class_remarks(self._spec, self._names, self._classes),
+            *found_remarks(detections_of(frame, images), _truth(images), self._names),
+            *exif_remarks(images, upright=self._split.upright),
+        ]
 
     def replicates(self, frame: pd.DataFrame) -> NDArray[np.float64] | None:
         """Return the metric on the bootstrap's resamples, None without a metric.

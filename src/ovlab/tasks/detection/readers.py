@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ovlab.tasks.detection.annotations import AnnotatedSplit, read_coco, read_plain, read_voc, read_yolo
-from ovlab.tasks.detection.spec import BadBoxPolicy, DetectionDatasetSpec
+from ovlab.tasks.detection.spec import BadBoxPolicy, DetectionDatasetSpec, ExifPolicy
 from ovlab.tasks.protocol import SplitFiles
 
 
@@ -17,6 +17,7 @@ def _voc(files: SplitFiles) -> AnnotatedSplit:
         str(files.split.image_set),
         names,
         on_bad_box=_bad_box_policy(files),
+        upright=_is_upright(files, default="stored"),
         name=_name(files),
     )
 
@@ -29,6 +30,7 @@ def _coco(files: SplitFiles) -> AnnotatedSplit:
         str(files.split.annotations),
         names,
         on_bad_box=_bad_box_policy(files),
+        upright=_is_upright(files, default="stored"),
         name=_name(files),
     )
 
@@ -40,6 +42,7 @@ def _yolo(files: SplitFiles) -> AnnotatedSplit:
         files.class_names,
         files.split.annotations,
         on_bad_box=_bad_box_policy(files),
+        upright=_is_upright(files, default="upright"),
         name=_name(files),
     )
 
@@ -62,3 +65,8 @@ def _name(files: SplitFiles) -> str:
 
 def _bad_box_policy(files: SplitFiles) -> BadBoxPolicy:
     return files.dataset.on_bad_box if isinstance(files.dataset, DetectionDatasetSpec) else "stop"
+
+
+def _is_upright(files: SplitFiles, default: ExifPolicy) -> bool:
+    chosen = files.dataset.exif if isinstance(files.dataset, DetectionDatasetSpec) else None
+    return (chosen or default) == "upright"

@@ -19,6 +19,9 @@ BadBoxPolicy = Literal["stop", "clip", "skip"]
 """What to do with an annotated box that is not inside of its image, or empty."""
 
 
+ExifPolicy = Literal["stored", "upright"]
+"""Whether boxes refer to an image's pixels as stored, or to the image turned as its EXIF orientation says."""
+
 RESIZE_MODES = ("stretch", "letterbox")
 """How an image may become the input: boxes must find their way back."""
 
@@ -104,10 +107,14 @@ class DetectionDatasetSpec(DatasetSpec):
         only.
     on_bad_box : {"stop", "clip", "skip"}
         What to do with an annotated box that is empty or leaves its image by more than a pixel.
+    exif : {"stored", "upright"}, optional
+        Which image the boxes refer to, and is taken: its pixels as stored, or turned as its EXIF orientation says.
+        Default: ``upright`` for ``yolo``, whose tools turn images, ``stored`` for the others.
     """
 
     metric: DetectionMetric | None = None
     on_bad_box: BadBoxPolicy = "stop"
+    exif: ExifPolicy | None = None
 
     @property
     def is_scored(self) -> bool:

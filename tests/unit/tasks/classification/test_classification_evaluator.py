@@ -12,7 +12,7 @@ import pytest
 from ovlab.errors import OvlabError
 from ovlab.specs import OutputSpec
 from ovlab.tasks.classification.evaluator import ClassificationEvaluator
-from ovlab.tasks.classification.labels import LabelledImage, LabelledSplit
+from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 
 
 def task_of(names: int = 0, **output: Any) -> ClassificationEvaluator:
@@ -68,7 +68,18 @@ def test_a_background_class_shifts_the_labels() -> None:
         (0, {}, (1, np.nan, 2), "output: NaN or infinity for image a.png"),
         (0, {}, (1, np.inf, 2), "output: NaN or infinity for image a.png"),
         (0, {}, (1, 2), "a.png: class index 2 is out of range, expected 0 to 1"),
-        (0, {"label_offset": 1}, (1, 2, 3), "a.png: class index 2 is out of range, expected 0 to 1"),
+        (
+            0,
+            {"label_offset": 1},
+            (1, 2, 3),
+            "a.png: class index 2 is out of range, expected 0 to 1 (output.label_offset is 1)",
+        ),
+        (
+            0,
+            {"label_offset": -3},
+            (1, 2),
+            "a.png: class index 2 is out of range, expected 3 to 4 (output.label_offset is -3)",
+        ),
     ],
 )
 def test_an_output_that_does_not_fit(names: int, output: dict[str, Any], numbers: Any, expected: str) -> None:
@@ -125,3 +136,34 @@ def test_an_image_that_comes_twice_is_refused() -> None:
     frame = frame_of(("a", 0, True, True), ("a", 0, True, True))
     with pytest.raises(ValueError, match="not a one-to-one merge"):
         task_of().compare(frame, frame)
+
+
+@pytest.mark.parametrize("names", [0, 3, 4])
+def test_labels_that_count_from_1(names: int) -> None:
+    """With or without a name for class 0."""
+    task = task_of(names, label_offset=-1)
+    row = task.predict(image_of(3), scores(0.1, 0.2, 0.9))
+    assert (row["predicted"], row["top1"]) == ([3, 2, 1], True)
+    with pytest.raises(OvlabError, match=r"class index 0 is out of range, expected 1 to 3"):
+        task.predict(image_of(0), scores(0.1, 0.2, 0.9))
+
+
+def test_what_is_odd_is_remarked() -> None:
+    names = tuple(f"class {i}" for i in range(5))
+    images = tuple(LabelledImage(f"{i}.png", Path(f"{i}.png"), 1 + i % 4) for i in range(40))
+    task = ClassificationEvaluator(OutputSpec(), LabelledSplit("validation", images, names))
+    rows = [task.predict(image, scores(*np.eye(5)[image.label - 1])) for image in images]
+    assert task.remarks(task.frame(rows)) == [
+        "labels and predictions are off by a constant: top-1 is 0.0 %, but would be 100.0 % with "
+        "output.label_offset: -1 in the model's YAML (now 0)",
+        "1 of 5 classes are not judged, no image shows them: class 0",
+    ]
+    mended = ClassificationEvaluator(OutputSpec(label_offset=-1), LabelledSplit("validation", images, names))
+    rows = [mended.predict(image, scores(*np.eye(5)[image.label - 1])) for image in images]
+    assert mended.frame(rows)["top1"].all()
+
+
+def test_nothing_is_remarked_without_labels() -> None:
+    images = (LabelledImage("a.png", Path("a.png"), UNKNOWN),)
+    task = ClassificationEvaluator(OutputSpec(), LabelledSplit("validation", images, ("a", "b")))
+    assert task.remarks(task.frame([task.predict(images[0], scores(0, 1))])) == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 
 VOC = "VOCdevkit/VOC2007"
 ENTITY_BOMB = (
@@ -19,6 +20,15 @@ def write_image(path: Path, width: int = 40, height: int = 30) -> None:
     """Write a grey image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((height, width, 3), 128, np.uint8))
+
+
+def turn(path: Path, orientation: int) -> None:
+    """Give a JPEG an EXIF orientation."""
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    with PIL.Image.open(path) as image:
+        image.load()
+    image.save(path, exif=exif)
 
 
 def voc_object(name: str = "dog", box: tuple[Any, ...] = (1, 1, 10, 10), difficult: str = "0") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from detection_files import turn, write_image
 
 from ovlab.data.geometry import letterbox, stretch
 from ovlab.errors import OvlabError
@@ -91,9 +92,8 @@ def test_the_table_has_a_row_a_detection_and_one_for_none(tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "p.parquet"), table)
 
 
-def test_voc_by_hand(caplog: pytest.LogCaptureFixture) -> None:
+def test_voc_by_hand() -> None:
     task = make()
-    assert "no class for unicorn" in caplog.text
     values = task.score(frame_of(task, FOUND))
     # Cat: 1 of 1. Hound: a hit, then a false alarm, 1 of 2 found: recall 0.5 at precision 1, 6 of 11 points.
     assert values["ap/cat"].value == 1
@@ -234,3 +234,71 @@ def test_a_decoder_of_the_user(tmp_path: Path) -> None:
     spec = SPEC.model_copy(update={"decoder": "task_own", "parameters": {}, "decoder_file": str(path)})
     found = make(spec=spec).predict(TRUTH.images[0], {}, PLACEMENT)["detections"]
     assert found.boxes.tolist() == [[0, 0, 200, 100]] and found.class_ids.tolist() == [0]
+
+
+def test_classes_that_are_not_judged_are_said() -> None:
+    task = make()
+    assert task.remarks(frame_of(task, FOUND)) == [
+        "1 of the data set's 3 classes are none of the model's, so counted as never detected: unicorn (class_map names "
+        "what is called otherwise)",
+        "1 of the model's 3 classes are none of the data set's, so not judged: mouse",
+        "1 of 3 classes are not judged, no object shows them: unicorn",
+    ]
+    unscored = make(None)
+    assert unscored.remarks(frame_of(unscored, FOUND)) == []
+
+
+def many(shift: int, classes: int = 5) -> tuple[DetectionEvaluator, pd.DataFrame]:
+    """40 images of one object each, found exactly, as the class that is `shift` places on."""
+    names = tuple(f"class {i}" for i in range(classes))
+    where = split(*[[(i % classes, [20, 10, 100, 50])] for i in range(40)])
+    where = AnnotatedSplit("validation", where.images, names)
+    spec = SPEC.model_copy(update={"classes": names, "class_map": {}})
+    task = make(spec=spec, where=where)
+    rows = [outputs(((i + shift) % classes, 0.9, [0.1, 0.1, 0.5, 0.5])) for i in range(40)]
+    return task, frame_of(task, rows, where)
+
+
+def test_classes_that_are_off_by_a_constant_are_told() -> None:
+    task, table = many(0)
+    assert task.remarks(table) == []
+    task, table = many(1)
+    (remark,) = task.remarks(table)
+    assert remark.startswith("boxes lie on the objects, but their classes are off by a constant: of 40 objects")
+    assert "80.0 % are 1 place(s) behind the right one" in remark
+
+
+def test_boxes_that_lie_on_nothing_are_told() -> None:
+    task, table = many(0)
+    moved = table.assign(xmin=table["xmin"] + 500, xmax=table["xmax"] + 500)
+    assert task.remarks(moved) == ["no box lies on any of the 40 objects; do the decoder and preprocess fit the model?"]
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_images_that_exif_turns_are_counted_and_said(tmp_path: Path, upright: bool) -> None:
+    images = []
+    for number, orientation in enumerate([1, 3, 6]):
+        write_image(tmp_path / f"{number}.jpg", 200, 100)
+        turn(tmp_path / f"{number}.jpg", orientation)
+        truth = GroundTruth([0], [[20, 10, 60, 50]])  # type: ignore[arg-type]
+        images.append(AnnotatedImage(f"{number}.jpg", tmp_path / f"{number}.jpg", truth, 200, 100))
+    where = AnnotatedSplit("validation", tuple(images), NAMES, upright)
+    task = make(where=where)
+    said = [remark for remark in task.remarks(frame_of(task, [outputs()] * 3, where)) if "EXIF" in remark]
+    how = "turned so, boxes refer to the upright image" if upright else "as stored, boxes refer to their pixels"
+    assert said == [
+        f"2 of 3 images have an EXIF orientation that turns them, and are taken {how} "
+        f"(exif: {'upright' if upright else 'stored'})"
+    ]
+
+
+def test_a_size_that_is_that_of_the_turned_image_is_explained(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.jpg", 200, 100)
+    turn(tmp_path / "a.jpg", 6)
+    image = AnnotatedImage("a.jpg", tmp_path / "a.jpg", GroundTruth([], []), 100, 200)  # type: ignore[arg-type]
+    expected = r"a\.jpg: the image has 200x100 pixels, its annotation says 100x200; its EXIF orientation turns it: exif"
+    with pytest.raises(OvlabError, match=expected):
+        make().predict(image, outputs(), PLACEMENT)
+    other = AnnotatedImage("a.jpg", tmp_path / "a.jpg", GroundTruth([], []), 90, 200)  # type: ignore[arg-type]
+    with pytest.raises(OvlabError, match=r"its annotation says 90x200$"):
+        make().predict(other, outputs(), PLACEMENT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from detection_files import write_image
+from detection_files import turn, write_image
 
 from ovlab.data import CorruptImageError
 from ovlab.errors import OvlabError
@@ -99,3 +99,39 @@ def test_plain_images_have_no_annotations(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(OvlabError, match="no image found"):
         read_plain(tmp_path, "empty")
+
+
+@pytest.mark.parametrize(
+    ("labels", "remarks"),
+    [
+        ({"a": "", "b": ""}, ()),
+        ({"a": "", "b": None}, ("1 of 2 images have labels: the others count as images without objects",)),
+        ({"a": None, "b": None}, ("0 of 2 images have labels: no file in 'val' is called as one",)),
+    ],
+)
+def test_images_without_a_label_file_are_remarked(
+    tmp_path: Path, labels: dict[str, str | None], remarks: tuple[str, ...]
+) -> None:
+    assert read_yolo(write(tmp_path, labels), "images/val", NAMES).remarks == remarks
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    root = write(tmp_path, {"a": "0 .5 .5 .1 .1"})
+    for name in ("b.heic", "c.HEIC", "d.mp4", "._a.png", "Thumbs.db", "@eaDir/a.png", "classes.txt"):
+        (root / "images/val" / name).parent.mkdir(exist_ok=True)
+        (root / "images/val" / name).write_bytes(b"")
+    split = read_yolo(root, "images/val", NAMES)
+    assert [image.path.name for image in split.images] == ["a.png"]
+    assert split.remarks == ("3 files in 'images/val' left out, no image that is read: 2 .heic, 1 .mp4",)
+    assert read_plain(root, "images/val").remarks == split.remarks
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_which_image_labels_refer_to_is_chosen(tmp_path: Path, upright: bool) -> None:
+    root = write(tmp_path, {"a": "0 0.5 0.5 1 1"})
+    write_image(root / "images/val/a.jpg")
+    (root / "images/val/a.png").unlink()
+    turn(root / "images/val/a.jpg", 6)
+    split = read_yolo(root, "images/val", NAMES, upright=upright)
+    assert (split.images[0].width, split.images[0].height) == ((30, 40) if upright else (40, 30))
+    assert split.upright == upright

@@ -98,6 +98,8 @@ def suggestions(settings: ReportSettings, records: Records) -> list[tuple[str, s
     """Return for each quantised variant its name and an ignored scope of its worst layers, as YAML to paste."""
     found = []
     for model, precision, check in checked(settings, records):
+        if settings.source_of(model, precision) is not None:  # made by others, with what options they had
+            continue
         names = [layer["name"] for layer in worst(check)[:SUGGESTED] if layer["own_snr_db"] is not None]
         if names:
             text = yaml.safe_dump({"ignored_scope": {"names": names}}, sort_keys=False, width=200)

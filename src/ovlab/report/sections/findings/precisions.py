@@ -92,7 +92,12 @@ def _precision_sentences(
         accuracy_sentence(first, settings.reference, metric_title(settings, first)),
         *size_sentence(first, base, settings.reference),
     ]
-    return sentences + execution_sentences(rows, base, settings.precisions[name], settings.reference)
+    if settings.source_of(str(first["model"]), name) is not None:
+        sentences.insert(0, "Made by others and imported, measured as it is.")
+    quantised = settings.precisions[name].quantization is not None or records.imports_quantised(first["model"], name)
+    return sentences + execution_sentences(
+        rows, base, settings.precisions[name], settings.reference, quantised=quantised
+    )
 
 
 def accuracy_sentence(row: dict[Any, Any], reference: str, metric: str) -> str:
@@ -127,17 +132,31 @@ def size_sentence(row: dict[Any, Any], base: pd.DataFrame, reference: str) -> li
     return [f"The model takes {significant(size)} MB, {share}."]
 
 
-def expected_precision(precision: PrecisionSpec) -> str:
+def expected_precision(precision: PrecisionSpec, *, quantised: bool) -> str:
     """Return what the name suggests to be executed: ``i8``, or the first floating-point type that is asked for.
 
     ``default`` suggests nothing, so that what was executed is always said.
     """
-    return "i8" if precision.quantization is not None else precision.inference_precision["any"][0]
+    return "i8" if quantised else precision.inference_precision["any"][0]
 
 
-def execution_sentences(rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str) -> list[str]:
-    """Say what was executed where it is not what the precision's name suggests."""
-    expected = expected_precision(precision)
+def execution_sentences(
+    rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str, *, quantised: bool
+) -> list[str]:
+    """Say what was executed where it is not what the precision's name suggests.
+
+    Parameters
+    ----------
+    rows, base : DataFrame
+        The precision's cells, and the reference's.
+    precision : PrecisionSpec
+        The precision.
+    reference : str
+        The reference's name.
+    quantised : bool
+        Whether INT8 is expected: the variant was quantised here, or others made it.
+    """
+    expected = expected_precision(precision, quantised=quantised)
     surprises: dict[str, list[str]] = {}
     for row in rows_of(rows):
         executed = row.get("executed_precision")
@@ -145,19 +164,19 @@ def execution_sentences(rows: pd.DataFrame, base: pd.DataFrame, precision: Preci
             devices = surprises.setdefault(executed, [])
             if row["device"] not in devices:
                 devices.append(row["device"])
-    return [_surprise(executed, devices, rows, base, precision, reference) for executed, devices in surprises.items()]
+    if quantised:
+        return [_share_in_int8(executed, devices, rows) for executed, devices in surprises.items()]
+    return [_surprise(executed, devices, base, precision, reference) for executed, devices in surprises.items()]
 
 
-def _surprise(
-    executed: str, devices: list[str], rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str
-) -> str:
+def _share_in_int8(executed: str, devices: list[str], rows: pd.DataFrame) -> str:
+    shares = rows.loc[rows["device"].isin(devices), "executed_int8_mac_share"].dropna()
+    share = f": {significant(100 * float(shares.min()))} % of the multiply-accumulates in INT8" if len(shares) else ""
+    return f"Executed in {executed} on {joined(devices)}{share}."
+
+
+def _surprise(executed: str, devices: list[str], base: pd.DataFrame, precision: PrecisionSpec, reference: str) -> str:
     where = joined(devices)
-    if precision.quantization is not None:
-        shares = rows.loc[rows["device"].isin(devices), "executed_int8_mac_share"].dropna()
-        share = (
-            f": {significant(100 * float(shares.min()))} % of the multiply-accumulates in INT8" if len(shares) else ""
-        )
-        return f"Executed in {executed} on {where}{share}."
     same = set(base.loc[base["device"].isin(devices), "executed_precision"]) == {executed}
     if same and precision.weights == "f16":
         return f"Executed in {executed} on {where}, as {reference} is: FP16 weights only make the file smaller there."

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovlab.report.section import ReportContext, Section
-from ovlab.report.sections.models.description import describe_datasets, describe_models, variants_table
+from ovlab.report.sections.models.description import (
+    describe_datasets,
+    describe_models,
+    rounding_table,
+    variants_table,
+)
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
 
@@ -19,8 +24,9 @@ class Models(Section):
     question = "Which files were used, and how was each variant made?"
 
     def tables(self, report: ReportContext) -> list[Table]:
-        """Make the table of variants."""
-        return [variants_table(report.settings, report.records)]
+        """Make the table of variants, and of those that others quantised."""
+        rounding = rounding_table(report.settings, report.records)
+        return [variants_table(report.settings, report.records), *([rounding] if rounding.rows else [])]
 
     def context(self, report: ReportContext) -> dict[str, Any]:
         """Describe models and data sets."""

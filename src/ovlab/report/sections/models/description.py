@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from ovlab.addresses import show_address
 from ovlab.records import Record
-from ovlab.report.format import MISSING, Estimate, significant
+from ovlab.report.format import MISSING, Estimate, joined, significant
 from ovlab.report.records import Records
 from ovlab.report.table import Column, Entry, Table
-from ovlab.specs import DatasetSpec, FileSpec, ModelSpec, PrecisionSpec, ReportSettings
+from ovlab.specs import DatasetSpec, FileSpec, ImportedVariant, ModelSpec, PrecisionSpec, ReportSettings
 
 Facts = list[tuple[str, str]]
 
@@ -27,8 +28,57 @@ class Described:
 
 
 def describe_models(settings: ReportSettings, records: Records) -> list[Described]:
-    """Describe the models: framework, task, licence, where they come from and their files' hashes."""
-    return [_model(name, spec, records) for name, spec in settings.models.items()]
+    """Describe the models: framework, task, licence, where they come from and their files' hashes.
+
+    Variants that others made follow their models.
+    """
+    described = []
+    for name, spec in settings.models.items():
+        described.append(_model(name, spec, records))
+        described += [_imported(one, records) for one in settings.imported if one.model == name]
+    return described
+
+
+def _imported(variant: ImportedVariant, records: Records) -> Described:
+    source = variant.source
+    facts = [
+        ("imported", "made by others, measured as it is"),
+        ("framework", source.framework),
+        ("from", joined([_origin(file) for file in source.files])),
+        ("licence", source.licence or MISSING),
+    ]
+    if source.homepage:
+        facts.append(("homepage", source.homepage))
+    record = records.variants.get((variant.model, variant.precision))
+    if record is not None and (found := record.data.get("imported")):
+        graph, stored = found["quantisation"], found["weight_types"]
+        total = sum(stored.values())
+        facts += [
+            ("FakeQuantize operations", str(graph["quantisers"])),
+            ("layers with quantised weights", f"{graph['weights']} of {graph['layers']}"),
+            ("stored weights", joined([f"{significant(100 * n / total)} % {kind}" for kind, n in stored.items()])),
+        ]
+    facts += _executed(variant, records)
+    name = f"{variant.model} in {variant.precision}"
+    return Described(name, source.description, facts, _files(source.files, _source(records, source.source().plain())))
+
+
+def _executed(variant: ImportedVariant, records: Records) -> Facts:
+    """Say in which precisions the multiply-accumulates were executed, by device."""
+    facts: dict[str, str] = {}
+    for (model, device, _), session in records.sessions.items():
+        row = session.data.get("rows", {}).get(variant.precision) if model == variant.model else None
+        if row and row["effective"] and (shares := row["effective"]["executed_shares"]):
+            parts = [f"{significant(100 * share)} % {precision}" for precision, share in shares.items()]
+            facts.setdefault(f"executed on {device}", f"{joined(parts)} of the multiply-accumulates")
+    return list(facts.items())
+
+
+def _origin(file: FileSpec) -> str:
+    """Say where a file comes from; credentials in an address are no part of that."""
+    if file.addresses:
+        return show_address(file.addresses[0])
+    return f"by hand: {file.by_hand}" if file.by_hand else str(file.path or file.embedded)
 
 
 def _model(name: str, spec: ModelSpec, records: Records) -> Described:
@@ -106,14 +156,38 @@ def variants_table(settings: ReportSettings, records: Records) -> Table:
         record = records.variants.get((model, precision))
         if record is None:
             continue
-        made = _way(spec)
+        source = settings.source_of(model, precision)
+        made = _way(spec) if source is None else f"others, imported from {source.framework}"
         values = [Estimate.of(record.value(name)) for name in (*names, "parity_images")]
         rows.append([model, precision, made if record.ok else f"failed: {record.reason}", *values])
     caption = (
         "Variants. The largest difference of any output element from ONNX Runtime’s on the original model, for "
-        "variants converted from ONNX."
+        "variants converted from ONNX; where the original rounds, both without their rounding."
     )
     return Table("variants", caption, columns, rows, 1)
+
+
+def rounding_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of quantised originals: how far the IR is from ONNX Runtime, rounding included."""
+    columns = [
+        Column("model", "model"),
+        Column("precision", "precision"),
+        Column("rounded_difference", "difference", "%", numeric=True, scale=100),
+        Column("rounding_noise", "rounding alone", "%", numeric=True, scale=100),
+        Column("parity_images", "on images", numeric=True, whole=True),
+    ]
+    rows: list[list[Entry]] = []
+    for one in settings.imported:
+        record = records.variants.get((one.model, one.precision))
+        if record is not None and "rounding_noise" in record.values:
+            numbers = ("rounded_difference", "rounding_noise", "parity_images")
+            rows.append([one.model, one.precision, *(Estimate.of(record.value(name)) for name in numbers)])
+    caption = (
+        "Quantised originals as they are: the difference from ONNX Runtime’s outputs, and what rounding changes in "
+        "ONNX Runtime’s alone, as root mean squares of the output’s range. Two right ways to compute a graph that "
+        "rounds part by about as much as its rounding changes; twice that is accepted."
+    )
+    return Table("rounding", caption, columns, rows, 1)
 
 
 def _way(spec: PrecisionSpec) -> str:

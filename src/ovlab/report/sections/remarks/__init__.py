@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from ovlab.report.columns import AXES, PRECISION, condensed, results_table
+from ovlab.report.results import ALSO, NOISY
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Column, Table
 
-NOISY, ALSO = "noisy: ", "; also: "  # the report has a section on noise
 CAPTION = "Cells that were measured, but not quite as one would expect, and how."
 
 
@@ -32,6 +32,7 @@ def remarks_table(ok: pd.DataFrame) -> Table:
 
 
 def _beside_noise(reason: str) -> str:
+    # The report has a section on noise.
     return reason.partition(ALSO)[2] if reason.startswith(NOISY) else reason
 
 

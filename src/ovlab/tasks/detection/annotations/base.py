@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,6 @@ from ovlab.data.split import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.spec import BadBoxPolicy
-
-log = logging.getLogger("ovlab.tasks")
 
 TOLERANCE = 1.0
 """Pixels by which a box may leave its image without being a mistake: annotations are rounded."""
@@ -50,6 +47,7 @@ class AnnotatedSplit(Split):
 
     images: tuple[AnnotatedImage, ...]
     upright: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -108,14 +106,18 @@ class BoxCheck:
         self.counts["left out"] += 1
         return None
 
-    def report(self, where: str) -> None:
-        """Log how many boxes were changed or left out."""
-        for what, count in sorted(self.counts.items()):
-            log.warning("%s: %d bad boxes %s", where, count, what)
+    def remarks(self) -> tuple[str, ...]:
+        """Say how many boxes were changed or left out."""
+        return tuple(f"{count} bad box(es) {what} (on_bad_box)" for what, count in sorted(self.counts.items()))
 
 
 def finish(
-    name: str, images: Sequence[AnnotatedImage], class_names: tuple[str, ...], *, upright: bool = False
+    name: str,
+    images: Sequence[AnnotatedImage],
+    class_names: tuple[str, ...],
+    *,
+    upright: bool = False,
+    remarks: tuple[str, ...] = (),
 ) -> AnnotatedSplit:
     """Make the split of what was read.
 
@@ -126,4 +128,4 @@ def finish(
     """
     if not images:
         raise OvlabError(f"{name}: no image found")
-    return AnnotatedSplit(name, tuple(images), class_names, upright)
+    return AnnotatedSplit(name, tuple(images), class_names, upright, remarks)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ovlab.data.headers import read_header
 from ovlab.data.reading import checked_names, class_index, inside, number, pixels, read_text, require_folder
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
@@ -34,6 +35,7 @@ def read_coco(
     class_names: Sequence[str] | None = None,
     *,
     on_bad_box: BadBoxPolicy = "stop",
+    upright: bool = False,
     name: str = "dataset",
 ) -> AnnotatedSplit:
     """Read a split with its annotations.
@@ -47,9 +49,12 @@ def read_coco(
     annotations : str
         The JSON file in it: ``annotations/instances_val2017.json``.
     class_names : sequence of str, optional
-        Names by class index. Default: the file's categories in the order of their ids, which have gaps.
+        Names by class index. Default: the file's categories in the order of their ids, which have gaps; in
+        the file's order where an id is no number.
     on_bad_box : {"stop", "clip", "skip"}, default "stop"
         What to do with a box that leaves its image by more than a pixel or is empty.
+    upright : bool, default False
+        Whether the boxes refer to the image turned as its EXIF orientation says, or to the pixels as stored.
     name : str, default "dataset"
         Name of the split, for messages too.
 
@@ -69,17 +74,20 @@ def read_coco(
     path = inside(root, annotations, name)
     data = _load(path)
     categories = _categories(data["categories"], path)
-    names = checked_names([categories[key] for key in sorted(categories)] if class_names is None else class_names, name)
+    keys = sorted(categories, key=int) if all(key.isdecimal() for key in categories) else list(categories)
+    names = checked_names([categories[key] for key in keys] if class_names is None else class_names, name)
     classes = {key: class_index(category, names, f"{path}: category {key}") for key, category in categories.items()}
-    sizes = _images(data["images"], folder, path)
+    sizes = _images(data["images"], folder, path, upright=upright)
     check = BoxCheck(on_bad_box)
     objects = _objects(data["annotations"], sizes, classes, check, path)
-    check.report(name)
     listed = [
         AnnotatedImage(file.relative_to(root).as_posix(), file, _truth(objects[key]), width, height)
         for key, (file, width, height) in sizes.items()
     ]
-    return finish(name, listed, names)
+    remarks = check.remarks()
+    if not any(objects.values()):
+        remarks = (f"0 of {len(listed)} images have labels: {path.name!r} has no object on any of them", *remarks)
+    return finish(name, listed, names, upright=upright, remarks=remarks)
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
@@ -106,15 +114,18 @@ def _field(entry: Any, key: str, where: str) -> Any:
     return entry[key]
 
 
-def _id(entry: Any, key: str, where: str) -> int:
+def _id(entry: Any, key: str, where: str) -> str:
+    """Return an id as text: ids are names, and what writes 7 in one place may write "7" or 7.0 in another."""
     value = _field(entry, key, where)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise OvlabError(f"{where}: {key} is {str(value)[:40]!r}, expected a whole number")
-    return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise OvlabError(f"{where}: {key} is {str(value)[:40]!r}, expected a whole number or a text")
+    return str(value)
 
 
-def _categories(entries: list[Any], path: Path) -> dict[int, str]:
-    result: dict[int, str] = {}
+def _categories(entries: list[Any], path: Path) -> dict[str, str]:
+    result: dict[str, str] = {}
     for row, entry in enumerate(entries):
         where = f"{path}: categories[{row}]"
         key, category = _id(entry, "id", where), _field(entry, "name", where)
@@ -126,8 +137,8 @@ def _categories(entries: list[Any], path: Path) -> dict[int, str]:
     return result
 
 
-def _images(entries: list[Any], folder: Path, path: Path) -> dict[int, tuple[Path, int, int]]:
-    result: dict[int, tuple[Path, int, int]] = {}
+def _images(entries: list[Any], folder: Path, path: Path, *, upright: bool) -> dict[str, tuple[Path, int, int]]:
+    result: dict[str, tuple[Path, int, int]] = {}
     files: set[Path] = set()
     for row, entry in enumerate(entries):
         where = f"{path}: images[{row}]"
@@ -140,20 +151,27 @@ def _images(entries: list[Any], folder: Path, path: Path) -> dict[int, tuple[Pat
         if file in files:
             raise OvlabError(f"{where}: file {file_name!r} is there twice")
         files.add(file)
-        width, height = (pixels(_field(entry, side, where), f"{where}: {side}") for side in ("width", "height"))
-        result[key] = (file, width, height)
+        result[key] = (file, *_size(entry, file, where, upright=upright))
     return result
+
+
+def _size(entry: Any, file: Path, where: str, *, upright: bool) -> tuple[int, int]:
+    """Return an image's size; its header's where the entry leaves it out or says 0."""
+    if not (entry.get("width") and entry.get("height")):
+        return read_header(file).size(upright=upright)
+    width, height = (pixels(entry[side], f"{where}: {side}") for side in ("width", "height"))
+    return width, height
 
 
 def _objects(
     entries: list[Any],
-    sizes: Mapping[int, tuple[Path, int, int]],
-    classes: Mapping[int, int],
+    sizes: Mapping[str, tuple[Path, int, int]],
+    classes: Mapping[str, int],
     check: BoxCheck,
     path: Path,
-) -> dict[int, list[_Object]]:
-    objects: dict[int, list[_Object]] = {key: [] for key in sizes}
-    seen: set[int] = set()
+) -> dict[str, list[_Object]]:
+    objects: dict[str, list[_Object]] = {key: [] for key in sizes}
+    seen: set[str] = set()
     for row, entry in enumerate(entries):
         where = f"{path}: annotations[{row}]"
         key, category = _id(entry, "image_id", where), _id(entry, "category_id", where)

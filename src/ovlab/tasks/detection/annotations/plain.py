@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ovlab.data.reading import list_images, require_folder
+from ovlab.data.folders import find_files, left_out
+from ovlab.data.reading import require_folder
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, finish
 
 
@@ -31,5 +32,6 @@ def read_plain(root: Path, images: str, *, name: str = "dataset") -> AnnotatedSp
         If the folder does not exist or holds no image.
     """
     folder = require_folder(root, images, name)
-    listed = [AnnotatedImage(path.relative_to(root).as_posix(), path) for path in list_images(folder)]
-    return finish(name, listed, ())
+    found = find_files(folder)
+    listed = [AnnotatedImage(path.relative_to(root).as_posix(), path) for path in found.images]
+    return finish(name, listed, (), remarks=left_out(found.others, images))

@@ -15,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError  # the parser itself is defusedxml's
 
-import defusedxml.ElementTree
-from defusedxml import DefusedXmlException
-
+from ovlab.data.folders import is_ignored
+from ovlab.data.headers import read_header
+from ovlab.data.images import IMAGE_SUFFIXES
 from ovlab.data.reading import checked_names, class_index, inside, number, pixels, read_text, require_folder
 from ovlab.errors import OvlabError
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, BoxCheck, finish
+from ovlab.tasks.detection.annotations.xml_files import parse_xml
 from ovlab.tasks.detection.spec import BadBoxPolicy
 
 VOC_CLASSES = (
@@ -32,7 +32,8 @@ VOC_CLASSES = (
 )  # fmt: skip
 """The twenty classes, in alphabetical order, which is the usual order of a model's outputs."""
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+_PREFERRED = (".jpg", ".jpeg", ".png")
+"""Suffixes of the image that is taken where several are called alike."""
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -43,6 +44,7 @@ def read_voc(
     class_names: Sequence[str] | None = None,
     *,
     on_bad_box: BadBoxPolicy = "stop",
+    upright: bool = False,
     name: str = "dataset",
 ) -> AnnotatedSplit:
     """Read an image set with its annotations.
@@ -59,73 +61,95 @@ def read_voc(
         Names by class index. Default: `VOC_CLASSES`.
     on_bad_box : {"stop", "clip", "skip"}, default "stop"
         What to do with a box that leaves its image by more than a pixel or is empty.
+    upright : bool, default False
+        Whether the boxes refer to the image turned as its EXIF orientation says, or to the pixels as stored.
     name : str, default "dataset"
         Name of the split, for messages too.
 
     Returns
     -------
     AnnotatedSplit
-        In the order of the list, with `GroundTruth.difficult`.
+        In the order of the list, with `GroundTruth.difficult`. A size that an annotation lacks is the image's own.
 
     Raises
     ------
     OvlabError
-        Naming the file, if a file is missing, is not XML, holds a DTD or entities, has no size, an unknown class or
-        a bad box; if the list names an image twice or points outside of the folder.
+        Naming the file, if a file is missing, is not XML, holds a DTD or entities, has an unknown class or a bad
+        box; if the list names an image twice or points outside of the folder.
     """
     base = require_folder(root, folder, name)
     names = checked_names(VOC_CLASSES if class_names is None else class_names, name)
     listing = inside(base / "ImageSets" / "Main", f"{image_set}.txt", name)
     check = BoxCheck(on_bad_box)
+    reader = _Reader(root, base, names, check, upright=upright)
     images = []
     seen: set[str] = set()
     for line, text in enumerate(read_text(listing).splitlines(), start=1):
         image_id, where = text.strip(), f"{listing}, line {line}"
         if not image_id:
             continue
-        if len(image_id.split()) > 1:
-            raise OvlabError(f"{where}: {image_id[:60]!r}, expected one image a line")
         if image_id in seen:
             raise OvlabError(f"{where}: image {image_id!r} is listed twice")
         seen.add(image_id)
-        images.append(_image(root, base, image_id, names, check, where))
-    check.report(name)
-    return finish(name, images, names)
+        images.append(reader.image(image_id, where))
+    remarks = check.remarks()
+    if not any(image.truth for image in images):
+        remarks = (f"0 of {len(images)} images have labels: no annotation of {image_set!r} has an object", *remarks)
+    return finish(name, images, names, upright=upright, remarks=remarks)
 
 
-def _image(
-    root: Path, base: Path, image_id: str, names: tuple[str, ...], check: BoxCheck, where: str
-) -> AnnotatedImage:
-    stem = inside(base / "JPEGImages", image_id, where)
-    path = next((found for suffix in _SUFFIXES if (found := stem.parent / f"{stem.name}{suffix}").is_file()), None)
-    if path is None:
-        raise OvlabError(f"{where}: no image {image_id!r} in 'JPEGImages'")
-    annotation = inside(base / "Annotations", f"{image_id}.xml", where)
-    tree = _parse(annotation)
-    size = tree.find("size")
-    if size is None:
-        raise OvlabError(f"{annotation}: no size of the image, expected <size><width/><height/></size>")
-    width, height = (pixels(_text(size, key, str(annotation)), f"{annotation}: {key}") for key in ("width", "height"))
-    objects = [_object(one, names, f"{annotation}, object {n}") for n, one in enumerate(tree.findall("object"), 1)]
-    kept = [
-        (class_id, box, difficult)
-        for n, (class_id, corners, difficult) in enumerate(objects, 1)
-        if (box := check(corners, width, height, f"{annotation}, object {n}")) is not None
-    ]
-    truth = GroundTruth([one[0] for one in kept], [one[1] for one in kept], difficult=[one[2] for one in kept])  # type: ignore[arg-type]
-    return AnnotatedImage(path.relative_to(root).as_posix(), path, truth, width, height)
+class _Reader:
+    """Finds images with their annotations by what the list calls them."""
+
+    def __init__(self, root: Path, base: Path, names: tuple[str, ...], check: BoxCheck, *, upright: bool) -> None:
+        self._root, self._base, self._names, self._check, self._upright = root, base, names, check, upright
+        self._listed: dict[Path, dict[str, Path]] = {}
+
+    def image(self, image_id: str, where: str) -> AnnotatedImage:
+        stem = inside(self._base / "JPEGImages", image_id, where)
+        path = self._images_in(stem.parent).get(stem.name)
+        if path is None:
+            if len(image_id.split()) > 1:  # a list of one class, "000012 -1"
+                raise OvlabError(f"{where}: {image_id[:60]!r}, expected one image a line")
+            raise OvlabError(f"{where}: no image {image_id!r} in 'JPEGImages'")
+        annotation = inside(self._base / "Annotations", f"{image_id}.xml", where)
+        tree = parse_xml(annotation, "annotation")
+        width, height = self._size(tree.find("size"), path, annotation)
+        class_ids, boxes, difficult = [], [], []
+        for row, element in enumerate(tree.findall("object"), 1):
+            one = f"{annotation}, object {row}"
+            class_id, corners, is_difficult = _object(element, self._names, one)
+            box = self._check(corners, width, height, one)
+            if box is not None:
+                class_ids.append(class_id)
+                boxes.append(box)
+                difficult.append(is_difficult)
+        truth = GroundTruth(class_ids, boxes, difficult=difficult)  # type: ignore[arg-type]
+        return AnnotatedImage(path.relative_to(self._root).as_posix(), path, truth, width, height)
+
+    def _images_in(self, folder: Path) -> dict[str, Path]:
+        """Return the images of a folder by their names without suffix, which may be in capitals."""
+        if folder not in self._listed:
+            found = folder.iterdir() if folder.is_dir() else ()
+            images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and not is_ignored(path.name)]
+            by_preference = sorted(images, key=lambda path: (_preference(path), path.name), reverse=True)
+            self._listed[folder] = {path.stem: path for path in by_preference}
+        return self._listed[folder]
+
+    def _size(self, size: Any, path: Path, annotation: Path) -> tuple[int, int]:
+        """Return an image's size; its header's where the annotation leaves it out or says 0, as LabelImg may."""
+        sides = [(size.findtext(key) or "").strip() if size is not None else "" for key in ("width", "height")]
+        if any(side in {"", "0"} for side in sides):
+            return read_header(path).size(upright=self._upright)
+        width, height = (
+            pixels(side, f"{annotation}: {key}") for key, side in zip(("width", "height"), sides, strict=True)
+        )
+        return width, height
 
 
-def _parse(path: Path) -> Any:
-    try:
-        tree = defusedxml.ElementTree.fromstring(read_text(path).encode(), forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise OvlabError(f"{path}: refused, it declares a DTD or entities ({type(error).__name__})") from None
-    except (ParseError, ValueError, LookupError) as error:
-        raise OvlabError(f"{path}: not XML ({error})") from None
-    if tree.tag != "annotation":
-        raise OvlabError(f"{path}: the root is <{tree.tag}>, expected <annotation>")
-    return tree
+def _preference(path: Path) -> int:
+    suffix = path.suffix.lower()
+    return _PREFERRED.index(suffix) if suffix in _PREFERRED else len(_PREFERRED)
 
 
 def _object(element: Any, names: tuple[str, ...], where: str) -> tuple[int, list[float], bool]:

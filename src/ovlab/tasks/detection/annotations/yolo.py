@@ -6,23 +6,17 @@ its EXIF orientation says, so the labels refer to the upright image.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-import PIL.Image
-
-from ovlab.data.headers import JPEG_START
-from ovlab.data.images import CorruptImageError, EncodedImage, read_image
-from ovlab.data.reading import checked_names, list_images, number, read_text, require_folder
-from ovlab.errors import OvlabError, one_line
+from ovlab.data.folders import find_files, left_out
+from ovlab.data.headers import read_header
+from ovlab.data.reading import checked_names, number, read_text, require_folder
+from ovlab.errors import OvlabError
 from ovlab.inputs import is_listed
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, Box, BoxCheck, finish
 from ovlab.tasks.detection.spec import BadBoxPolicy
-
-_ORIENTATION, _EXIF = 0x0112, b"Exif"
-_LYING = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
 def read_yolo(
@@ -32,6 +26,7 @@ def read_yolo(
     labels: str | None = None,
     *,
     on_bad_box: BadBoxPolicy = "stop",
+    upright: bool = True,
     name: str = "dataset",
 ) -> AnnotatedSplit:
     """Read the images of a folder and its subfolders with their labels.
@@ -48,13 +43,16 @@ def read_yolo(
         Folder of the label files. Default: `images` with its last folder ``images`` replaced by ``labels``.
     on_bad_box : {"stop", "clip", "skip"}, default "stop"
         What to do with a box that leaves its image by more than a pixel or is empty.
+    upright : bool, default True
+        Whether the labels refer to the image turned as its EXIF orientation says, or to the pixels as stored.
     name : str, default "dataset"
         Name of the split, for messages too.
 
     Returns
     -------
     AnnotatedSplit
-        In the order of the paths. An image without a label file has no objects. `AnnotatedSplit.upright` is set.
+        In the order of the paths. An image without a label file has no objects; how many there are is
+        remarked.
 
     Raises
     ------
@@ -70,51 +68,26 @@ def read_yolo(
     check = BoxCheck(on_bad_box)
     listed = []
     owners: dict[Path, Path] = {}
-    for path in list_images(folder):
+    found = find_files(folder)
+    for path in found.images:
         label = label_folder / path.relative_to(folder).with_suffix(".txt")
         if label in owners:
             raise OvlabError(f"{path}: has the same label file as {owners[label].name!r}")
         owners[label] = path
-        width, height = upright_size(path)
+        width, height = read_header(path).size(upright=upright)
         truth = _truth(label, names, width, height, check)
         listed.append(AnnotatedImage(path.relative_to(root).as_posix(), path, truth, width, height))
-    check.report(name)
-    return finish(name, listed, names, upright=True)
+    remarks = *left_out(found.others, images), *check.remarks(), *_without_labels(owners, label_folder)
+    return finish(name, listed, names, upright=upright, remarks=remarks)
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Read an image's width and height from its header.
-
-    Parameters
-    ----------
-    path : Path
-        The image file.
-
-    Returns
-    -------
-    (int, int)
-        Width and height in pixels, after its EXIF orientation.
-
-    Raises
-    ------
-    CorruptImageError
-        If the file is no image.
-    TooLargeError
-        If the file or the image is larger than the limits allow.
-    """
-    encoded = read_image(path)
-    size = encoded.width, encoded.height
-    return size[::-1] if _is_lying(encoded) else size
-
-
-def _is_lying(encoded: EncodedImage) -> bool:
-    if encoded.data.startswith(JPEG_START) and _EXIF not in encoded.data:
-        return False
-    try:
-        with PIL.Image.open(io.BytesIO(encoded.data)) as image:
-            return image.getexif().get(_ORIENTATION) in _LYING
-    except (OSError, ValueError, SyntaxError) as error:
-        raise CorruptImageError(f"{encoded.path}: cannot be read as an image ({one_line(error)})") from None
+def _without_labels(labels: Collection[Path], folder: Path) -> tuple[str, ...]:
+    """Say how many images have a label file, if not all have."""
+    present = sum(label.is_file() for label in labels)
+    if present == len(labels):
+        return ()
+    rest = "the others count as images without objects" if present else f"no file in {folder.name!r} is called as one"
+    return (f"{present} of {len(labels)} images have labels: {rest}",)
 
 
 def _beside(images: str, where: str) -> str:

@@ -8,167 +8,32 @@ earlier settings finds the earlier files.
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import digest_of
 from ovlab.specs import (
     CalibrateSettings,
     Cell,
+    CellPattern,
+    ClaimSpec,
     ConvertSettings,
-    DownloadSpec,
-    ExclusionSpec,
-    LimitsSpec,
+    ImportedVariant,
     ReportSettings,
     SessionSettings,
     SourceSpec,
-    Spec,
     ValidateSettings,
 )
 from ovlab_flow.command_line import check_sizes
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 from ovlab_flow.extension import check_extension, extension_file
-from ovlab_flow.paths import has_placeholder, state_of
+from ovlab_flow.grid.jobs import Accuracy, Grid, Session, Source, Variant
+from ovlab_flow.grid.profiling import profile_jobs
+from ovlab_flow.grid.quiet import quiet
+from ovlab_flow.imported import check_sources
 
 # Folders of `results` that experiments share.
-RESERVED = {"sources", "variants", "accuracy", "logs"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """Files of one model or data set."""
-
-    group: str
-    name: str
-    digest: str
-    spec: SourceSpec
-
-    def local_files(self, resources: str) -> list[str]:
-        """Return the files on this machine that the source names; embedded ones lie in the folder `resources`."""
-        named = [file.path or (f"{resources}/{file.embedded}" if file.embedded else "") for file in self.spec.files]
-        return [path for path in named if path]
-
-    def watched_files(self, resources: str) -> list[str]:
-        """Return those that Snakemake can watch for changes."""
-        return [path for path in self.local_files(resources) if not has_placeholder(path)]
-
-    def unwatched_files(self, resources: str) -> list[str]:
-        """Return those that it cannot, with their size and time of change."""
-        return [f"{path} {state_of(path)}" for path in self.local_files(resources) if has_placeholder(path)]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A model in one precision: its IR and its accuracy."""
-
-    model: str
-    precision: str
-    digest: str
-    settings: ConvertSettings | CalibrateSettings
-    model_source: Source
-    data_source: Source
-    base: Variant | None = None
-
-    @property
-    def is_quantised(self) -> bool:
-        """Whether it is calibrated, rather than converted."""
-        return self.base is not None
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """The validation of a variant."""
-
-    variant: Variant
-    digest: str
-    settings: ValidateSettings
-    reference: Accuracy | None = None
-
-
-@dataclass(frozen=True)
-class Session:
-    """The benchmark of all variants of one model on one device under one scenario."""
-
-    model: str
-    device: str
-    scenario: str
-    settings: SessionSettings
-    variants: tuple[Variant, ...]
-
-
-@dataclass
-class Grid:
-    """All jobs of one experiment.
-
-    Attributes
-    ----------
-    experiment : str
-        Its name.
-    results : str
-        Folder of the results.
-    report : ReportSettings
-        What the report step needs to know.
-    download : DownloadSpec
-        Bounds of the download step; no path or result depends on them.
-    limits : LimitsSpec
-        What files and code of others may take in the other steps; nothing depends on them either.
-    """
-
-    experiment: str
-    results: str
-    report: ReportSettings
-    download: DownloadSpec
-    limits: LimitsSpec
-    sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
-    variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
-    accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
-    sessions: dict[tuple[str, str, str], Session] = field(default_factory=dict)
-
-    def source(self, wildcards: Any) -> Source:
-        """Return the source behind ``{group}/{name}/{digest}``."""
-        return self.sources[wildcards.group, wildcards.name, wildcards.digest]
-
-    def variant(self, wildcards: Any) -> Variant:
-        """Return the variant behind ``{model}/{precision}/{digest}``."""
-        return self.variants[wildcards.model, wildcards.precision, wildcards.digest]
-
-    def accuracy(self, wildcards: Any) -> Accuracy:
-        """Return the validation behind ``{model}/{precision}/{digest}``."""
-        return self.accuracies[wildcards.model, wildcards.precision, wildcards.digest]
-
-    def session(self, wildcards: Any) -> Session:
-        """Return the session behind ``{model}/{device}/{scenario}``."""
-        return self.sessions[wildcards.model, wildcards.device, wildcards.scenario]
-
-    def all_settings(self) -> list[Spec]:
-        """Return the settings of all steps."""
-        steps: list[Variant | Accuracy | Session] = [
-            *self.variants.values(),
-            *self.accuracies.values(),
-            *self.sessions.values(),
-        ]
-        return [*(one.settings for one in steps), *(one.spec for one in self.sources.values()), self.report]
-
-    def reported_variants(self) -> list[Variant]:
-        """Return the variants that are part of the experiment (its INT8 variants' FP32 bases may not be)."""
-        return [one for one in self.variants.values() if one.precision in self.report.experiment.precisions]
-
-    def reported_accuracies(self) -> list[Accuracy]:
-        """Return the validations that are part of the experiment."""
-        chosen = self.report.experiment.precisions
-        return [one for one in self.accuracies.values() if one.variant.precision in chosen]
-
-    def digests(self, *, quantised: bool) -> str:
-        """Return a pattern of the digests of converted or of calibrated variants: rules share the path."""
-        return pattern(one.digest for one in self.variants.values() if one.is_quantised == quantised)
-
-
-def pattern(names: Iterable[str]) -> str:
-    """Return a regular expression of exactly these names, to constrain a wildcard (one that never matches for none)."""
-    return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
+RESERVED = {"sources", "variants", "accuracy", "peaks", "logs"}
 
 
 def build_grid(composer: Composer, name: str) -> Grid:
@@ -189,13 +54,18 @@ def build_grid(composer: Composer, name: str) -> Grid:
         for one in getattr(experiment, f"{axis}s"):
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
     for exclusion in experiment.exclude:
-        _check_exclusion(composer, exclusion, f"{where}: experiment.exclude")
+        _check_pattern(composer, exclusion, f"{where}: experiment.exclude")
+    for key, claim in experiment.claims.items():
+        _check_claim(composer, claim, f"{where}: experiment.claims.{key}")
+    for number, goal in enumerate(experiment.goals):
+        _check_pattern(composer, goal.where, f"{where}: experiment.goals.{number}.where")
     cells = experiment.cells()
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
     composer.check_name("precision", run.reference, "reference")
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
+    check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
     grid = Grid(name, run.results, _report_settings(name, run, selection), run.download, run.limits)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
@@ -207,19 +77,32 @@ def build_grid(composer: Composer, name: str) -> Grid:
         settings = _session_settings(run, selection, model, members, device, scenario)
         variants = tuple(_find(grid, model, precision) for precision in members)
         grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
+    if experiment.profile:
+        for job in profile_jobs(run, selection, cells, lambda model, precision: _find(grid, model, precision)):
+            grid.profiles[job.model, job.device] = job
+            grid.machines[job.device] = job.machine
     check_sizes(grid.all_settings(), where)
     return grid
 
 
-def _check_exclusion(composer: Composer, exclusion: ExclusionSpec, where: str) -> None:
-    """Refuse an exclusion of what no file is called: it would exclude nothing without a word.
+def _check_pattern(composer: Composer, pattern: CellPattern, where: str) -> None:
+    """Refuse to choose cells by what no file is called: it would choose nothing without a word.
 
-    One of what is just not selected is in order: overrides select less than the file that excludes.
+    A name that is just not selected is in order: overrides select less than the file.
     """
     for axis in Cell._fields:
-        name, names = getattr(exclusion, axis), composer.names(axis)
+        name, names = getattr(pattern, axis), composer.names(axis)
         if not fnmatch.filter(names, name):
             raise OvlabError(f"{where}: unknown {axis} {name!r}{nearest(name, names)}")
+
+
+def _check_claim(composer: Composer, claim: ClaimSpec, where: str) -> None:
+    """Refuse a claim about what no file is called."""
+    _check_pattern(composer, claim.left.where, f"{where}.left.where")
+    named = claim.right.cell.plain() if claim.right is not None and claim.right.cell is not None else {}
+    for axis, name in named.items():
+        if name is not None:
+            composer.check_name(axis, name, f"{where}.right.cell")
 
 
 def _distinct(cells: Iterable[Cell], axis: str) -> list[str]:
@@ -243,6 +126,8 @@ def _variants_of(run: RunSpec, cells: Sequence[Cell]) -> list[tuple[str, str]]:
 
 def _check_fit(composer: Composer, model: str, precision: str, parts: Parts) -> None:
     check_extension(parts.model.extension, composer.where("model", model))
+    if parts.precision.source is not None:
+        check_extension(parts.precision.source.extension, f"model {model} in precision {precision}: source")
     if parts.model.task != parts.dataset.task:
         raise OvlabError(
             f"{composer.where('model', model)}: task is {parts.model.task}, but its data set "
@@ -263,19 +148,9 @@ def _controls_accuracy(parts: Parts) -> bool:
     return quantization is not None and quantization.accuracy_control is not None
 
 
-def _quiet(parts: Parts) -> Parts:
-    """Blank what no result depends on, so that an edited description reruns nothing."""
-    words = {"description": "", "homepage": None, "licence": ""}
-    return Parts(
-        parts.model.model_copy(update=words),
-        parts.dataset.without_control().model_copy(update=words | {"files": (), "generator": None}),
-        parts.precision.model_copy(update={"description": "", "calibration_seeds": 1}),
-    )
-
-
 def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Parts) -> None:
     """Add a variant and its validation; where calibration is repeated, one of each a seed, the measured one first."""
-    model_source = _source(grid, "models", model, parts.model.source())
+    model_source = _source(grid, "models", model, parts.variant_model.source())
     data_source = _source(grid, "datasets", parts.model.dataset, parts.dataset.source())
     # The reference comes first in what is composed, so it is there.
     base = _find(grid, model, run.reference) if parts.precision.is_compressed else None
@@ -285,32 +160,33 @@ def _add_variant(grid: Grid, run: RunSpec, model: str, precision: str, parts: Pa
         digest = digest_of({"settings": settings.plain(), "from": made_from})
         variant = Variant(model, precision, digest, settings, model_source, data_source, base)
         grid.variants.setdefault((model, precision, digest), variant)
-        _add_accuracy(grid, run, variant, _quiet(parts), seed if parts.precision.draws_images else None)
+        _add_accuracy(grid, run, variant, quiet(parts), seed if parts.precision.draws_images else None)
 
 
 def _variant_settings(seed: int, model: str, precision: str, parts: Parts) -> ConvertSettings | CalibrateSettings:
-    quiet = _quiet(parts)
-    if not quiet.precision.is_compressed:
+    known = quiet(parts)
+    if not known.precision.is_compressed:
         return ConvertSettings(
             model_name=model,
             precision_name=precision,
-            model=quiet.model,
-            dataset=quiet.dataset,
-            weights=quiet.precision.weights,
-            extension=extension_file(parts.model.extension),
+            model=known.variant_model,
+            dataset=known.dataset,
+            weights=known.precision.weights,
+            extension=extension_file(known.variant_model.extension),
+            imported=known.precision.source is not None,
         )
     controls = _controls_accuracy(parts)
-    splits = parts.dataset.splits if controls else quiet.dataset.splits
+    splits = parts.dataset.splits if controls else known.dataset.splits
     return CalibrateSettings(
         model_name=model,
         precision_name=precision,
-        dataset_name=quiet.model.dataset,
-        dataset=quiet.dataset.model_copy(update={"splits": splits}),
-        resize=quiet.model.preprocess.resize,
-        quantization=quiet.precision.quantization,
-        weight_compression=quiet.precision.weight_compression,
-        seed=seed if quiet.precision.draws_images else 0,
-        model=quiet.model if controls else None,
+        dataset_name=known.model.dataset,
+        dataset=known.dataset.model_copy(update={"splits": splits}),
+        resize=known.model.preprocess.resize,
+        quantization=known.precision.quantization,
+        weight_compression=known.precision.weight_compression,
+        seed=seed if known.precision.draws_images else 0,
+        model=known.model if controls else None,
     )
 
 
@@ -330,7 +206,7 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed
     settings = ValidateSettings(
         model_name=variant.model,
         precision_name=variant.precision,
-        model=parts.model,
+        model=parts.variant_model,
         dataset=parts.dataset,
         precision=parts.precision,
         validation=run.validation if compared else run.validation.of_reference(),
@@ -356,7 +232,7 @@ def _find(grid: Grid, model: str, precision: str) -> Variant:
 def _session_settings(
     run: RunSpec, selection: Selection, model: str, precisions: list[str], device: str, scenario: str
 ) -> SessionSettings:
-    parts = _quiet(selection.variants[model, precisions[0]])
+    parts = quiet(selection.variants[model, precisions[0]])
     return SessionSettings(
         model_name=model,
         device_name=device,
@@ -364,7 +240,7 @@ def _session_settings(
         dataset_name=parts.model.dataset,
         dataset=parts.dataset,
         resize=parts.model.preprocess.resize,
-        precisions={one: _quiet(selection.variants[model, one]).precision for one in precisions},
+        precisions={one: quiet(selection.variants[model, one]).precision for one in precisions},
         reference=run.reference,
         device=selection.devices[device].model_copy(update={"description": ""}),
         scenario=selection.scenarios[scenario].model_copy(update={"description": ""}),
@@ -383,7 +259,12 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         seed=run.seed,
         models={model: parts.model for (model, _), parts in selection.variants.items()},
         datasets={parts.model.dataset: parts.dataset for parts in selection.variants.values()},
-        precisions={precision: parts.precision for (_, precision), parts in selection.variants.items()},
+        precisions={
+            precision: parts.precision.model_copy(update={"source": None})
+            for (_, precision), parts in selection.variants.items()
+        },
+        imported=tuple(ImportedVariant(model=m, precision=p, source=one) for (m, p), one in selection.sources.items()),
         devices=selection.devices,
         scenarios=selection.scenarios,
+        baseline=run.baseline,
     )

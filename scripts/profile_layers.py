@@ -1,0 +1,54 @@
+"""Profile the executed layers of a model's variants, or of any IR by hand, and say what limits them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cli import add_limits, make_step, read_settings, respect_limits, step_parser
+
+from ovlab.records import read_record
+from ovlab.specs import ProfileSettings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run the step, or show the profile of an IR in the terminal."""
+    parser = step_parser(__doc__, by_hand=True)
+    parser.add_argument("--model", type=Path, help="by hand: profile this IR and print what is found")
+    parser.add_argument("--device", default="CPU", help="by hand: on this device (default: CPU)")
+    parser.add_argument(
+        "--precision",
+        default="default",
+        choices=("f32", "f16", "bf16", "default"),
+        help="by hand: ask it for this type",
+    )
+    parser.add_argument("--variants", type=Path, nargs="+", default=[], help="records of the variants, in their order")
+    parser.add_argument("--data", type=Path, help="record of the data set's files")
+    parser.add_argument("--peaks", type=Path, help="record of the device's peaks on this host")
+    add_limits(parser)
+    args = parser.parse_args(argv)
+    respect_limits(args.limits)
+    if args.model is not None:
+        from ovlab.layers.terminal import show_profile
+
+        return show_profile(args.model, args.device, args.precision)
+    if not all((args.settings, args.record, args.variants, args.data, args.peaks)):
+        parser.error("expected --model, or --settings, --variants, --data, --peaks and --record")
+    settings = read_settings(ProfileSettings, args.settings)
+    if len(args.variants) != len(settings.precisions):
+        parser.error(f"--variants: {len(args.variants)} records for {len(settings.precisions)} precisions")
+
+    def work():
+        from ovlab.layers.profile.step import profile_variants
+        from ovlab.measure.parent.session import Variant
+
+        pairs = zip(settings.precisions, args.variants, strict=True)
+        variants = {name: Variant(read_record(path, "variant"), path.parent) for name, path in pairs}
+        source, peaks = read_record(args.data, "source"), read_record(args.peaks, "peaks")
+        return profile_variants(settings, variants, source, peaks, args.record.parent)
+
+    return make_step("profile", args, settings).run(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""Peaks and profiles in the terminal: for an IR by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from ovlab.environment import describe_host
+from ovlab.errors import OvlabError
+from ovlab.layers.peaks import Peaks, known_peaks
+from ovlab.layers.profile.analysis import Analysis, analyse
+from ovlab.layers.profile.launching import launch_rounds, launch_scaling, require_profilable
+from ovlab.layers.profile.model import Profile
+from ovlab.layers.profile.scaling import Scaling
+from ovlab.layers.profile.table import node_table
+from ovlab.layers.request import ProfileRequest
+from ovlab.layers.roofline.coverage import Choices
+from ovlab.layers.roofline.shares import PARTS
+from ovlab.measure.device.properties import require_named_device
+from ovlab.measure.host.exclusive import exclusive_host
+from ovlab.records import Quantity
+from ovlab.runtime import precision_hint
+from ovlab.scratch import scratch_folder
+from ovlab.specs import DeviceSpec, NoiseSpec, ProfilingSpec
+from ovlab.specs.device import VIRTUAL
+from ovlab.steps import start_logging
+
+log = logging.getLogger("ovlab")
+SHOWN = 25
+TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_us": "us", "share": "share %"} | {
+    "macs": "MMAC",
+    "intensity": "op/byte",
+    "gops": "GOP/s",
+    "gbps": "GB/s",
+    "roof_share": "of roof %",
+    "node": "node",
+}
+
+
+def show_peaks(device: str) -> int:
+    """Print the peaks of a device of this host; the exit code."""
+
+    def work() -> None:
+        _require_physical(device)
+        record = known_peaks(DeviceSpec(device=device))
+        rows = [
+            [
+                name.replace("_", " "),
+                one.value,
+                one.unit,
+                record.data["kernels"].get(name.removeprefix("arithmetic_"), ""),
+            ]
+            for name, one in record.values.items()
+        ]
+        print(tabulate(rows, headers=["peak", "value", "unit", "kernel"], floatfmt=".4g"))
+        for remark in record.data["remarks"]:
+            print(remark)
+
+    return _without_traceback(work)
+
+
+def show_profile(model: Path, device: str, precision: str) -> int:
+    """Profile an IR and print its layers, coverage, verdict and advice; the exit code.
+
+    Parameters
+    ----------
+    model : Path
+        The IR.
+    device : str
+        A physical device of OpenVINO.
+    precision : str
+        Floating-point type to ask the device for: ``f32``, ``f16``, ``bf16``, or ``default`` for its own choice.
+    """
+
+    def work() -> None:
+        _require_physical(device)
+        require_profilable(model)
+        peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
+        plan = ProfilingSpec()
+        request = ProfileRequest(str(model), device, precision_hint(precision), None, plan.warm_up_s, plan.duration_s)
+        with scratch_folder() as scratch, exclusive_host():
+            launched = launch_rounds({model.stem: request}, plan, NoiseSpec(wait_s=5), 0, scratch)[model.stem]
+            scaling = launch_scaling({} if launched.error else {model.stem: request}, plan, scratch)
+        if launched.error:
+            raise OvlabError(f"{model}: {launched.error}")
+        try:
+            profile = Profile.of(launched.results)
+        except OvlabError as error:
+            raise OvlabError(f"{model}: {error}") from None
+        choices = Choices(quantised=any(one.quantised and one.macs for one in profile.operations))
+        analysis = analyse(profile, choices, peaks, describe_host()["cpu"]["flags"] if device == "CPU" else ())
+        if peaks.disturbed:
+            log.warning(
+                "the peaks of %s were found amid other load: nodes may lie above their roofs",
+                ", ".join(peaks.disturbed),
+            )
+        print(describe(analysis, node_table(precision, profile, peaks), scaling.get(model.stem)))
+
+    return _without_traceback(work)
+
+
+def describe(analysis: Analysis, nodes: pd.DataFrame, scaling: Scaling | None = None) -> str:
+    """Return what a profile says, as text for a terminal."""
+    return "\n\n".join(
+        [_layers(nodes), _totals(analysis), _coverage(analysis), _verdict(analysis, scaling), _advice(analysis)]
+    )
+
+
+def _layers(nodes: pd.DataFrame) -> str:
+    longest = nodes.sort_values("time_us", ascending=False).head(SHOWN)
+    shown = longest[list(TITLES)].assign(
+        share=100 * longest["share"],
+        macs=longest["macs"] / 1e6,
+        roof_share=100 * longest["roof_share"],
+        node=longest["node"].str.slice(0, 48),
+    )
+    table = tabulate(
+        shown.astype(object).where(shown.notna(), None).to_numpy().tolist(),
+        headers=list(TITLES.values()),
+        floatfmt=".3g",
+    )
+    return f"{table}\n({len(longest)} of {len(nodes)} nodes, those that take longest)"
+
+
+def _totals(analysis: Analysis) -> str:
+    totals = analysis.totals
+    mapped, operations = (totals[name].value for name in ("mapped_mac_operations", "mac_operations"))
+    lines = [
+        f"latency {_text(totals['latency'])} ms without counters; the nodes add up to "
+        f"{_text(totals['time_over_latency'], 100)} % of it",
+        f"multiply-accumulates: {(totals['macs'].value or 0) / 1e6:.4f} M, of which "
+        f"{100 * (totals['macs_over_model'].value or 0):.4g} % are found among the executed nodes ({mapped:.0f} of "
+        f"{operations:.0f} operations)",
+    ]
+    return "\n".join(["Control totals", *lines, *(f"does not close: {one}" for one in analysis.complaints)])
+
+
+def _coverage(analysis: Analysis) -> str:
+    lines = [f"{100 * one.value:5.1f} % of {one.whole:.0f} {one.of}" for one in analysis.coverage.shares.values()]
+    left = [
+        f"in {one.precision}: {one.layer} ({one.type}), {100 * one.share:.2g} % of the time: {one.why}"
+        for one in analysis.coverage.floating
+    ]
+    return "\n".join([f"Executed in {analysis.executed_precision}. INT8 coverage", *lines, *left])
+
+
+def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:
+    found = analysis.verdict
+    level = f" of {found.level}, which holds the working set of {found.working_set / 1e6:.3g} MB" if found.level else ""
+    titles = dict.fromkeys(PARTS, "") | {"bandwidth": level}
+    lines = [f"{_text(found.shares[name], 100)} % {name}{titles[name]}" for name in PARTS]
+    if scaling is not None and scaling.one_thread is not None:
+        lines.append(f"cross-check: with one thread {scaling.one_thread:.2f} times as slow")
+    if scaling is not None and scaling.batch_time is not None:
+        lines.append(
+            f"cross-check: in a batch of {scaling.batch} an image takes {scaling.batch_time:.2f} of its time alone"
+        )
+    return "\n".join([f"Verdict: {found.largest} (shares of the nodes' time, 95 % confidence intervals)", *lines])
+
+
+def _advice(analysis: Analysis) -> str:
+    lines = [f"{one.text} (at most {100 * one.gain:.2g} % of the latency)" for one in analysis.advice]
+    return "\n".join(["What would help", *(lines or ["nothing that these numbers tell"])])
+
+
+def _text(quantity: Quantity, factor: float = 1) -> str:
+    value, low, high = (None if one is None else factor * one for one in (quantity.value, quantity.low, quantity.high))
+    if value is None:
+        return "not known"
+    return f"{value:.3g}" if low is None or high is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _require_physical(device: str) -> None:
+    if device.split(":", maxsplit=1)[0] in VIRTUAL:
+        raise OvlabError(f"--device: {device} stands for other devices; profile each of them by itself")
+    require_named_device(device, "--device")
+
+
+def _without_traceback(work: Callable[[], None]) -> int:
+    start_logging()
+    try:
+        work()
+    except OvlabError as error:
+        log.error("error: %s", error)
+        return 1
+    return 0

@@ -1,0 +1,112 @@
+"""The profiles of an experiment, variant by variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ovlab.csv_files import read_csv
+from ovlab.errors import OvlabError, one_line
+from ovlab.report.format import Estimate
+from ovlab.report.records import Records
+from ovlab.specs import ReportSettings
+
+NODES, PAIRS = "nodes.parquet", "comparisons.csv"
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """What the profile step said of a variant on a device.
+
+    Attributes
+    ----------
+    model, device, precision : str
+        Names.
+    data : dict
+        See `ovlab.layers.profile.analysis.Analysis.plain`.
+    """
+
+    model: str
+    device: str
+    precision: str
+    data: dict[str, Any]
+
+    def estimate(self, *keys: str) -> Estimate:
+        """Return a quantity of the record, with its interval."""
+        found: Any = self.data
+        for key in keys:
+            found = found[key]
+        return estimate_of(found)
+
+
+def estimate_of(quantity: dict[str, Any]) -> Estimate:
+    """Return a quantity as the record holds it, with its interval."""
+    return Estimate.of(quantity["value"], quantity.get("low"), quantity.get("high"))
+
+
+def profiled_variants(settings: ReportSettings, records: Records) -> Iterator[Profiled]:
+    """Yield the variants that were profiled, in the experiment's order."""
+    for model in settings.experiment.models:
+        for device in settings.experiment.devices:
+            record = records.profiles.get((model, device))
+            variants = record.data.get("variants", {}) if record is not None and record.ok else {}
+            for precision in settings.experiment.precisions:
+                data = variants.get(precision)
+                if data is not None and data["status"] == "ok":
+                    yield Profiled(model, device, precision, data)
+
+
+def not_profiled(settings: ReportSettings, records: Records) -> list[str]:
+    """Say which profiles failed, and why; devices that are not on the host count as none."""
+    sentences = []
+    for (model, device), record in records.profiles.items():
+        if record.status == "failed":
+            sentences.append(f"{model} on {device} was not profiled: {record.reason}.")
+        for precision, data in record.data.get("variants", {}).items():
+            if record.ok and data["status"] == "failed" and precision in settings.experiment.precisions:
+                sentences.append(f"{model} in {precision} on {device} was not profiled: {data['reason']}.")
+    return sentences
+
+
+def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
+    """Return the nodes of all variants of a model on a device (`ovlab.layers.profile.table.COLUMNS`); none: empty.
+
+    Raises
+    ------
+    OvlabError
+        If the file is there but cannot be read.
+    """
+    folder = records.profile_folders.get((model, device))
+    path = folder / NODES if folder is not None else None
+    if path is None or not path.exists():
+        return pd.DataFrame({"precision": pd.Series(dtype=str), "time_us": pd.Series(dtype=float)})
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise OvlabError(f"{path}: cannot be read as nodes of a profile ({one_line(error)})") from None
+
+
+def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
+    """Return the layers of any two variants beside each other (`ovlab.layers.profile.analysis.PAIR_COLUMNS`).
+
+    Raises
+    ------
+    OvlabError
+        If the file is there but cannot be read.
+    """
+    folder = records.profile_folders.get((model, device))
+    path = folder / PAIRS if folder is not None else None
+    if path is None or not path.exists():
+        return pd.DataFrame(columns=["first", "second", "layers", "saved_us", "speedup"])
+    try:
+        return read_csv(path)
+    except (OSError, ValueError) as error:
+        raise OvlabError(f"{path}: cannot be read as layers of two variants ({one_line(error)})") from None
+
+
+def compared_with(records: Records, model: str, device: str) -> list[str]:
+    """Return the variants that the page compares with: the reference, and what the device does by itself."""
+    return [str(one) for one in records.profiles[model, device].data.get("compared_with", [])]

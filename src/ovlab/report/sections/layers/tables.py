@@ -1,0 +1,243 @@
+"""The tables of profiles: totals, coverage, verdicts, parts of a speed-up, conversions, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ovlab.layers.roofline.comparison import BY_LAYERS
+from ovlab.layers.roofline.shares import PARTS
+from ovlab.records import Record
+from ovlab.report.columns import PRECISION
+from ovlab.report.format import MISSING, Estimate
+from ovlab.report.records import Records
+from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
+from ovlab.report.table import Column, Entry, Table
+from ovlab.specs import ReportSettings
+
+AXES = [Column("model", "model"), Column("device", "device")]
+PERCENT: Any = {"unit": "%", "numeric": True, "scale": 100}
+CI = "Brackets: 95 % confidence interval of the launches (Student’s t)."
+SHOWN_FLOATING = 8
+LAYERS = {
+    "gained": "gained",
+    "lost": "lost",
+    "same_type": "same type",
+    "other_layers": "no arithmetic",
+    "unmatched": "only in one",
+    "conversions": "conversions",
+    "outside": "outside of nodes",
+}
+CAUSES = dict(zip(PARTS, PARTS, strict=True)) | {"outside": "outside of nodes"}
+
+
+def peaks_table(records: Records) -> Table:
+    """Make the table of what the machine's devices do at best."""
+    columns = [
+        Column("device", "device"),
+        Column("peak", "peak"),
+        Column("value", "measured", numeric=True),
+        Column("unit", "unit"),
+        Column("theoretical", "theoretical", numeric=True),
+        Column("reached", "reached", **PERCENT),
+        Column("kernel", "kernel"),
+    ]
+    rows: list[list[Entry]] = []
+    for device, record in records.peaks.items():
+        rows += [[device, *row] for row in _peak_rows(record)] if record.ok else []
+    remarks = [remark for record in records.peaks.values() for remark in record.data.get("remarks", [])]
+    caption = (
+        "What this machine does at best, of several windows and processes: arithmetic (two operations a "
+        "multiply-accumulate) of a large convolution or matrix product, bytes read and written by copies that fit each "
+        "level of cache, the clock of a chain of multiplications, and what a node costs that has next to nothing to "
+        f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(f'{one}.' for one in dict.fromkeys(remarks))}"
+    )
+    return Table("peaks", caption.strip(), columns, rows, grouped=1)
+
+
+def _peak_rows(record: Record) -> Iterator[list[Entry]]:
+    titles = {"arithmetic": "arithmetic in {}", "bandwidth": "bandwidth of {}", "clock": "clock"}
+    titles |= {"node_overhead": "overhead of a node"}
+    for name, quantity in record.values.items():
+        kind, _, which = name.partition("_")
+        title = titles.get(name) or titles.get(kind)
+        if title is None or (kind in {"node", "clock"} and name not in titles):
+            continue
+        of_type = kind == "arithmetic"
+        others = [record.value(f"{one}_{which}") if of_type else None for one in ("theoretical", "reached")]
+        kernel = record.data["kernels"].get(which, MISSING) if kind == "arithmetic" else MISSING
+        yield [title.format(which), Estimate.of(quantity.value), quantity.unit, *map(Estimate.of, others), kernel]
+
+
+def verdict_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of what limits each variant."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("executed_precision", "executed in"),
+        Column("largest", "mostly"),
+        *(Column(name, name, interval=True, **PERCENT) for name in PARTS),
+        Column("level", "level"),
+        Column("working_set_mb", "working set", "MB", numeric=True),
+        Column("bandwidth_from_dram", "bandwidth, were all from DRAM", **PERCENT),
+        Column("one_thread", "one thread, times as slow", "×", numeric=True),
+        Column("batch_time", "an image in a batch", **PERCENT),
+    ]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        found = one.data["verdict"]
+        shares = [one.estimate("verdict", "shares", name) for name in PARTS]
+        words = [one.model, one.device, one.precision, one.data["executed_precision"], found["largest"]]
+        sizes = [Estimate.of(found["working_set_mb"]), Estimate.of(found["bandwidth_from_dram"]["value"])]
+        scaling = one.data.get("scaling", {})
+        checks = [Estimate.of(scaling.get(name)) for name in ("one_thread", "batch_time")]
+        rows.append([*words, *shares, found["level"] or MISSING, *sizes, *checks])
+    caption = (
+        "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
+        "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
+        "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
+        f"not clear of the second. Cross-checks: latency with one thread over that with all; time of an image "
+        f"in a batch over that of one alone. {CI}"
+    )
+    return Table("verdicts", caption, columns, rows, grouped=2, stacked=True)
+
+
+def totals_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of control totals and INT8 coverage."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("macs", "multiply-accumulates", "10⁶", numeric=True, scale=1e-6),
+        Column("macs_over_model", "found in nodes", **PERCENT),
+        Column("latency", "latency", "ms", numeric=True, interval=True),
+        Column("time_over_latency", "nodes’ time over latency", interval=True, **PERCENT),
+        Column("int8_macs", "INT8: multiply-accumulates", **PERCENT),
+        Column("int8_time", "time", **PERCENT),
+        Column("int8_layers", "timed layers", **PERCENT),
+        Column("int8_nodes", "all nodes", **PERCENT),
+        Column("remark", "remark", width=r"0.2\linewidth"),
+    ]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        shares = one.data["coverage"]["shares"]
+        totals = [one.estimate("totals", name) for name in ("macs", "macs_over_model", "latency", "time_over_latency")]
+        covered = [Estimate.of(shares[name]["value"]) for name in ("macs", "time", "layers", "nodes")]
+        remark = "; ".join([*one.data["complaints"], *_noise(one)]) or MISSING
+        rows.append([one.model, one.device, one.precision, *totals, *covered, remark])
+    caption = (
+        "Control totals: multiply-accumulates found among the executed nodes over those of the model (100 % in order), "
+        "and the sum of the nodes’ times over the latency measured without counters in the same processes (92 to 102 % "
+        "in order). INT8 coverage by its denominators: multiply-accumulates of the model; time of all nodes; timed "
+        f"nodes that execute layers; all nodes of the executed graph. {CI}"
+    )
+    return Table("profile_totals", caption, columns, rows, grouped=2, stacked=True)
+
+
+def _noise(one: Profiled) -> list[str]:
+    noisy = [reading for reading in one.data["noise"] if reading["beyond"]]
+    return [f"{len(noisy)} of {len(one.data['noise'])} launches amid noise"] if noisy else []
+
+
+def floating_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
+    """Make the table of layers that quantised variants left in floating point, `most` a variant (default: all)."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("layer", "layer", width=r"0.3\linewidth"),
+        Column("type", "type"),
+        Column("executed_precision", "executed in"),
+        Column("share", "share of the time", **PERCENT),
+        Column("macs", "multiply-accumulates", "10⁶", numeric=True, scale=1e-6),
+        Column("why", "why", width=r"0.3\linewidth"),
+    ]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        for layer in one.data["coverage"]["floating"][:most]:
+            numbers = [Estimate.of(layer["share"]), Estimate.of(layer["macs"])]
+            names = [layer["layer"], layer["type"], layer["precision"]]
+            rows.append([one.model, one.device, one.precision, *names, *numbers, layer["why"]])
+    caption = (
+        "Layers of quantised variants that are executed in floating point, those that take longest first, and why, as "
+        "far as the IR and the variant’s record tell."
+    )
+    return Table("floating_layers", caption, columns, rows, grouped=3)
+
+
+def conversions_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of inserted nodes by what they convert from and to."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("conversion", "from and to"),
+        Column("nodes", "nodes", numeric=True, whole=True),
+        Column("time_us", "time", "µs", numeric=True, interval=True),
+    ]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        for name, found in one.data["conversions"].items():
+            entries = [Estimate.of(found["nodes"]), estimate_of(found["time"])]
+            rows.append([one.model, one.device, one.precision, name, *entries])
+    caption = (
+        "Nodes that the plugin inserted, by the element type and layout that they convert from and to (abcd: channels "
+        f"before rows, acdb: channels last). {CI}"
+    )
+    return Table("conversions", caption, columns, rows, grouped=3)
+
+
+def advice_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of what would help."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("advice", "what was found, and what to try", width=r"0.6\linewidth"),
+        Column("gain", "gain at most", **PERCENT),
+    ]
+    rows: list[list[Entry]] = [
+        [one.model, one.device, one.precision, advice["text"], Estimate.of(advice["gain"])]
+        for one in profiled_variants(settings, records)
+        for advice in one.data["advice"]
+    ]
+    caption = (
+        "What would help, by rules that cite the numbers of the profile and are silent where these do not carry them. "
+        "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
+    )
+    return Table("advice", caption, columns, rows, grouped=3)
+
+
+def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
+    """Make the tables of differences between variants, taken apart by layers and by cause: a row a comparison."""
+    start = "The difference of two variants’ latencies in one stream, in ms, taken apart by"
+    end = f"the parts add up to it. Speed-up: latency of the first over that of the second. {CI}"
+    layers = "; ".join(f"{LAYERS[name]}: {words}" for name, words in BY_LAYERS.items())
+    by_layers = f"{start} layers, matched through their original names; {end} Parts: {layers}."
+    by_cause = f"{start} cause, as differences of the times whose shares are given above; {end}"
+    return [
+        _parts_table("speedup_by_layers", by_layers, "by_layers", LAYERS, (settings, records)),
+        _parts_table("speedup_by_cause", by_cause, "by_cause", CAUSES, (settings, records)),
+    ]
+
+
+def _parts_table(
+    name: str, caption: str, view: str, parts: dict[str, str], source: tuple[ReportSettings, Records]
+) -> Table:
+    milliseconds: Any = {"unit": "ms", "numeric": True, "interval": True, "signed": True}
+    columns = [
+        *AXES,
+        Column("second", "variant"),
+        Column("first", "against"),
+        Column("speedup", "speed-up", "×", numeric=True, interval=True, least=1),
+        Column("saved_ms", "saved in all", **milliseconds),
+        *(Column(f"{part}_ms", title, **milliseconds) for part, title in parts.items()),
+    ]
+    settings, records = source
+    rows: list[list[Entry]] = []
+    for model in settings.experiment.models:
+        for device in settings.experiment.devices:
+            record = records.profiles.get((model, device))
+            if record is None or not record.ok:
+                continue
+            firsts = compared_with(records, model, device)
+            for one in (pair for pair in record.data["comparisons"] if pair["first"] in firsts):
+                found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
+                rows.append([model, device, one["second"], one["first"], *map(estimate_of, found)])
+    return Table(name, caption, columns, rows, grouped=2, stacked=True)

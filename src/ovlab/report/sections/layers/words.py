@@ -1,0 +1,50 @@
+"""What profiles say in sentences: the limit of each variant, and how it was profiled."""
+
+from __future__ import annotations
+
+from ovlab.report.format import joined
+from ovlab.report.records import Records
+from ovlab.report.sections.layers.profiled import Profiled, not_profiled, profiled_variants
+from ovlab.specs import ReportSettings
+
+WORDS = {
+    "compute": "arithmetic",
+    "bandwidth": "bandwidth",
+    "overhead": "the overhead of nodes",
+    "conversions": "conversions",
+    "remainder": "nothing that the model of it explains",
+    "mixed": "no single cause",
+}
+
+
+def limit_sentences(settings: ReportSettings, records: Records) -> list[str]:
+    """Say for each model and device what limits its variants."""
+    groups: dict[tuple[str, str], list[Profiled]] = {}
+    for one in profiled_variants(settings, records):
+        groups.setdefault((one.model, one.device), []).append(one)
+    said = {names: joined([limit_text(one) for one in found]) for names, found in groups.items()}
+    return [f"{model} on {device}: {text}." for (model, device), text in said.items()]
+
+
+def limit_text(one: Profiled) -> str:
+    """Return what limits a variant: ``fp32 is limited by arithmetic (74 % of the time; bandwidth of L3 3 %)``."""
+    found = one.data["verdict"]
+    shares = {name: quantity["value"] for name, quantity in found["shares"].items()}
+    largest, level = found["largest"], found["level"]
+    moved = f"bandwidth{f' of {level}' if level else ''} {100 * shares['bandwidth']:.0f} %"
+    computed = f"arithmetic {100 * shares['compute']:.0f} %"
+    return f"{one.precision} is limited by {WORDS[largest]} ({computed}, {moved} of the time)"
+
+
+def method_sentences(settings: ReportSettings, records: Records) -> list[str]:
+    """Say how layers were profiled, and what could not be."""
+    if not records.profiles:
+        return []
+    plan = next(iter(records.profiles.values())).settings.get("profiling", {})
+    launches = int(plan.get("launches", 3))
+    how = (
+        f"Layers were profiled apart from the timed sessions: {launches} fresh processes a variant, interleaved, one "
+        "stream, with the device’s counters and without in turns. What cutting the counters to whole microseconds "
+        "takes away is put back. The model of it is in docs/roofline.md."
+    )
+    return [" ".join([how, *not_profiled(settings, records)])]

@@ -1,0 +1,168 @@
+"""Peaks: the best of undisturbed windows, theoretical peaks from flags, sizes of caches, the clock's chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovlab.errors import OvlabError
+from ovlab.layers import peaks as step
+from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by, working_sets
+from ovlab.layers.child.clock import latency_cycles
+from ovlab.layers.child.peaks import peaks
+from ovlab.layers.peaks import Peaks, known_peaks, measure_peaks
+from ovlab.layers.peaks.best import best_values, has_quiet_windows
+from ovlab.layers.peaks.theory import operations_per_cycle
+from ovlab.layers.request import PeaksRequest
+from ovlab.records import Record
+from ovlab.specs import DeviceSpec, PeaksSettings, PeaksSpec
+
+ZEN4 = "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n\nvendor_id: x\n"
+XEON = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
+AVX512 = ["avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16"]
+
+
+def cpuinfo(folder: Path, text: str) -> Path:
+    path = folder / "cpuinfo"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def window(kind: str, value: float | None, load: float = 0.0, **about: Any) -> dict[str, Any]:
+    return {"kind": kind, "value": value, "other_load": load, "steal": 0.0, **about}
+
+
+def result(load: float = 0.0) -> dict[str, Any]:
+    f32 = {"type": "f32", "problem": "convolution", "kernel": "brgconv_avx512_f32"}
+    windows = [
+        window("arithmetic", 200e9, **f32),
+        window("arithmetic", 230e9, load, **f32),
+        window("arithmetic", None, type="f16", problem="convolution", executed="bf16"),
+        window("bandwidth", 150e9, load, level="L3", bytes=1),
+        window("bandwidth", 40e9, level="DRAM", bytes=1),
+        window("clock", 3.7e9),
+        window("overhead", 1.5e-6),
+        window("overhead", 1.9e-6),
+    ]
+    return {"threads": 2, "windows": windows, "caches": {"L2": 1 << 20, "L3": 32 << 20}, "sharing": {"L2": 1, "L3": 2}}
+
+
+def test_the_best_window_counts_and_its_share_of_the_theoretical_peak(tmp_path: Path) -> None:
+    values, data = best_values([result(), result()], PeaksSpec(), AVX512, cpuinfo(tmp_path, ZEN4))
+    assert values["arithmetic_f32"].value == 230
+    # Zen 4's units are 256 bits wide: 2 of them, 8 numbers, 2 operations, 2 threads.
+    assert values["theoretical_f32"].value == pytest.approx(3.7 * 32 * 2)
+    assert values["reached_f32"].value == pytest.approx(230 / (3.7 * 64))
+    assert values["node_overhead"].value == pytest.approx(1.5) and values["clock"].value == pytest.approx(3.7)
+    assert data["not_executed"] == {"f16": "bf16"} and data["remarks"] == []
+    found = Peaks.of(Record(kind="peaks", settings={}, values=values, data=data))
+    assert found.arithmetic == {"f32": 230e9} and found.bandwidth["L3"] == 150e9
+    assert found.caches == {"L2": 2 << 20, "L3": 32 << 20}
+    assert [found.level_of(size) for size in (1e6, 1e7, 1e9)] == ["L3", "L3", "DRAM"]
+
+
+def test_disturbed_windows_are_left_out_and_counted(tmp_path: Path) -> None:
+    values, data = best_values([result(load=0.3)], PeaksSpec(), AVX512, cpuinfo(tmp_path, ZEN4))
+    assert values["arithmetic_f32"].value == 200
+    assert values["windows"].value == 7 and values["disturbed_windows"].value == 2
+    assert data["remarks"] == ["bandwidth L3: every window was disturbed by other load"]
+    assert values["bandwidth_L3"].value == 150
+    assert not has_quiet_windows([result(load=0.3)], PeaksSpec())
+    assert has_quiet_windows([result(load=0.3), result()], PeaksSpec())
+    assert Peaks.of(Record(kind="peaks", settings={}, values=values, data=data)).disturbed == ("bandwidth L3",)
+
+
+def test_a_peak_far_below_the_theoretical_one_says_why(tmp_path: Path) -> None:
+    values, data = best_values([result()], PeaksSpec(), AVX512, cpuinfo(tmp_path, XEON))
+    assert values["reached_f32"].value == pytest.approx(230 / (3.7 * 128))
+    assert data["remarks"][0].startswith("f32: 49 % of the theoretical peak reached; the kernel (brgconv_avx512_f32)")
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "expected"),
+    [
+        (AVX512, ZEN4, {"f32": 32, "bf16": 64, "i8": 128}),
+        (AVX512, XEON, {"f32": 64, "bf16": 128, "i8": 256}),
+        ([*AVX512, "avx512_fp16", "amx_int8", "amx_bf16"], XEON, {"f32": 64, "f16": 128, "bf16": 1024, "i8": 2048}),
+        (["avx2", "fma", "avx_vnni"], XEON, {"f32": 32, "i8": 128}),
+        (["asimd"], "", {}),
+    ],
+)
+def test_operations_a_cycle(flags: list[str], text: str, expected: dict[str, int], tmp_path: Path) -> None:
+    assert operations_per_cycle(flags, cpuinfo(tmp_path, text)) == expected
+
+
+@pytest.mark.parametrize(("text", "cycles"), [(ZEN4, 3), (XEON, 4), ("vendor_id: Other\n", None), ("", None)])
+def test_the_latency_of_a_multiplication(text: str, cycles: int | None, tmp_path: Path) -> None:
+    assert latency_cycles(cpuinfo(tmp_path, text)) == cycles
+    assert latency_cycles(tmp_path / "nowhere") is None
+
+
+def test_sizes_of_caches_as_the_kernel_tells_them(tmp_path: Path) -> None:
+    caches = [
+        (1, "Data", "32K", "0"),
+        (1, "Instruction", "32K", "0"),
+        (2, "Unified", "2M", "0,64"),
+        (3, "Unified", "480M", "0-63"),
+    ]
+    for number, (level, kind, size, shared) in enumerate(caches):
+        place = tmp_path / f"index{number}"
+        place.mkdir()
+        texts = {"level": str(level), "type": kind, "size": size, "shared_cpu_list": shared}
+        for name, text in texts.items():
+            (place / name).write_text(f"{text}\n", encoding="ascii")
+    sizes = cache_sizes(tmp_path)
+    assert sizes == {"L1": 32 << 10, "L2": 2 << 20, "L3": 480 << 20}
+    assert [shared_by(level, tmp_path) for level in (1, 2, 3, 4)] == [1, 2, 64, 1]
+    sets = working_sets(sizes, threads=2)
+    # Most of a last level this large belongs to others: four times the level before is taken.
+    assert sets == {"L1": 24 << 10, "L2": 3 << 19, "L3": 8 << 20, "DRAM": 256 << 20}
+    assert working_sets({}, 2) == {"DRAM": 128 << 20}
+    assert cache_sizes(tmp_path / "nowhere") == {}
+
+
+def test_bandwidth_is_measured_at_every_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovlab.layers.child.bandwidth.cache_sizes", lambda: {"L1": 32 << 10, "L2": 1 << 20})
+    monkeypatch.setattr("ovlab.layers.child.bandwidth.DRAM_LEAST", 8 << 20)
+    found = list(bandwidth_windows(1, 0.01, 2))
+    assert {one["level"] for one in found} == {"L1", "L2", "DRAM"} and all(one["value"] > 0 for one in found)
+
+
+def test_a_launch_finds_every_kind_of_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovlab.layers.child.bandwidth.DRAM_LEAST", 8 << 20)
+    monkeypatch.setattr("ovlab.layers.child.bandwidth.DRAM_MOST", 8 << 20)
+    for name, size in (("CHANNELS", 32), ("SIDE", 16), ("ORDER", 128)):
+        monkeypatch.setattr(f"ovlab.layers.child.arithmetic_peak.{name}", size)
+    found = peaks(PeaksRequest("CPU", {}, 1, 0.02))
+    arithmetic = [one for one in found["windows"] if one["kind"] == "arithmetic"]
+    assert {one["type"] for one in arithmetic} == {"f32", "f16", "bf16", "i8"}
+    assert all(one["value"] > 0 and one["kernel"] for one in arithmetic if one["type"] == "f32")
+    assert all(one["value"] or "executed" in one for one in arithmetic)
+    assert {"overhead", "bandwidth"} <= {one["kind"] for one in found["windows"]}
+
+
+def test_a_virtual_device_has_no_peaks() -> None:
+    settings = PeaksSettings(device_name="auto", device=DeviceSpec(device="AUTO"))
+    with pytest.raises(OvlabError, match=r"device/auto\.yaml: AUTO stands for other devices"):
+        measure_peaks(settings)
+
+
+def test_peaks_are_found_once_and_again_where_they_were_disturbed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = iter([0.3] * 6 + [0.0] * 3)
+    asked: list[str] = []
+
+    def child(*arguments: Any) -> dict[str, Any]:
+        asked.append(arguments[3])
+        return result(next(loads))
+
+    monkeypatch.setattr(step, "run_child", child)
+    monkeypatch.setattr(step.pooch, "os_cache", lambda name: tmp_path / name)
+    assert known_peaks(DeviceSpec(device="CPU")).data["remarks"]  # six launches, none undisturbed: not kept
+    known_peaks(DeviceSpec(device="CPU"))
+    kept = known_peaks(DeviceSpec(device="CPU"))
+    assert len(asked) == 9 and set(asked) == {"profiling.peaks.timeout_s"}
+    assert kept.value("bandwidth_L3") == 150

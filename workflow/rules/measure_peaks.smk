@@ -1,0 +1,26 @@
+# measure_peaks: what the machine does at best, once for a host, a device and how it is measured; experiments share it.
+#
+# It has the machine to itself, like benchmark.
+#
+# in:  nothing
+# out: <results>/peaks/{device}/{digest}/peaks.json
+
+
+rule measure_peaks:
+    input:
+        script=shipped("scripts/measure_peaks.py"),
+        library=library("layers/peaks", "layers/child"),
+    output:
+        record="<results>/peaks/{device}/{digest}/peaks.json",
+    log:
+        "<results>/logs/peaks/{device}/{digest}.log",
+    threads: workflow.cores
+    resources:
+        slot=1000,
+    params:
+        settings=lambda w: GRID.machine(w).settings.to_json(),
+    message:
+        "find the peaks of {wildcards.device}"
+    shell:
+        "{PYTHON:q} {input.script:q} --settings {params.settings:q} --record {output.record:q} --log {log:q}"
+        " --record-failure"
