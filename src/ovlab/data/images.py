@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -34,8 +34,7 @@ class CorruptImageError(OvlabError):
     """An image that cannot be decoded, or not completely."""
 
 
-@dataclass(frozen=True)
-class EncodedImage:
+class EncodedImage(NamedTuple):
     """An image's file, read but not decoded: its header says no more than the limits allow.
 
     Attributes

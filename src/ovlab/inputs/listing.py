@@ -139,9 +139,9 @@ def _check_listing(listing: Path, recorded: str) -> None:
 
 
 def _read(listing: Path) -> Iterator[tuple[str, ListedFile]]:
-    for entry in listing.read_bytes().split(b"\0")[:-1]:
-        size, time, sha256, path = entry.split(b" ", 3)
-        yield os.fsdecode(path), ListedFile(int(size), int(time), sha256.decode("ascii"))
+    for entry in os.fsdecode(listing.read_bytes()).split("\0")[:-1]:
+        size, time, sha256, path = entry.split(" ", 3)
+        yield path, ListedFile(int(size), int(time), sha256)
 
 
 def compare_read(path: Path, state: os.stat_result, data: bytes) -> None:
