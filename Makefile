@@ -4,7 +4,7 @@ EXPERIMENT ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs lint format lock clean
+.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-frameworks frameworks lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -48,8 +48,16 @@ test-flow: .venv/test.stamp
 test-quickstart: .venv/test.stamp
 	$(BIN)/python -m pytest tests/e2e/test_quickstart.py --durations=10
 
+# With the frameworks' own tools, as far as they can be installed; what is lacking is skipped with the reason.
+test-frameworks: .venv/test.stamp
+	-$(MAKE) frameworks
+	$(BIN)/python -m pytest tests/frameworks --durations=10
+
+frameworks: .venv-frameworks/frameworks.stamp
+
 test-runs: .venv/test.stamp
 	$(BIN)/python -m pytest tests/e2e tests/real --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(MAKE) test-frameworks
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
@@ -61,6 +69,7 @@ format: .venv/test.stamp
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra test -c requirements.lock -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra frameworks -c requirements.lock -o requirements-frameworks.lock
 
 clean:
 	rm -rf results/* .snakemake
@@ -73,4 +82,18 @@ clean:
 
 .venv/test.stamp: requirements-dev.lock .venv/run.stamp
 	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
+
+# The product's packages are seen from here, so that a model is converted where PyTorch is. PyTorch's CPU build for Linux
+# is not on the package index (what is there brings 3 GB of CUDA): it comes from wherever pip is told to look besides
+# (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), or not at all. Elsewhere, or with 3 GB to spare: make frameworks TORCH=torch
+TORCH ?= torch==2.13.0+cpu
+FRAMEWORKS := .venv-frameworks/bin/python
+
+.venv-frameworks/frameworks.stamp: requirements-frameworks.lock .venv/test.stamp
+	$(BIN)/python -m venv --clear .venv-frameworks
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> $$($(FRAMEWORKS) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/product.pth
+	$(FRAMEWORKS) -m pip install --quiet --disable-pip-version-check --timeout 15 --retries 1 --require-hashes -r requirements-frameworks.lock
+	-$(FRAMEWORKS) -m pip install --quiet --disable-pip-version-check --timeout 15 --retries 1 $(TORCH)
 	touch $@

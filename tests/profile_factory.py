@@ -47,6 +47,8 @@ def results(nodes: list[dict[str, Any]], operations: list[dict[str, Any]], laten
         own = [{key: value for key, value in one.items() if key != "times"} for one in nodes]
         for one, data in zip(own, nodes, strict=True):
             one["time_us"] = data["times"][number]
+        for one, taken in zip(own[1:], own, strict=False):  # a chain
+            one["inputs"] = [taken["name"]]
         total = sum(one["time_us"] for one in own) / 1e3
         made = total / 0.95 if latency is None else latency[number]
         launches.append(

@@ -28,6 +28,8 @@ class WebServer:
         For each coming answer with content: after how many bytes the connection breaks.
     codes : list of int
         For each coming request: an error to answer.
+    pace : (int, float), optional
+        Content is sent in pieces of so many bytes, with a pause of so many seconds after each.
     authorization : str, optional
         The header that every request must have.
     requests : list of (path, Range header)
@@ -39,6 +41,7 @@ class WebServer:
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    pace: tuple[int, float] | None = None
     authorization: str | None = None
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     port: int = 0
@@ -74,9 +77,11 @@ def serving() -> Iterator[WebServer]:
         state.port = web.server_address[1]
         thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield state
-        web.shutdown()
-        thread.join()
+        try:
+            yield state
+        finally:
+            web.shutdown()
+            thread.join()
 
 
 def handler(server: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
@@ -106,7 +111,18 @@ def handler(server: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
                 self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
             part = content[start:]
-            self.wfile.write(part[: server.cuts.pop(0)] if server.cuts else part)
+            self.send_body(part[: server.cuts.pop(0)] if server.cuts else part)
+
+        def send_body(self, part: bytes) -> None:
+            size, pause_s = server.pace or (len(part) or 1, 0.0)
+            for start in range(0, len(part), size):
+                try:
+                    self.wfile.write(part[start : start + size])
+                except OSError:  # the other side was killed, or has enough
+                    self.close_connection = True
+                    return
+                if pause_s:
+                    threading.Event().wait(pause_s)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
-from ovlab.text import visible_line
+from ovlab.text import readable_line, visible_line
 
 
 class OvlabError(Exception):
@@ -15,11 +16,17 @@ class OvlabError(Exception):
     ----------
     message : str
         What is wrong, where (file and key), and what was expected. It may hold text of others, such as a name or a
-        server's answer: as a string it is one line in which everything can be seen.
+        server's answer: as a string it is one line of readable length in which everything can be seen.
+    detail : str, optional
+        What a library said of it, in as many lines: for the log and the record.
     """
 
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
     def __str__(self) -> str:
-        return visible_line(super().__str__())
+        return readable_line(super().__str__())
 
 
 class UnavailableError(OvlabError):
@@ -31,6 +38,9 @@ class StorageError(OvlabError, OSError):
 
 
 LISTED, LONGEST_NAME = 40, 200
+_PLACE = re.compile(r"Exception from src/|FrontEnd API failed with \w+:$|Check '.*' failed at src/\S+:\d+:?$")
+_IN_SOURCES = re.compile(r" (failed )?at src/\S+:\d+:?|Exception from src/\S+:\d+:? ?")
+"""Where in OpenVINO's sources it was said, which helps nobody."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -71,7 +81,7 @@ def one_line(error: BaseException) -> str:
         return "out of memory"
     # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("Exception from src/")] or lines
+    telling = [_IN_SOURCES.sub("", line) for line in lines if not _PLACE.match(line)] or lines
     text = visible_line(" ".join(telling)[:500])
     name = type(error).__name__
     return text if name == "RuntimeError" and text else f"{name}: {text}" if text else name

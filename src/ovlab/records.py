@@ -20,6 +20,8 @@ from ovlab.files import known_sha256, read_json, sha256_of_data, write_json
 from ovlab.stats.interval import Interval
 
 VERSION = 1
+VARIANTS = ("variant", "FP32 variant")
+"""What steps call the variants that they need."""
 MEND = "the next run of the workflow makes it anew"
 Status = Literal["ok", "unavailable", "failed"]
 Kind = Literal["source", "variant", "accuracy", "session", "peaks", "profile"]
@@ -117,7 +119,7 @@ def read_record(path: Path, kind: Kind | None = None) -> Record:
         record = Record(**data, values=values)
     except FileNotFoundError:
         raise OvlabError(f"{path}: missing; the step that makes it has not run") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OvlabError(f"{path}: not a record ({error})") from None
     expected = f"ovlab/{kind or record.kind}/{VERSION}"
     if schema != expected:
@@ -176,5 +178,7 @@ def require_ok(record: Record, what: str) -> Record:
         With the reason of the failed step, so that the first cause reaches the report.
     """
     if not record.ok:
-        raise OvlabError(record.reason if record.reason.startswith(f"{what}: ") else f"{what}: {record.reason}")
+        # What went wrong stands at the beginning, with what it was in: one step after the other adds nothing to it.
+        passed_on = record.reason.startswith((f"{what}: ", "download of ", *(f"{one}: " for one in VARIANTS)))
+        raise OvlabError(record.reason if passed_on else f"{what}: {record.reason}")
     return record

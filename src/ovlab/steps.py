@@ -145,7 +145,7 @@ class Step:
         except UnavailableError as error:
             return self._fail("unavailable", str(error))
         except OvlabError as error:
-            return self._fail("failed", str(error))
+            return self._fail("failed", str(error), hide_secrets(error.detail))
         except SystemExit as error:
             return self._fail("failed", f"{ENDED} (sys.exit({'' if error.code is None else repr(error.code)}))")
         except Exception as error:
@@ -154,13 +154,16 @@ class Step:
             return self._fail("failed", hide_secrets(one_line(error)))
         return 0
 
-    def _fail(self, status: Status, reason: str) -> int:
+    def _fail(self, status: Status, reason: str, detail: str = "") -> int:
         start_logging(self.log)
         log.error("%s: %s", status, reason)
+        if detail:
+            log.debug("%s", detail)
         if not self.record_failure:
             return FAILED
         try:
-            record = Record(kind=self.kind, settings=self.settings, status=status, reason=reason)
+            data = {"detail": detail} if detail else {}
+            record = Record(kind=self.kind, settings=self.settings, status=status, reason=reason, data=data)
             write_record(self.record, record)
         except OSError as error:  # the disk is full, say; the reason of the failure has been told, this is another
             if str(error) != reason:

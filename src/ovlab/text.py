@@ -13,9 +13,12 @@ import re
 import unicodedata
 
 SHOWN_SIGNS = 80
+# Longer than the paths that people have; a file of others may give a name or a number of any length.
+LONGEST_WORD, LONGEST_LINE = 500, 2000
 # Unicode calls these printable, but they draw nothing: joiners and fillers.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _NOT_PLAIN = re.compile(r"[^ -~]")  # all else is looked at sign by sign
+_LONG_WORD = re.compile(rf"(?<!\S)\S{{{LONGEST_WORD + 1},}}")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -45,6 +48,16 @@ def visible(text: str, keep: str = "\n\t") -> str:
 def visible_line(text: str) -> str:
     r"""Do as :func:`visible` for text that must stay on one line: line ends and tabs become escapes too."""
     return visible(text, keep="")
+
+
+def readable_line(text: str) -> str:
+    """Do as :func:`visible_line`, and cut words and lines in the middle that nobody would read to their end."""
+    line = _LONG_WORD.sub(lambda found: _without_middle(found[0], SHOWN_SIGNS), visible_line(text))
+    return line if len(line) <= LONGEST_LINE else _without_middle(line, LONGEST_LINE // 2)
+
+
+def _without_middle(text: str, signs: int) -> str:
+    return f"{text[:signs]}...{text[-signs // 2 :]}"
 
 
 def shortened(value: object, signs: int = SHOWN_SIGNS) -> str:

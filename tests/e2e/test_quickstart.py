@@ -161,7 +161,7 @@ def test_environment_yml_is_in_step_with_the_lock() -> None:
     assert version and (3, 11) <= (int(version[1]), int(version[2])) <= (3, 13)
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-frameworks.lock"])
 def test_locks_carry_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text and "--index" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,8 +55,8 @@ def write_model(folder: Path, *urls: str) -> None:
 
 def run(folder: Path, *arguments: str, **config: str) -> subprocess.CompletedProcess[str]:
     """Run the workflow in a folder that has its own YAML."""
-    values = ["extra_conf=conf", f"overrides=[{','.join(OVERRIDES)}]"]
-    values += [f"{key}={value}" for key, value in config.items()]
+    config = {"extra_conf": "conf", "overrides": f"[{','.join(OVERRIDES)}]"} | config
+    values = [f"{key}={value}" for key, value in config.items()]
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1", "-p", *arguments]
     command += ["--config", *values]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -201,3 +202,22 @@ def test_a_run_removes_what_a_killed_one_left(server: WebServer, tmp_path: Path)
     done = run(tmp_path, path)
     assert done.returncode == 0, done.stderr
     assert not left.exists()
+
+
+def test_a_variant_that_others_made_has_its_address_handed_over_too(guarded: WebServer, tmp_path: Path) -> None:
+    write_model(tmp_path, guarded.url("/mirror/digits_cnn.onnx"))
+    file = {"url": secret_url(guarded, "/mirror/digits_cnn.onnx"), "sha256": hashlib.sha256(MODEL).hexdigest()}
+    source = {"framework": "onnx", "files": [file], "licence": "Apache-2.0"}
+    text = "# @package _global_\n" + yaml.safe_dump({"precision": {"source": source}})
+    (tmp_path / "conf" / "model_precision").mkdir()
+    (tmp_path / "conf" / "model_precision" / "mine-int8_imported.yaml").write_text(text, encoding="utf-8")
+    chosen = [one.replace("fp32,int8", "fp32,int8_imported") for one in OVERRIDES]
+    grid = load_grid("quickstart", extra_conf=str(tmp_path / "conf"), overrides=chosen)
+    variant = next(one for one in grid.variants.values() if one.precision == "int8_imported")
+    path = f"results/sources/models/mine/{variant.model_source.digest}/source.json"
+    done = run(tmp_path, path, overrides=f"[{','.join(chosen)}]")
+    record = read_record(tmp_path / path, "source")
+    assert record.ok, record.reason
+    assert record.data["files"][0]["origin"].startswith("http://***@127.0.0.1:")
+    assert found_secrets(tmp_path, done) == []
+    assert not [one for one in grid.all_settings() if any(secret in one.to_json() for secret in SECRETS)]

@@ -72,6 +72,16 @@ def test_a_source_has_what_the_models_yaml_says(tmp_path: Path) -> None:
     assert source.input == model.input.model_copy(update={"layout": "NHWC"})
 
 
+def test_a_section_of_the_task_is_the_models_but_for_what_differs(tmp_path: Path) -> None:
+    source = SOURCE | {"detection": {"score_threshold": 0.25}}
+    exception(tmp_path, "digits_ssd-int8_imported", source=source)
+    loaded = grid(tmp_path, "experiment.models=[digits_ssd]")
+    own, imported = (settings_of(loaded, name).model for name in ("fp32", "int8_imported"))
+    assert own is not None and imported is not None and type(imported) is type(own)
+    first, second = own.plain()["detection"], imported.plain()["detection"]
+    assert second == first | {"score_threshold": 0.25} != first
+
+
 def test_what_belongs_to_the_models_files_is_not_handed_on(tmp_path: Path) -> None:
     exception(tmp_path, "digits_cnn-int8_imported", source=SOURCE)
     overrides = ("model.tolerance=0.5", "model.entry=digits_cnn.onnx", "model.homepage=https://example.org/model")

@@ -23,11 +23,14 @@ SHORT = (
 
 
 def run_real(
-    experiment: str, folder: Path, overrides: tuple[str, ...] = (), statuses: frozenset[str] = frozenset({"ok"})
+    experiment: str,
+    folder: Path,
+    overrides: tuple[str, ...] = (),
+    statuses: frozenset[str] = frozenset({"ok"}),
+    conf: Path = ROOT / "tests" / "real" / "conf",
 ) -> pd.DataFrame:
     """Run a real experiment in a copy of the workflow and return its results."""
     copy_workflow(folder)
-    conf = ROOT / "tests" / "real" / "conf"
     merged = dict(one.split("=", 1) for one in (*SHORT, *overrides))
     lines = tuple(f"{key}={value}" for key, value in merged.items())
     done = snakemake(folder, experiment=experiment, extra_conf=str(conf), mirror=str(REAL), overrides=lines)

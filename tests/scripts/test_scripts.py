@@ -119,6 +119,10 @@ def test_the_chain_runs_by_hand(grid: Grid, chain: dict[str, Path], tmp_path: Pa
     done = run("verdict", "--results", page.parent / "tables" / "results.csv", *arguments)
     assert done.returncode == 0, done.stderr
     assert "2 cells: 2 ok" in verdict.read_text()
+    # A new report has no verdict yet: the earlier one's goes before anything of the new one is there.
+    done = run("report", *arguments_of_report(grid, chain, page), "--list", records, "--verdict", verdict)
+    assert done.returncode == 0, done.stderr
+    assert not verdict.exists()
 
 
 def test_same_seed_same_bytes(grid: Grid, chain: dict[str, Path], tmp_path: Path) -> None:

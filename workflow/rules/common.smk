@@ -43,4 +43,4 @@ def library(*packages):
     """List the files of the library that a step is made of: Snakemake does not follow what a program imports."""
     folders = [Path(shipped("src/ovlab")) / package for package in packages]
     found = (path for folder in folders for path in folder.rglob("*"))
-    return sorted(str(path) for path in found if path.suffix in {".py", ".j2", ".css"})
+    return sorted(str(path) for path in found if path.suffix in {".py", ".j2", ".css", ".js"})

@@ -7,7 +7,7 @@
 rule convert:
     input:
         script=shipped("scripts/convert.py"),
-        library=library("convert"),
+        library=library("convert", "data", "tasks"),  # its outputs are tried on an image
         model=lambda w: f"<results>/sources/models/{w.model}/{GRID.variant(w).model_source.digest}/source.json",
         data=lambda w: "<results>/sources/datasets/{0.name}/{0.digest}/source.json".format(
             GRID.variant(w).data_source

@@ -1,7 +1,7 @@
 # report: all results of an experiment as one page, tables and figures; verdict: whether every cell is accounted for.
 #
 # in:  every record of the experiment
-# out: <results>/{experiment}/report/index.html, tables/, figures/; then <results>/{experiment}/verdict.txt, or failures.txt
+# out: <results>/{experiment}/report/index.html, tables/, figures/, graphs/; then <results>/{experiment}/verdict.txt, or failures.txt
 
 
 RECORDS = {
@@ -55,13 +55,14 @@ rule report:
         "<results>/logs/{experiment}/report.log",
     params:
         settings=lambda w: GRID.report.to_json(),
+        verdict=lambda w: f"{GRID.results}/{GRID.experiment}/verdict.txt",
     message:
         "report {wildcards.experiment}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
         " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
         " --peaks {input.peaks:q} --profiles {input.profiles:q}"
-        " --page {output.page:q} --list {output.records:q} --log {log:q}"
+        " --page {output.page:q} --verdict {params.verdict:q} --list {output.records:q} --log {log:q}"
 
 
 # It puts aside the records of failed steps. They are targets of the workflow, so the next run makes just these anew.

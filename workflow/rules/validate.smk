@@ -8,7 +8,7 @@
 rule validate:
     input:
         script=shipped("scripts/validate.py"),
-        library=library("validate", "data", "tasks", "metrics", "stats"),
+        library=library("validate", "calibrate", "data", "tasks", "metrics", "stats"),
         variant=lambda w: "<results>/variants/{0.model}/{0.precision}/{0.digest}/variant.json".format(
             GRID.accuracy(w).variant
         ),

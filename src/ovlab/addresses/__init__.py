@@ -8,7 +8,11 @@ HIDDEN = "***"
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+")
 HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 # An address in a text, or what looks like its credentials without a scheme. What encloses it is not part of it.
-IN_TEXT = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|[^\s/@:'\"(=]+:[^\s/@]+@)\S*")
+# Bounds, and beginnings only where a name begins, keep the time for a text without any in proportion to its length.
+IN_TEXT = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]{0,60}://"
+    r"|(?<![^\s/@:'\"(=])(?<![^\s/@:'\"(=]:)[^\s/@:'\"(=]+:[^\s/@]{1,4000}@)\S*"
+)
 ENCLOSING = "'\"`)]}>,;"
 # Where no space parts two addresses, the second one looks like a part of the first one's path.
 INNER_CREDENTIALS = re.compile(r"//[^\s/]*@")

@@ -12,6 +12,7 @@ from ovlab.calibrate.compression import compress_weights, quantize
 from ovlab.calibrate.images import CalibrationImages, choose_subset, draw_images
 from ovlab.calibrate.ledger import ControlledVariant
 from ovlab.convert import ir_hashes, save_ir
+from ovlab.convert.naming import names_of
 from ovlab.convert.quantisation import quantisation_of, weight_types
 from ovlab.errors import OvlabError
 from ovlab.extension import extension_of, own_operations
@@ -57,6 +58,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     require_usable(base, base_folder, "FP32 variant")
     drawn = _draw(settings, open_source(source, f"download of data set {settings.dataset_name}"))
     model = read_ir(base_folder / "model.xml")
+    names = names_of(model)
     if (quantisation := quantisation_of(model)).found:
         section = "quantization" if settings.quantization is not None else "weight_compression"
         raise OvlabError(
@@ -73,7 +75,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     used = [image.id for image in drawn.calibration] if drawn is not None else []
     log.info("made with %d images in %.1f s", len(used), seconds)
     noted = extension_of(base_folder)
-    values = save_ir(variant, folder, compress=False, extension=ExtensionFile(**noted) if noted else None)
+    values = save_ir(variant, folder, compress=False, extension=ExtensionFile(**noted) if noted else None, base=names)
     values["calibration_time"] = Quantity(seconds, "s")
     if drawn is not None:
         values["calibration_images"] = Quantity(len(used), "count")

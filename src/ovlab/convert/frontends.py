@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from ovlab.errors import OvlabError, nearest, one_line
+from ovlab.convert.entry import entry_path
+from ovlab.convert.faults import conversion_error
+from ovlab.convert.identify import refuse_other_files
+from ovlab.convert.pytorch import read_pytorch
+from ovlab.errors import OvlabError
 from ovlab.extension import load_extension
 from ovlab.inputs import require_regular_files
 from ovlab.runtime import core
@@ -36,7 +40,8 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     Returns
     -------
     openvino.Model
-        As the framework's frontend gives it, with every FP16 or FP64 constant and input brought to FP32.
+        As the framework's frontend gives it, with every FP16, BF16 or FP64 constant and input brought to FP32, and
+        with a name for every output.
 
     Raises
     ------
@@ -45,6 +50,7 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     """
     require_regular_files(root)  # frameworks would wait for a pipe, and read a device for ever
     path = entry_path(root, model)
+    refuse_other_files(path, model.framework, [root / file.file_name for file in model.files])
     extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
     own = (
         UserCode(f"extension: {extension.path}: converting", "load_s", alone=False)
@@ -59,24 +65,10 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     except OvlabError:
         raise
     except Exception as error:
-        raise OvlabError(f"{path.name}: does not convert from {model.framework}: {one_line(error)}") from None
+        raise conversion_error(path, model.framework, error) from None
     to_f32(original)
+    name_outputs(original)
     return original
-
-
-def entry_path(root: Path, model: ModelSpec) -> Path:
-    """Return the path that the framework opens.
-
-    Raises
-    ------
-    OvlabError
-        If it does not exist.
-    """
-    path = root / (model.entry or model.files[0].file_name)
-    if not path.exists():
-        inside = [item.relative_to(root).as_posix() for item in sorted(root.rglob("*"))[:1000]]
-        raise OvlabError(f"entry: no {path.name!r} among the model's files{nearest(path.name, inside)}")
-    return path
 
 
 def _convert(path: Path, extensions: list[Any]) -> ov.Model:
@@ -102,37 +94,23 @@ def _caffe(path: Path, model: ModelSpec) -> ov.Model:
     return read_model(path, weights[0], input_shapes={name: shape}, options=options)
 
 
-def _pytorch(path: Path, extensions: list[Any]) -> ov.Model:
-    try:
-        import torch
-    except ImportError:
-        raise OvlabError(
-            f"{path.name}: framework pytorch needs PyTorch, which is not installed: 'pip install torch', "
-            "or export the model to ONNX"
-        ) from None
-    # Both are readers of their own formats; neither is the unpickler behind torch.load.
-    if path.suffix == ".pt2":
-        return ov.convert_model(torch.export.load(path), extension=extensions or None)
-    return ov.convert_model(torch.jit.load(path, map_location="cpu").eval(), extension=extensions or None)
-
-
 _READERS: dict[str, Callable[[Path, list[Any]], ov.Model]] = {
     "onnx": _convert,
     "tensorflow": _convert,
     "tflite": _convert,
     "paddle": _convert,
-    "pytorch": _pytorch,
+    "pytorch": read_pytorch,
     "ir": _read,
 }
 
 
 def to_f32(model: ov.Model) -> None:
-    """Bring a model stored in FP16 or FP64 to FP32, in place.
+    """Bring a model stored in FP16, BF16 or FP64 to FP32, in place.
 
     The `fp32` precision means FP32 weights and arithmetic; a model that its authors stored in FP16 is widened
     (exactly) instead of being benchmarked under a label that is not true.
     """
-    other = {ov.Type.f16, ov.Type.f64}
+    other = {ov.Type.f16, ov.Type.bf16, ov.Type.f64}
     for op in model.get_ordered_ops():
         kind = op.get_type_name()
         if kind == "Constant" and op.get_element_type() in other:
@@ -141,6 +119,22 @@ def to_f32(model: ov.Model) -> None:
             op.output(0).replace(constant.output(0))
         elif kind == "Parameter" and op.get_element_type() in other:
             op.set_element_type(ov.Type.f32)
-        elif kind == "Convert" and op.get_destination_type() in {"f16", "f64"}:
+        elif kind == "Convert" and op.get_destination_type() in {"f16", "bf16", "f64"}:
             op.set_destination_type("f32")
     model.validate_nodes_and_infer_types()
+
+
+def name_outputs(model: ov.Model) -> None:
+    """Give each output that has no name one by its position, in place: ``output_0`` for the first.
+
+    TorchScript names no outputs; what follows (validation, decoders, ``output.name``) looks them up by name.
+    """
+    taken = {name for op in model.get_ordered_ops() for port in op.outputs() for name in port.get_names()}
+    for position, port in enumerate(model.outputs):
+        if port.get_names():
+            continue
+        name = f"output_{position}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        port.get_tensor().set_names({name})

@@ -19,7 +19,20 @@ from ovlab.runtime import core, set_batch
 from ovlab.specs import ModelSpec
 
 log = logging.getLogger("ovlab.convert")
-FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+ELEMENT_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(uint32)": np.uint32,
+    "tensor(int32)": np.int32,
+    "tensor(uint64)": np.uint64,
+    "tensor(int64)": np.int64,
+}
+"""What ONNX Runtime calls the types of inputs that an image can be given as."""
 WITH_ROUNDING = (
     "; this quantised graph has operators from which rounding cannot be left out to compare (such as ConvInteger): how "
     "much is in order is for its `tolerance` to say"
@@ -81,15 +94,16 @@ def compare_with_onnxruntime(
     Returns
     -------
     dict of Quantity
-        ``parity_absolute``: the largest absolute difference of any output element; ``parity_relative``: the same
-        divided by the largest absolute value of that output; ``parity_images``.
+        ``parity_absolute``: the largest absolute difference of any output element; ``parity_relative``: of any output
+        the same divided by its range over all images, which is taken for at least `absolute_tolerance` over `tolerance`
+        of the model; ``parity_range``: the range of that output; ``parity_images``.
 
     Raises
     ------
     OvlabError
         If the outputs are not comparable or contain NaN.
     """
-    largest = _Largest()
+    largest = _Largest(spec)
     for answers in both_answers(session, ir, spec, images):
         largest.add(answers)
     return largest.values()
@@ -130,7 +144,7 @@ def compare_quantised(
     if content is None or not ir_without_rounding(unrounded):
         return compare_with_onnxruntime(original, read(), spec, images)
     cut = open_original(path, content=content)
-    largest, noise = _Largest(), RoundingNoise()
+    largest, noise = _Largest(spec), RoundingNoise()
     pairs = (both_answers(cut, unrounded, spec, images, EXACT), both_answers(original, read(), spec, images))
     for without, answers in zip(*pairs, strict=True):
         largest.add(without)
@@ -161,8 +175,9 @@ def parity_complaint(values: Mapping[str, Quantity], tolerance: float, *, quanti
         float(values[key].value or 0.0) if key in values else 0.0
         for key in ("parity_relative", "rounded_difference", "rounding_noise")
     )
-    without = ", each rounding of its quantisers left out in both," if "rounding_noise" in values else ""
-    log.info("largest difference to ONNX Runtime%s: %.2g of the output's range", without, relative)
+    without = ", both without their rounding," if "rounding_noise" in values else ""
+    how = " without rounding" if without else ""
+    log.info("largest difference to ONNX Runtime%s: %.2g of the output's range", how, relative)
     if relative > tolerance:
         return (
             f"the IR's outputs differ from ONNX Runtime's{without} by {relative:.2g} of their range, more than its "
@@ -181,10 +196,18 @@ def parity_complaint(values: Mapping[str, Quantity], tolerance: float, *, quanti
 
 
 class _Largest:
-    """The largest differences over images and outputs."""
+    """The largest difference of each output over images, and its range: the largest absolute value over all of them.
 
-    def __init__(self) -> None:
-        self._absolute = self._relative = 0.0
+    Parameters
+    ----------
+    spec : ModelSpec
+        A difference is accepted up to its `tolerance` as a fraction of the range, and up to its `absolute_tolerance`
+        whatever the range: where all images leave an output near zero, what remains is rounding of earlier sums.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._floor = spec.absolute_tolerance / spec.tolerance
+        self._outputs: dict[str, tuple[float, float]] = {}
         self._images = 0
 
     def add(self, answers: Answers) -> None:
@@ -192,16 +215,22 @@ class _Largest:
         for name, (found, expected) in answers.items():
             if found.shape != expected.shape:
                 raise OvlabError(f"parity: output {name!r} is {found.shape}, ONNX Runtime's is {expected.shape}")
-            difference, size = float(np.abs(found - expected).max()), float(np.abs(expected).max())
-            self._absolute = max(self._absolute, difference)
-            self._relative = max(self._relative, difference / size if size else difference)
+            difference, size = self._outputs.get(name, (0.0, 0.0))
+            difference = max(difference, float(np.abs(found - expected).max(initial=0.0)))
+            self._outputs[name] = difference, max(size, float(np.abs(expected).max(initial=0.0)))
 
     def values(self) -> dict[str, Quantity]:
+        relative, size = max((self._relative(*one), one[1]) for one in self._outputs.values())
         return {
-            "parity_absolute": Quantity(self._absolute, "output units"),
-            "parity_relative": Quantity(self._relative, "fraction"),
+            "parity_absolute": Quantity(max(one for one, _ in self._outputs.values()), "output units"),
+            "parity_relative": Quantity(relative, "fraction"),
+            "parity_range": Quantity(size, "output units"),
             "parity_images": Quantity(self._images, "count"),
         }
+
+    def _relative(self, difference: float, size: float) -> float:
+        divisor = max(size, self._floor)
+        return difference / divisor if divisor else difference
 
 
 def both_answers(
@@ -226,12 +255,15 @@ def both_answers(
         See `compare_with_onnxruntime`.
     """
     feed = next((one for one in session.get_inputs() if one.name == spec.input.name), session.get_inputs()[0])
+    element_type = ELEMENT_TYPES.get(feed.type)
+    if element_type is None:
+        raise OvlabError(f"parity: input {feed.name!r} is {feed.type}, which no image can be given to ONNX Runtime as")
     # A model of fixed batch is fed the same image in all its places.
     batch = feed.shape[0] if isinstance(feed.shape[0], int) and feed.shape[0] > 0 else 1
     set_batch(ir, batch)
     compiled = core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"} | (properties or {}))
     for image in images:
-        pixels = reference_input(image, spec.input, spec.preprocess).astype(FLOATS[feed.type]).repeat(batch, axis=0)
+        pixels = reference_input(image, spec.input, spec.preprocess).astype(element_type).repeat(batch, axis=0)
         expected = dict(
             zip([one.name for one in session.get_outputs()], session.run(None, {feed.name: pixels}), strict=True)
         )

@@ -15,6 +15,13 @@ from ovlab.specs import InputSpec, PreprocessSpec
 
 COLOURS = {"RGB": ColorFormat.RGB, "GRAY": ColorFormat.GRAY}
 
+WHOLE_NUMBERS = {
+    f"{sign}{bits}": (0, 2**bits - 1) if sign == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for sign in "iu"
+    for bits in (8, 16, 32, 64)
+}
+"""Least and largest number of the integer types that a pixel may become."""
+
 
 def set_input_shape(model: ov.Model, spec: InputSpec) -> None:
     """Give the image input the declared shape, and check that its height and width are known.
@@ -60,7 +67,8 @@ def embed(model: ov.Model, spec: InputSpec, preprocess: PreprocessSpec) -> ov.Mo
     Raises
     ------
     OvlabError
-        If the input does not have as many channels as the preprocessing declares.
+        If the input does not have as many channels as the preprocessing declares, or its element type cannot take what
+        the preprocessing makes of a pixel.
     """
     port = image_input(model, spec.name)
     channels = port.get_partial_shape()[spec.layout.index("C")].get_length()
@@ -75,17 +83,39 @@ def embed(model: ov.Model, spec: InputSpec, preprocess: PreprocessSpec) -> ov.Mo
     # Before the conversion to float: swapping bytes is cheaper than swapping floats.
     if preprocess.channels in COLOURS:
         steps.convert_color(COLOURS[preprocess.channels])
-    steps.convert_element_type(ov.Type.f32)
+    element_type = port.get_element_type()
+    if element_type.is_real():
+        steps.convert_element_type(ov.Type.f32)
+    else:
+        _require_whole_numbers(preprocess, element_type.get_type_name())
+        steps.convert_element_type(ov.Type.f32 if any(preprocess.mean) else element_type)
     if preprocess.unit_range:
         steps.scale(255.0)
     if any(preprocess.mean):
         steps.mean(_per_channel(preprocess.mean))
     if any(value != 1.0 for value in preprocess.scale):
         steps.scale(_per_channel(preprocess.scale))
+    steps.convert_element_type(element_type)
     for position, output in enumerate(model.outputs):
         if output.get_element_type().is_real():
             ppp.output(position).tensor().set_element_type(ov.Type.f32)
     return ppp.build()
+
+
+def _require_whole_numbers(preprocess: PreprocessSpec, element_type: str) -> None:
+    """Raise if a model's integer input cannot take what the preprocessing makes of a pixel."""
+    if element_type not in WHOLE_NUMBERS:
+        raise OvlabError(f"input: the model's is of type {element_type}, which no image becomes")
+    least, most = WHOLE_NUMBERS[element_type]
+    if preprocess.unit_range or any(value != 1.0 for value in preprocess.scale):
+        raise OvlabError(
+            f"preprocess: the model's input takes whole numbers ({element_type}), expected neither unit_range nor scale"
+        )
+    if any(mean != int(mean) or not (least <= -mean and 255 - mean <= most) for mean in preprocess.mean):
+        raise OvlabError(
+            f"preprocess.mean: {list(preprocess.mean)} from 0..255 does not fit the model's input, which takes whole "
+            f"numbers from {least} to {most} ({element_type})"
+        )
 
 
 def _per_channel(numbers: tuple[float, ...]) -> float | list[float]:

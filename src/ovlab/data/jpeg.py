@@ -14,7 +14,6 @@ START = b"\xff\xd8"
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
-_MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 def is_whole(data: bytes) -> bool:
@@ -29,10 +28,8 @@ def is_whole(data: bytes) -> bool:
         The file, which begins with `START`.
     """
     position, has_scan = len(START), False
-    pattern = _MARKER
-    while found := pattern.search(data, position):
+    while found := _MARKER.search(data, position):
         marker, position = data[found.end() - 1], found.end()
-        pattern = _MARKER
         if marker == _END:
             return has_scan
         if marker == _START:
@@ -40,6 +37,5 @@ def is_whole(data: bytes) -> bool:
         if marker in _WITHOUT_LENGTH:
             continue
         position += int.from_bytes(data[position : position + 2], "big")
-        if marker == _SCAN:
-            has_scan, pattern = True, _MARKER_AFTER_SCAN
+        has_scan = has_scan or marker == _SCAN
     return False

@@ -24,6 +24,9 @@ __all__ = [
 
 read_bytes = read_file
 
+LONGEST_PART, LONGEST_PATH = 255, 2000
+"""Bytes that file systems take for a name, and signs of a path that leave room for the folder before it."""
+
 
 def class_index(name: str, class_names: Sequence[str], where: str) -> int:
     """Return the index of a class by its name.
@@ -61,11 +64,13 @@ def inside(folder: Path, name: str, where: str) -> Path:
     Raises
     ------
     OvlabError
-        If the name leads out of the folder.
+        If the name leads out of the folder, or is longer than a file's can be.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if not name or "\0" in name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if not path.parts or "\0" in name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise OvlabError(f"{where}: {name!r} points outside of {folder.name!r}")
+    if any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in path.parts) or len(name) > LONGEST_PATH:
+        raise OvlabError(f"{where}: {name!r} is longer than the name of a file can be")
     return folder / path
 
 

@@ -44,7 +44,9 @@ class Split:
     upright : bool
         Whether images are turned as their EXIF orientation says when they are decoded.
     remarks : tuple of str
-        What a user should know of how the files were read, such as what was left out.
+        What a user should know of how the images were listed, such as what was left out.
+    label_remarks : tuple of str
+        The same of labels, which matter where accuracy is measured.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Split:
     class_names: tuple[str, ...] = ()
     upright: bool = True
     remarks: tuple[str, ...] = ()
+    label_remarks: tuple[str, ...] = ()
 
 
 def take_portion(images: Sequence[ImageT], portion: tuple[float, float]) -> tuple[ImageT, ...]:

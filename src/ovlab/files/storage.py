@@ -90,10 +90,11 @@ def no_room(folder: Path, name: str = "", needed: int | None = None, *, is_quota
     inodes = _inodes(mount)
     if inodes is not None and inodes.f_files and inodes.f_favail == 0:
         return f"{folder}: its file system ({mount}) holds no more files, all {inodes.f_files} inodes are taken"
-    wanted = f"{name or 'the next file'} needs {'more' if needed is None else size_text(needed)}"
-    if is_quota:
-        return f"{folder}: this user's quota on {mount} is used up; {wanted}"
-    return f"{folder}: its disk ({mount}) is full: {wanted}, {size_text(shutil.disk_usage(mount).free)} are free"
+    why = f"this user's quota on {mount} is used up" if is_quota else f"its disk ({mount}) is full"
+    # By now what was written so far has been removed again, so that more than what is free was needed.
+    free = size_text(shutil.disk_usage(mount).free)
+    wanted = f"more than the {free} that are free" if needed is None else f"{size_text(needed)}, {free} are free"
+    return f"{folder}: {why}: {name or 'what is written there'} needs {wanted}"
 
 
 def size_text(size: int) -> str:

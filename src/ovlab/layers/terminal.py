@@ -140,12 +140,17 @@ def _totals(analysis: Analysis) -> str:
 
 
 def _coverage(analysis: Analysis) -> str:
-    lines = [f"{100 * one.value:5.1f} % of {one.whole:.0f} {one.of}" for one in analysis.coverage.shares.values()]
+    lines = [
+        f"{100 * one.value:5.1f} % of {one.whole:.0f} {one.of}"
+        for one in analysis.coverage.shares.values()
+        if one.value is not None
+    ] or ["the device does not report in which precision it executes"]
     left = [
         f"in {one.precision}: {one.layer} ({one.type}), {100 * one.share:.2g} % of the time: {one.why}"
         for one in analysis.coverage.floating
     ]
-    return "\n".join([f"Executed in {analysis.executed_precision}. INT8 coverage", *lines, *left])
+    executed = analysis.executed_precision or "a precision that is not reported"
+    return "\n".join([f"Executed in {executed}. INT8 coverage", *lines, *left])
 
 
 def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ovlab.csv_files import write_csv
-from ovlab.files import read_json, write_json, write_text
+from ovlab.files import folders_flushed_once, read_json, write_json, write_text
 from ovlab.report.page import ShownSection, render_page, show_sections
 from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
@@ -29,7 +29,12 @@ RESULTS = f"{TABLES}/results.csv"
 
 
 def report(
-    settings: ReportSettings, records: Records, page: Path, sections: Sequence[Section] = SECTIONS
+    settings: ReportSettings,
+    records: Records,
+    page: Path,
+    sections: Sequence[Section] = SECTIONS,
+    *,
+    verdict: Path | None = None,
 ) -> list[ShownSection]:
     """Write the report of an experiment.
 
@@ -45,6 +50,8 @@ def report(
         removes those which it has not got.
     sections : sequence of Section
         What the page consists of, in its order.
+    verdict : Path, optional
+        The verdict on an earlier report, removed before anything is written: it says nothing of this one.
 
     Returns
     -------
@@ -64,12 +71,16 @@ def report(
     files = [RESULTS, *(name for section in shown for name in _files_of(section)), *texts]
     earlier = _earlier_files(folder)
     _list_files(folder, {*earlier, *files})  # before they are written: a killed report leaves nothing unlisted
-    write_csv(folder / RESULTS, frame)
-    for section in shown:
-        for table in section.tables:
-            write_table(table, folder / TABLES)
-        for figure in section.figures:
-            figure.svg = save(figure.plot, folder / FIGURES)
+    if verdict is not None:
+        verdict.unlink(missing_ok=True)
+    with folders_flushed_once():
+        write_csv(folder / RESULTS, frame)
+        for section in shown:
+            for table in section.tables:
+                write_table(table, folder / TABLES)
+            for figure in section.figures:
+                figure.svg = save(figure.plot, folder / FIGURES)
+                figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
     for name, text in texts.items():
         write_text(folder / name, text)
     for name in earlier - set(files):

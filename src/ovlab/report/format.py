@@ -97,7 +97,7 @@ class Shown:
     high: str = ""
 
 
-def show(estimate: Estimate, *, signed: bool = False, least: int = 0) -> Shown:
+def show(estimate: Estimate, *, signed: bool = False, least: int = 0, most: int | None = None) -> Shown:
     """Round an estimate as its interval deserves.
 
     The distance from the value to the nearer bound is given two significant digits if it begins with a 1, else one
@@ -113,6 +113,8 @@ def show(estimate: Estimate, *, signed: bool = False, least: int = 0) -> Shown:
         Whether positive numbers carry a plus sign.
     least : int
         Fewest decimals, where a field is used to them.
+    most : int, optional
+        Most decimals where there is no interval.
 
     Returns
     -------
@@ -123,6 +125,8 @@ def show(estimate: Estimate, *, signed: bool = False, least: int = 0) -> Shown:
     if value is None:
         return Shown(MISSING)
     if low is None or high is None:
+        if most is not None and decimals(value, SIGNIFICANT) > most:
+            return Shown(_fixed(value, most, signed))
         return Shown(significant(value, signed=signed))
     if low == high:
         return Shown(f"{value:g}")

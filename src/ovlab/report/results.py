@@ -291,6 +291,12 @@ def headline_scenario(ok: pd.DataFrame) -> str:
     return HEADLINE_SCENARIO if HEADLINE_SCENARIO in names or not names else names[0]
 
 
+def absent_devices(frame: pd.DataFrame) -> list[str]:
+    """Return the devices of which no cell could be measured since they are not there."""
+    devices = frame.groupby("device", sort=False)
+    return [str(device) for device, rows in devices if (rows["status"] == "unavailable").all()]
+
+
 def rows_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return rows of the results as dictionaries by column."""
     return frame.to_dict("records")

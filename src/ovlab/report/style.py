@@ -5,31 +5,29 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
+from markupsafe import escape
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ovlab.files import write_atomically
-from ovlab.report.format import significant
+from ovlab.report.format import Estimate, counted, estimate_text, show, typographic
 from ovlab.text import visible
 
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
 DPI = 200
 SUFFIXES = ("svg", "pdf", "png")
-CSS_PIXELS = 96 / 72 * 1.25
-"""Pixels on the page for a point of a figure: a quarter larger than in print, like the page's text."""
 # Okabe and Ito's palette, which colour-blind readers tell apart; the reference is a neutral grey-blue.
 COLOURS = {
     "fp32": "#7B8BA3",
@@ -41,6 +39,10 @@ COLOURS = {
 }
 FURTHER = ["#CC79A7", "#0072B2", "#B8A900", "#000000", "#8C510A", "#5E3C99"]
 INK = "#222222"
+ON_COLOUR = "#101418"
+"""Text upon a coloured ground: it stays dark where the page is dark."""
+LOG_FROM = 6.0
+"""Ratio of the largest to the smallest value from which an axis is logarithmic."""
 STYLE: Any = (
     sns.plotting_context("paper", font_scale=8 / 9.6)  # 8 points, as captions in papers
     | sns.axes_style("ticks")
@@ -75,6 +77,18 @@ class Plot:
     name: str
     caption: str
     figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The id of an artist whose numbers are told, until :func:`save` numbers it."""
+
+    text: str
+
+
+def tell(artist: Artist, text: str) -> None:
+    """Give an artist the text that a reader gets who points at it or reaches it by keyboard: ``int8: 0.74 ms``."""
+    artist.set_gid(_Told(text))  # type: ignore[arg-type]
 
 
 def colours(precisions: Iterable[str]) -> dict[str, str]:
@@ -118,7 +132,15 @@ def fitting(width: float) -> int:
 
 
 def draw_bars(
-    axes: Axes, rows: pd.DataFrame, column: str, highest: float, *, labelled: bool = True, **others: Any
+    axes: Axes,
+    rows: pd.DataFrame,
+    column: str,
+    highest: float,
+    *,
+    palette: Mapping[str, str],
+    along: str = "precision",
+    unit: str = "",
+    labelled: bool = True,
 ) -> None:
     """Draw bars with their 95 % confidence intervals; one that goes on beyond `highest` ends in a triangle.
 
@@ -126,32 +148,52 @@ def draw_bars(
     ----------
     rows : DataFrame
         One row a bar, with ``COLUMN_low`` and ``COLUMN_high`` (missing where there is no interval).
+    palette : mapping
+        Colours by precision, in the order of the bars at one place.
+    along : str
+        The column whose values are the places along x, in the order of the rows.
+    unit : str
+        Of the values, with a space in front where it needs one.
     labelled : bool
         Whether each bar's value stands above it.
-    others : dict
-        For seaborn's ``barplot``: ``x``, ``hue``, ``order``, ``palette``.
     """
-    # seaborn's intervals are those of samples: three samples have the value as median and the bounds as extremes.
-    samples = pd.concat(
-        rows.assign(**{column: rows[one].astype(float).clip(upper=highest)})
-        for one in (column, f"{column}_low", f"{column}_high")
-    ).reset_index(drop=True)
-    lines = {"color": INK, "linewidth": 0.9, "solid_capstyle": "butt"}
-    interval: Any = {"estimator": "median", "errorbar": ("pi", 100), "err_kws": lines}
-    sns.barplot(samples, y=column, **interval, **others, saturation=1, gap=0.12, legend=False, ax=axes)
-    drawn = (np.asarray(line.get_xydata(), dtype=float) for line in axes.lines)
-    ends = {round(float(points[0, 0]), 6): float(points[:, 1].max()) for points in drawn}
-    for bar in (one for one in axes.patches if isinstance(one, Rectangle)):
-        x, value = bar.get_x() + bar.get_width() / 2, float(bar.get_height())
-        end = ends.get(round(x, 6), value)
+    places = list(dict.fromkeys(rows[along]))
+    beside = [name for name in palette if name in set(rows["precision"])] if along != "precision" else []
+    share = 0.8 / max(1, len(beside))
+    for row in rows.to_dict("records"):
+        estimate = Estimate.of_row(row, column)
+        if estimate.value is None:
+            continue
+        shift = beside.index(row["precision"]) - (len(beside) - 1) / 2 if beside else 0.0
+        x = places.index(row[along]) + shift * share
+        (bar,) = axes.bar(x, min(estimate.value, highest), 0.88 * share, color=palette[row["precision"]])
+        names = ", ".join(dict.fromkeys(str(row[name]) for name in ("precision", along)))
+        tell(bar, f"{names}: {estimate_text(estimate, unit, least=1)}")
+        end = min(estimate.value, highest)
+        if estimate.low is not None and estimate.high is not None:
+            end = min(estimate.high, highest)
+            axes.plot([x, x], [min(estimate.low, highest), end], color=INK, lw=0.9, solid_capstyle="butt")
         if end >= highest:
             axes.plot(x, end, "^", color=INK, ms=3)
-        if labelled and value > 0:
+        if labelled and estimate.value > 0:
             place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
-            axes.annotate(significant(value), (x, end), (0, 3), **place)
+            axes.annotate(typographic(show(estimate, least=1).value), (x, end), (0, 3), **place)
+    axes.set_xticks(range(len(places)), [str(one) for one in places])
     axes.tick_params(axis="x", length=0)
-    axes.set(xlabel=None, ylabel=None)
     axes.grid(axis="y")
+    axes.set_axisbelow(True)
+
+
+def interval_note(rows: pd.DataFrame) -> str:
+    """Say for a caption what the intervals of these rows of the results are, and how many launches they come from."""
+    launches = rows["launches"].dropna().astype(int)
+    if launches.empty:
+        return "No interval is known."
+    fewest, most = int(launches.min()), int(launches.max())
+    number = counted(most, "launch") if fewest == most else f"{fewest} to {most} launches"
+    if most == 1:
+        return f"n = {number} a cell: no interval is known."
+    return f"Lines: 95 % confidence intervals, n = {number} a cell."
 
 
 def plain_number(value: float) -> str:
@@ -181,12 +223,13 @@ def save(plot: Plot, folder: Path) -> str:
     figure = plot.figure
     for text in figure.findobj(Text):
         text.set_text(visible(text.get_text()))
+    told = _numbered(figure)
     with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name}):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once, not anew for each format
         memory = io.StringIO()
         figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
-        drawing = memory.getvalue()
+        drawing = _with_titles(memory.getvalue(), told)
         write_atomically(folder / f"{plot.name}.svg", lambda path: path.write_text(drawing, encoding="utf-8"))
         dates, software = dict.fromkeys(("CreationDate", "Creator", "Producer")), {"Software": None}
         write_atomically(folder / f"{plot.name}.pdf", lambda path: figure.savefig(path, metadata=dates))
@@ -194,21 +237,22 @@ def save(plot: Plot, folder: Path) -> str:
     return drawing
 
 
-def inline_svg(text: str, prefix: str) -> str:
-    """Make an SVG file's text fit for a page that holds several.
+def _numbered(figure: Figure) -> dict[str, str]:
+    """Give the artists with a text their ids in the file; return the texts by id."""
+    told: dict[str, str] = {}
+    for artist in figure.findobj():
+        own: Any = artist.get_gid()
+        if isinstance(own, _Told):
+            name = f"mark-{len(told) + 1}"
+            told[name] = visible(own.text)
+            artist.set_gid(name)
+    return told
 
-    The prolog, metadata and fixed size go; ids get a prefix, so that two figures do not share one.
-    """
-    body = text[text.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
-    body = re.sub(r'"#([^"]+)"', rf'"#{prefix}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
-    # In an HTML page the parser gives the elements their namespaces; plain href is SVG 2's.
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", body)
-    head, _, rest = body.partition(">")
-    width = re.search(r'\swidth="([\d.]+)pt"', head)
-    size = f' style="width:{float(width.group(1)) * CSS_PIXELS:.0f}px"' if width else ""
-    head = re.sub(r'\s(width|height)="[^"]*"', "", head).replace("<svg", f'<svg role="img"{size}', 1)
-    return f"{head}>{rest}"
+
+def _with_titles(drawing: str, told: dict[str, str]) -> str:
+    """Put the texts into an SVG file, as titles, which browsers show to those who point at them."""
+    return re.sub(
+        r'<g id="(mark-\d+)">',
+        lambda found: f'<g id="{found[1]}" class="mark"><title>{escape(told[found[1]])}</title>',
+        drawing,
+    )

@@ -36,6 +36,8 @@ class Column:
         Whether its numbers are counts.
     least : int
         Fewest decimals beside an interval.
+    most : int, optional
+        Most decimals of a number that has no interval to tell how many it deserves.
     width : str
         LaTeX: width of a column of running text, such as ``0.4\linewidth``.
     """
@@ -49,6 +51,7 @@ class Column:
     signed: bool = False
     whole: bool = False
     least: int = 0
+    most: int | None = None
     width: str = ""
 
     @property
@@ -62,7 +65,7 @@ class Column:
             return Shown(MISSING)
         if self.whole and entry.value is not None:
             return Shown(f"{entry.value:.0f}")
-        return show(entry.scaled(self.scale), signed=self.signed, least=self.least)
+        return show(entry.scaled(self.scale), signed=self.signed, least=self.least, most=self.most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from pathlib import Path
 import filelock
 
 from ovlab.files import temporary_folder
-from ovlab.scratch import PARTIAL, PREFIX, remove_abandoned
+from ovlab.scratch import JUST_MADE_S, PARTIAL, PREFIX, remove_abandoned
 
 log = logging.getLogger("ovlab.scratch")
 DOWNLOADING = ".part"
 # pooch's name for a file whose hash it is checking.
 UNCHECKED = re.compile(r"tmp[a-z0-9_]{8}")
 KEPT_S = 86_400.0
+# Where steps write files, below the results folder: a data set's own, of which there may be millions, are none of them.
+WRITTEN = ("*", "*/*", "*/report/*", "*/*/*/*", "*/sessions/*/*/*")
 
 
 def cache_folder(sha256: str) -> str:
@@ -40,9 +42,19 @@ def remove_leftovers(results: Path, wanted: Collection[str]) -> None:
     remove_abandoned(temporary_folder().glob(f"{PREFIX}*"))
     for kind in ("sources", "variants"):
         remove_abandoned((results / kind).glob(f"*/*/*/.*{PARTIAL}"))
+    _remove_half_written(results)
     for folder in (results / "sources" / "cache").glob("*"):
         if folder.is_dir():
             _remove_partial_downloads(folder, is_wanted=folder.name in wanted)
+
+
+def _remove_half_written(results: Path) -> None:
+    """Remove files that were killed before they got their names; one that is still written to is younger."""
+    for path in (path for place in WRITTEN for path in results.glob(f"{place}/.*{PARTIAL}*")):
+        with contextlib.suppress(OSError):  # removed by another process meanwhile
+            if path.is_file() and time.time() - path.stat().st_mtime > JUST_MADE_S:
+                log.info("removing %s, which a process that was killed has left", path)
+                path.unlink()
 
 
 def _remove_partial_downloads(folder: Path, *, is_wanted: bool) -> None:

@@ -156,7 +156,9 @@ class ModelSpec(SpecByTask):
         The path to open, where it is not the first file: the IR's ``.xml``, a SavedModel folder in an archive.
     tolerance : float
         Largest accepted difference between the IR's and ONNX Runtime's outputs, relative to the largest
-        absolute output. ONNX sources only.
+        absolute output over the compared images. ONNX sources only.
+    absolute_tolerance : float
+        A difference up to this is accepted whatever the outputs' size, which may be near zero for all images.
     """
 
     declared_as: ClassVar[Literal["model_spec", "dataset_spec"]] = "model_spec"
@@ -175,6 +177,7 @@ class ModelSpec(SpecByTask):
     preprocess: PreprocessSpec = PreprocessSpec()
     output: OutputSpec = OutputSpec()
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
+    absolute_tolerance: Annotated[float, Field(ge=0)] = 1e-6
 
     @model_validator(mode="after")
     def _caffe_has_its_section(self) -> ModelSpec:

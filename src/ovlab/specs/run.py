@@ -139,12 +139,16 @@ class ValidationSpec(Spec):
         Show so many of the images on which a variant and the reference part; 0 shows none.
     layer_check_images : int
         Compare outputs and layers with the reference's on so many images, without labels; 0 turns it off.
+    advice_s : float
+        Where that shows an output that quantisation has hurt: seconds after which no further ignored scope is tried;
+        0 tries none.
     """
 
     device: str = "CPU"
     limit: PositiveInt | None = None
     disagreements: ShownImages = 8
     layer_check_images: ShownImages = 8
+    advice_s: SecondsFromZero = 60.0
 
     def of_reference(self) -> ValidationSpec:
         """Return it for the reference, which is compared with nothing: what concerns comparisons is off."""

@@ -207,3 +207,12 @@ class Task(Protocol):
 
     def evaluator(self, model: ModelSpec, dataset: DatasetSpec, split: Split, *, width: int, height: int) -> Evaluator:
         """Make the evaluator of a model on a split that `read` gave; width and height are the input's, in pixels."""
+
+
+def shown_outputs(outputs: Mapping[str, NDArray[Any]]) -> str:
+    """Return the names of outputs with their shapes, to put into a message: ``scores [1, 10], boxes [1, 4]``."""
+    names: dict[int, list[str]] = {}
+    for name, array in outputs.items():
+        names.setdefault(id(array), []).append(name)
+    arrays = {id(array): array for array in outputs.values()}
+    return ", ".join(f"{' or '.join(own)} {list(arrays[key].shape)}" for key, own in names.items())

@@ -21,6 +21,7 @@ from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
 from ovlab.validate.layers import ComparedModel, check_layers
+from ovlab.validate.parts import part_remarks
 from ovlab.validate.running import compile_for_validation, run, spread_images
 from ovlab.validate.thumbnails import write_disagreements
 
@@ -86,9 +87,7 @@ def validate(
     rate = len(split.images) / (time.perf_counter() - started)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = evaluator.score(frame)
-    remarks = [*split.remarks, *evaluator.remarks(frame)]
-    for remark in remarks:
-        log.warning("%s: %s", settings.name, remark)
+    remarks = [*split.remarks, *split.label_remarks, *evaluator.remarks(frame)]
     _write_replicates(predictions.with_name(REPLICATES), evaluator, frame)
     data: dict[str, Any] = {}
     if reference is not None:
@@ -98,6 +97,10 @@ def validate(
         side = ComparedModel(variant_folder / "model.xml", hint)
         with own_operations(variant_folder, "comparing layers"):
             data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
+        _advise(settings, data["layer_check"], values, side, reference_folder, root, predictions)
+        remarks += part_remarks(data["layer_check"])
+    for remark in remarks:
+        log.warning("%s: %s", settings.name, remark)
     values |= {
         "samples": Quantity(frame["image"].nunique(), "count"),
         "skipped": Quantity(len(skipped), "count"),
@@ -164,7 +167,27 @@ def _check_layers(
         return {"images": 0, "seconds": 0.0, "outputs": [], "layers": [], "error": str(error)}
     count = settings.validation.layer_check_images
     images = load_some(split, count, *size, settings.model.preprocess.resize, settings.dataset)
-    return check_layers(ComparedModel(reference_folder / "model.xml", hint), side, images, device)
+    check = check_layers(ComparedModel(reference_folder / "model.xml", hint), side, images, device)
+    return check | {"reference_hint": hint}
+
+
+def _advise(
+    settings: ValidateSettings,
+    check: dict[str, Any],
+    values: dict[str, Quantity],
+    side: ComparedModel,
+    reference_folder: Path,
+    root: Path,
+    predictions: Path,
+) -> None:
+    """Try what may be left in floating point where an output has suffered; it goes into the check."""
+    if settings.precision.quantization is None or not settings.validation.advice_s or check["error"]:
+        return
+    from ovlab.validate.advice import is_hurt, try_scopes  # NNCF is imported for it
+
+    if is_hurt(check, values):
+        reference = ComparedModel(reference_folder / "model.xml", check["reference_hint"])
+        check["advice"] = try_scopes(settings, root, reference, side, check, predictions.parent)
 
 
 def _summary(evaluator: Evaluator, values: dict[str, Quantity]) -> str:

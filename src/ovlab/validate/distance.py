@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MOST_DB = 200.0
+"""Above what float32 can show."""
 
 
 @dataclass
@@ -60,3 +64,27 @@ class Distance:
     def plain(self) -> dict[str, Any]:
         """Return the distance as a record keeps it."""
         return {"cosine": self.cosine, "snr_db": self.snr_db, "identical": self.identical}
+
+
+def worst_db(outputs: Sequence[Mapping[str, Any]]) -> float:
+    """Return the lowest signal-to-noise ratio of outputs and of their parts, as a record keeps them.
+
+    Returns
+    -------
+    float
+        In decibels; `MOST_DB` where all are identical, its negative where one is not finite: records hold no infinity.
+    """
+    every = [entry for one in outputs for entry in (one, *one.get("parts", ()))]
+    return min((_db(entry) for entry in every), default=MOST_DB)
+
+
+def mean_db(outputs: Sequence[Mapping[str, Any]]) -> float:
+    """Return the mean signal-to-noise ratio of outputs, of one in parts that of its parts; see `worst_db`."""
+    every = [entry for one in outputs for entry in (one.get("parts") or (one,))]
+    return sum(map(_db, every)) / len(every) if every else MOST_DB
+
+
+def _db(entry: Mapping[str, Any]) -> float:
+    if entry["snr_db"] is not None:
+        return float(entry["snr_db"])
+    return MOST_DB if entry["identical"] else -MOST_DB

@@ -116,14 +116,75 @@ def comparable_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Por
         Of the reference and of the variant.
     """
     known = [nodes_of(model) for model in (reference, variant)]
-    pairs: dict[str, tuple[Port, Port]] = {}
+    pairs: dict[Port, tuple[Port, Port]] = {}
     for first, second in _same_outputs(reference, variant):
         for one, twin in zip(_unsorted(first), _unsorted(second), strict=False):
             ports = [Port(port.get_node().get_friendly_name(), port.get_index()) for port in (one, twin)]
             named = all(port.node in nodes for port, nodes in zip(ports, known, strict=True))
             if named and _comparable(one) and _comparable(twin) and one.get_shape() == twin.get_shape():
-                pairs[ports[0].node] = (ports[0], ports[1])
+                pairs[ports[0]] = (ports[0], ports[1])
     return list(pairs.values())
+
+
+def nearest_quantised(variant: ov.Model, outputs: Iterable[Port]) -> tuple[list[str], list[str]]:
+    """Find the operations without weights through which quantised values reach an output.
+
+    Parameters
+    ----------
+    variant : openvino.Model
+        A quantised model.
+    outputs : iterable of Port
+        Where to begin.
+
+    Returns
+    -------
+    near : list of str
+        Operations that take the last quantised values before an output, or make an output that is quantised itself.
+    behind : list of str
+        Operations that make the values that these take.
+    """
+    nodes = nodes_of(variant)
+    near: dict[str, None] = {}
+    behind: dict[str, None] = {}
+    waiting, seen = [nodes[port.node] for port in outputs], set()
+    while waiting:
+        node = waiting.pop(0)
+        if node.get_friendly_name() in seen or _has_weights(node):
+            continue
+        seen.add(node.get_friendly_name())
+        if node.get_type_name() == "FakeQuantize":
+            maker = node.input(0).get_source_output().get_node()
+            if not _has_weights(maker):
+                near[maker.get_friendly_name()] = None
+            continue
+        for producer in _producers(node):
+            if producer.get_type_name() != "FakeQuantize":
+                waiting.append(producer)
+                continue
+            near[node.get_friendly_name()] = None
+            maker = producer.input(0).get_source_output().get_node()
+            if not _has_weights(maker):
+                behind[maker.get_friendly_name()] = None
+    return list(near), [name for name in behind if name not in near]
+
+
+def _has_weights(node: Any) -> bool:
+    """Tell whether an operation computes with stored integers."""
+    return any(
+        _origin_is_quantised(port.get_source_output().get_node())
+        and port.get_source_output().get_node().get_type_name() != "FakeQuantize"
+        for port in node.inputs()
+    )
+
+
+def output_names(model: ov.Model) -> dict[Port, str]:
+    """Return what a model's outputs are called, by where they are computed: an operation's name may be a number."""
+    names = {}
+    for output in model.outputs:
+        port = output.get_node().input(0).get_source_output()
+        if output.get_names():
+            names[Port(port.get_node().get_friendly_name(), port.get_index())] = sorted(output.get_names())[0]
+    return names
 
 
 def _same_outputs(reference: ov.Model, variant: ov.Model) -> list[tuple[Any, Any]]:
@@ -197,11 +258,13 @@ def _unsorted(output: Any) -> list[Any]:
         node = port.get_node()
         if _is_sorted(node):
             waiting += [one.get_source_output() for one in node.inputs()]
-        elif node.get_type_name() == "FakeQuantize" and node is not output.get_node():
-            waiting.append(node.input(0).get_source_output())
-        elif node.get_type_name() not in {"Constant", "Parameter"}:
-            taken.append(port)
+        elif _behind_quantiser(node).get_type_name() not in {"Constant", "Parameter"}:
+            taken.append(port)  # behind its quantiser, if it has one: what that does to it counts
     return taken
+
+
+def _behind_quantiser(node: Any) -> Any:
+    return node.input(0).get_source_output().get_node() if node.get_type_name() == "FakeQuantize" else node
 
 
 def _is_sorted(node: Any) -> bool:

@@ -25,7 +25,8 @@ from ovlab.data.images import Image
 from ovlab.errors import one_line
 from ovlab.runtime import core, precision_hint, read_ir, set_batch
 from ovlab.validate.distance import Distance
-from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, quantised_layers
+from ovlab.validate.graph import Layer, Port, comparable_outputs, nodes_of, output_at, output_names, quantised_layers
+from ovlab.validate.parts import parts_of
 
 log = logging.getLogger("ovlab.validate")
 BUDGET = 256e6
@@ -67,16 +68,17 @@ def check_layers(
     Returns
     -------
     dict
-        Plain data: ``images`` (count), ``seconds``, ``outputs`` (name, cosine, snr_db, identical), ``layers`` in the
+        Plain data: ``images`` (count), ``seconds``, ``outputs`` (name, cosine, snr_db, identical, and the same of
+        ``parts`` that are of different size), ``layers`` in the
         order of execution (name, type, cosine, snr_db, own_snr_db, identical), and ``error`` where OpenVINO refused.
     """
     started = time.perf_counter()
     result: dict[str, Any] = {"images": len(images), "outputs": [], "layers": [], "error": ""}
     runner = _Runner(images, device)
     try:
-        first, second = (_read(side) for side in (reference, variant))
+        first, second = (read_compared(side) for side in (reference, variant))
         pairs, layers = comparable_outputs(first, second), quantised_layers(first, second)
-        result["outputs"] = _outputs(runner, reference, variant, pairs)
+        result["outputs"] = _outputs(runner, reference, variant, pairs, output_names(first))
         for group in _groups(layers, len(images)):
             result["layers"] += _layers(runner, reference, variant, group, {one.name: one for one in layers})
     except RuntimeError as error:
@@ -87,10 +89,26 @@ def check_layers(
     return result
 
 
-def _read(side: ComparedModel) -> ov.Model:
+def read_compared(side: ComparedModel) -> ov.Model:
+    """Read a model for one image."""
     model = read_ir(side.ir)
     set_batch(model, 1)
     return model
+
+
+def compare_outputs(
+    reference: ComparedModel, variant: ComparedModel, images: Sequence[Image], device: str
+) -> list[dict[str, Any]]:
+    """Compare outputs alone: see :func:`check_layers`, whose ``outputs`` these are.
+
+    Raises
+    ------
+    RuntimeError
+        If OpenVINO refuses.
+    """
+    first, second = (read_compared(side) for side in (reference, variant))
+    pairs = comparable_outputs(first, second)
+    return _outputs(_Runner(images, device), reference, variant, pairs, output_names(first))
 
 
 class _Runner:
@@ -113,16 +131,33 @@ class _Runner:
 
 
 def _outputs(
-    runner: _Runner, reference: ComparedModel, variant: ComparedModel, pairs: Sequence[tuple[Port, Port]]
+    runner: _Runner,
+    reference: ComparedModel,
+    variant: ComparedModel,
+    pairs: Sequence[tuple[Port, Port]],
+    names: dict[Port, str],
 ) -> list[dict[str, Any]]:
     if not pairs:
         return []
     kept = _values(runner, reference, [port for port, _ in pairs])
-    distances = {own: Distance() for _, own in pairs}
-    for number, arrays in enumerate(runner.run(_tapped(variant, list(distances)), variant.hint)):
-        for (port, own), array in zip(pairs, arrays, strict=True):
-            distances[own].add(kept[port][number], array)
-    return [{"name": port.node} | distances[own].plain() for port, own in pairs]
+    parts = {port: parts_of(kept[port]) for port, _ in pairs}
+    distances = [[Distance() for _ in (None, *parts[port])] for port, _ in pairs]
+    for number, arrays in enumerate(runner.run(_tapped(variant, [own for _, own in pairs]), variant.hint)):
+        for (port, _), array, (whole, *others) in zip(pairs, arrays, distances, strict=True):
+            whole.add(kept[port][number], array)
+            for part, distance in zip(parts[port], others, strict=True):
+                distance.add(part.of(kept[port][number]), part.of(array))
+    return [
+        {"name": names.get(port, port.node)}
+        | whole.plain()
+        | {
+            "parts": [
+                {"axis": part.axis, "columns": part.title, "largest": part.largest} | distance.plain()
+                for part, distance in zip(parts[port], others, strict=True)
+            ]
+        }
+        for (port, _), (whole, *others) in zip(pairs, distances, strict=True)
+    ]
 
 
 def _layers(
@@ -157,7 +192,7 @@ def _values(runner: _Runner, side: ComparedModel, ports: list[Port]) -> Values:
 
 def _tapped(side: ComparedModel, ports: Sequence[Port]) -> ov.Model:
     """Return the model with these outputs only."""
-    model = _read(side)
+    model = read_compared(side)
     nodes = nodes_of(model)
     return ov.Model([output_at(nodes, port) for port in ports], model.get_parameters(), "tapped")
 
@@ -167,7 +202,7 @@ def _cut(side: ComparedModel, group: Sequence[Layer], sources: Sequence[Layer]) 
 
     Its inputs are the sources' results and, where a layer of the group takes it, the image: the second item.
     """
-    model = _read(side)
+    model = read_compared(side)
     nodes = nodes_of(model)
     image, outputs = model.get_parameters(), [output_at(nodes, one.variant) for one in group]
     inputs = []

@@ -45,7 +45,7 @@ def accuracy_of(lab: Lab, name: str, record: Record, folder: Path) -> Any:
 
 def test_all_are_there() -> None:
     assert set(COMPRESSED) == {"int8", "int8_mixed", "int8_accuracy", "int8_weights", "int4_weights"}
-    assert set(SHIPPED) - set(COMPRESSED) == {"fp32", "default", "fp16", "bf16"}
+    assert set(SHIPPED) - set(COMPRESSED) == {"fp32", "default", "fp16", "bf16", "int8_imported"}
     assert all(data["description"] for data in SHIPPED.values())
 
 

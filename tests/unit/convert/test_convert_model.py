@@ -88,8 +88,9 @@ def test_fp16_weights_take_half_the_bytes(lab: Lab, tmp_path: Path) -> None:
 def test_fp16_rounding_is_no_parity_failure_but_a_wrong_fp32_is(lab: Lab, tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "m.onnx")
     assert converted(lab, path, weights="f16", tolerance=1e-9).ok
-    assert complaint(lab, path, tolerance=1e-9).startswith("model toy: the IR's outputs differ from ONNX Runtime's by ")
-    assert complaint(lab, path, tolerance=1e-9).endswith("more than its tolerance 1e-09")
+    text = complaint(lab, path, tolerance=1e-9, absolute_tolerance=0)
+    assert text.startswith("model toy: the IR's outputs differ from ONNX Runtime's by ")
+    assert text.endswith("more than its tolerance 1e-09")
 
 
 def test_a_model_stored_in_fp16_is_widened(lab: Lab, tmp_path: Path) -> None:
@@ -136,22 +137,6 @@ def test_nan_outputs(lab: Lab, tmp_path: Path) -> None:
     assert text == "parity: output 'scores' contains NaN or infinity"
 
 
-@pytest.mark.parametrize("framework", ["onnx", "tensorflow", "tflite", "paddle", "ir"])
-def test_a_file_that_does_not_convert(lab: Lab, tmp_path: Path, framework: str) -> None:
-    suffix = {"onnx": "onnx", "tensorflow": "pb", "tflite": "tflite", "paddle": "pdmodel", "ir": "xml"}[framework]
-    path = tmp_path / f"m.{suffix}"
-    path.write_bytes(b"this is no model at all")
-    text = complaint(lab, path, framework=framework)
-    assert text.startswith(f"m.{suffix}: does not convert from {framework}: ")
-    assert len(text) > len(f"m.{suffix}: does not convert from {framework}: ") + 10
-
-
-def test_a_truncated_onnx_file(lab: Lab, tmp_path: Path) -> None:
-    content = lab.onnx.read_bytes()
-    (tmp_path / "m.onnx").write_bytes(content[: len(content) // 2])
-    assert complaint(lab, tmp_path / "m.onnx").startswith("m.onnx: does not convert from onnx: ")
-
-
 def test_an_entry_that_is_missing(lab: Lab, tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "model.onnx")
     expected = "entry: no 'modle.onnx' among the model's files; did you mean 'model.onnx'?"
@@ -163,30 +148,6 @@ def test_pytorch_needs_pytorch(lab: Lab, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "m.pt").write_bytes(b"x")
     text = complaint(lab, tmp_path / "m.pt", framework="pytorch")
     assert text.startswith("m.pt: framework pytorch needs PyTorch, which is not installed: 'pip install torch'")
-
-
-class _Torch:
-    """Stands for PyTorch: notes which reader was asked, and never a pickle's."""
-
-    class jit:  # noqa: N801 (PyTorch's name)
-        @staticmethod
-        def load(path: Path, map_location: str) -> Any:
-            raise RuntimeError(f"TorchScript {path.name} {map_location}")
-
-    class export:  # noqa: N801 (PyTorch's name)
-        @staticmethod
-        def load(path: Path) -> Any:
-            raise RuntimeError(f"exported {path.name}")
-
-
-@pytest.mark.parametrize(("name", "reader"), [("m.pt", "TorchScript m.pt cpu"), ("m.pt2", "exported m.pt2")])
-def test_pytorch_files_go_to_their_own_reader(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reader: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "torch", _Torch)
-    (tmp_path / name).write_bytes(b"x")
-    text = complaint(lab, tmp_path / name, framework="pytorch")
-    assert text == f"{name}: does not convert from pytorch: {reader}"
 
 
 def test_an_ir_as_a_source(lab: Lab, tmp_path: Path) -> None:
@@ -222,7 +183,7 @@ def test_a_frozen_tensorflow_graph(lab: Lab, tmp_path: Path) -> None:
         + _node("mean", "Mean", "image", "axes", T=floats, Tidx=ints, keep_dims=bytes([5 << 3, 0]))
     )
     (tmp_path / "m.pb").write_bytes(graph)
-    record = converted(lab, tmp_path / "m.pb", framework="tensorflow", input={"layout": "NHWC"})
+    record = converted(lab, tmp_path / "m.pb", framework="tensorflow", input={"layout": "NHWC"}, output={"classes": 3})
     assert record.value("parity_relative") is None
     compiled = core().compile_model(read_ir(tmp_path / "ir" / "model.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     image = np.full((1, 16, 16, 3), (51, 102, 204), np.uint8)

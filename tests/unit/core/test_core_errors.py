@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ovlab.errors import nearest, one_line
+from ovlab.errors import OvlabError, nearest, one_line
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,15 @@ def test_one_line(error: Exception, expected: str) -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(one_line(RuntimeError("x" * 10_000))) == 500
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "\u202e" * 1000, "a word " * 10_000, "x" * 501])
+def test_a_long_name_leaves_the_rest_to_be_read(name: str) -> None:
+    text = str(OvlabError(f"a.xml, object 1: class {name} is none of the data set's; did you mean 'dog'?"))
+    assert text.startswith("a.xml, object 1: class ") and text.endswith("did you mean 'dog'?")
+    assert "..." in text and len(text) < 2000
+
+
+def test_a_long_path_is_whole() -> None:
+    path = f"/{'folder/' * 60}a.xml"
+    assert str(OvlabError(f"{path}: no such file")) == f"{path}: no such file"

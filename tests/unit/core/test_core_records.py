@@ -70,7 +70,17 @@ def test_another_kind_of_record(tmp_path: Path, record: Record) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "5", "null", "{}", '{"schema": "ovlab/source/1"}', '{"schema": "ovlab/source/1", "values": {}}'],
+    [
+        "",
+        "[" * 100_000,
+        "{",
+        "[]",
+        "5",
+        "null",
+        "{}",
+        '{"schema": "ovlab/source/1"}',
+        '{"schema": "ovlab/source/1", "values": {}}',
+    ],
 )
 def test_not_a_record(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
@@ -156,3 +166,15 @@ def test_the_file_is_json_that_others_can_read(tmp_path: Path, record: Record) -
     write_record(tmp_path / "a.json", record)
     text = (tmp_path / "a.json").read_text(encoding="utf-8")
     assert json.loads(text)["values"]["size"] == {"value": 1.5, "unit": "MB", "low": None, "high": None}
+
+
+def test_a_reason_does_not_grow_from_step_to_step(record: Record) -> None:
+    record.status, record.reason = "failed", "m.pdmodel: saved before Paddle 2.0"
+    for what in ("FP32 variant", "variant", "variant"):
+        with pytest.raises(OvlabError) as caught:
+            require_ok(record, what)
+        record.reason = str(caught.value)
+        assert record.reason == "FP32 variant: m.pdmodel: saved before Paddle 2.0"
+    record.reason = "download of model m: no such host"
+    with pytest.raises(OvlabError, match=r"^download of model m: no such host$"):
+        require_ok(record, "variant")

@@ -109,6 +109,24 @@ def test_half_made_files_of_steps_are_removed(tmp_path: Path) -> None:
         assert sorted(variant.iterdir()) == sorted([variant / "record.json", living])
 
 
+def test_files_that_were_killed_before_they_got_their_names_are_removed(tmp_path: Path) -> None:
+    places = [
+        "quick",
+        "quick/report",
+        "quick/report/tables",
+        "quick/sessions/net/cpu/offline",
+        "accuracy/net/fp32/12345678",
+        "variants/net/fp32/12345678",
+        "sources/models/net/12345678",
+    ]
+    left = [age(tmp_path / place / ".table.ab12_xyz.partial.md", 1) for place in places]
+    living = age(tmp_path / places[0] / ".table.cd34_xyz.partial.md", 0)
+    others = [age(tmp_path / "sources/models/net/12345678/files/.a.b.partial.c", 1), age(tmp_path / "quick/a.csv", 1)]
+    remove_leftovers(tmp_path, ())
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in (living, *others))
+
+
 def age(path: Path, days: float) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"part")

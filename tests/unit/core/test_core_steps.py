@@ -82,6 +82,18 @@ def test_failure_is_one_line_and_nothing_is_written(
 
 
 @in_both_ways
+def test_what_a_library_said_goes_into_log_and_record(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], forked: bool
+) -> None:
+    step = step_in(tmp_path, record_failure=True, log=tmp_path / "step.log")
+    assert run(step, raising(OvlabError("a.onnx: is empty", detail="Check failed\nat a.cpp")), forked=forked) == 0
+    assert capfd.readouterr().err == "failed: a.onnx: is empty\n"
+    assert read_record(step.record).reason == "a.onnx: is empty"
+    assert read_record(step.record).data == {"detail": "Check failed\nat a.cpp"}
+    assert "Check failed\nat a.cpp" in (tmp_path / "step.log").read_text()
+
+
+@in_both_ways
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [

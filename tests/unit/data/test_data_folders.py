@@ -110,8 +110,8 @@ def test_numeric_class_folders_out_of_order_are_told(tmp_path: Path, names: list
     for name in names:
         write_image(tmp_path / "val" / name / "0.png", colour_image("red", 0))
     split = read_split(tmp_path, folders_spec(), "validation")
-    assert any("counted in the order of text" in remark for remark in split.remarks) == is_told
-    assert not read_split(tmp_path, folders_spec(class_names=names), "validation").remarks
+    assert any("counted in the order of text" in remark for remark in split.label_remarks) == is_told
+    assert not read_split(tmp_path, folders_spec(class_names=names), "validation").label_remarks
 
 
 MARKED = {"none": "utf-8", "UTF-8": "utf-8-sig", "UTF-16": "utf-16", "UTF-32": "utf-32"}
@@ -169,3 +169,8 @@ def test_a_list_that_counts_from_one_is_told_so(listed: Path, first: int, is_tol
         read_split(listed, list_spec(), "validation")
     assert ("the list counts from 1" in str(caught.value)) == is_told
     assert str(caught.value).startswith("val.txt, line 5: class index 4 is out of range, expected 0 to 3")
+
+
+def test_the_docs_say_which_images_are_read() -> None:
+    text = (Path(__file__).parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
+    assert [suffix for suffix in sorted(IMAGE_SUFFIXES) if f"{suffix} " not in text and f"{suffix}`" not in text] == []

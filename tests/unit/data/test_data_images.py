@@ -231,6 +231,6 @@ def test_a_jpeg_that_ends_anywhere_before_its_end_is_truncated(
     content = with_thumbnail(content) if has_thumbnail else content
     assert jpeg.is_whole(content)
     assert [n for n in range(2, len(content)) if jpeg.is_whole(content[:n])] == []
-    place.write_bytes(content[:-2] + encoded(noise(8, 8), ".jpg"))  # its end is another picture's
+    place.write_bytes(content[:-2] + encoded(noise(400, 400), ".jpg"))  # its end is another picture's
     with pytest.raises(CorruptImageError, match="the JPEG is truncated"):
         decode(place)

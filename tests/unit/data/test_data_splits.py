@@ -11,6 +11,7 @@ import pytest
 from toy import CLASSES, folders_spec, list_spec, write_class_folders, write_imagenet_list
 
 from ovlab.data import SplitImage, read_split, shared_images
+from ovlab.data.reading import inside
 from ovlab.errors import OvlabError
 from ovlab.specs import DatasetSpec
 
@@ -200,3 +201,11 @@ def test_files_of_different_size_are_not_read(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     assert shared_images(first, second) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "./", "..", "a/../../b", "/etc/passwd", "C:\\a", "a\0b", "x" * 256, "a/" * 1500]
+)
+def test_a_name_in_a_file_of_others_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OvlabError, match=r"^list, line 1: .*(points outside of|is longer than)"):
+        inside(tmp_path, name, "list, line 1")

@@ -106,6 +106,6 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, places: Places, monkeypatch:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
 
     monkeypatch.setattr(shutil, "copyfile", until_full)
-    with pytest.raises(OSError, match=r"its disk \(.+\) is full: the next file needs more"):
+    with pytest.raises(OSError, match=r"its disk \(.+\) is full: what is written there needs more"):
         download(SourceSpec(files=files), tmp_path / "out" / "files", places)
     assert list((tmp_path / "out").iterdir()) == []

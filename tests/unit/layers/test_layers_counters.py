@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ovlab.layers.child.counters import LastInference, counters_of, merged, since
+from ovlab.layers.child.counters import LastInference, counters_of, merged, plain_names, since
+from ovlab.measure.device.inspection import kernel_precision
 
 
 @pytest.mark.parametrize("about_us", [3.0, 27.0, 412.0])
@@ -59,4 +60,48 @@ def test_what_a_plugin_does_not_report_stays_unknown() -> None:
     first, second = merged([known], counters)
     assert first == known | {"time_us": 8.0}
     assert (second["layers"], second["kernel"], second["time_us"]) == (["inner"], "gen9__f16", 2.0)
-    assert second["precision"] == "" and second["weight_bytes"] is None and second["output_bytes"] is None
+    assert second["precision"] == "f16"  # the kernel's name says so
+    assert second["weight_bytes"] is None and second["output_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("written", "called"),
+    [
+        ("convolution:/block/conv1/WithoutBiases", "/block/conv1/WithoutBiases"),
+        ("conv1/WithoutBiases?t_Convolution", "conv1/WithoutBiases"),
+        ("conv1", "conv1"),
+        ("Model/conv:0", "Model/conv:0"),
+        ("convolution:", "convolution:"),
+    ],
+)
+def test_names_as_plugins_write_them_lead_to_the_operation(written: str, called: str) -> None:
+    assert plain_names(written)[-1] == called
+    counters = LastInference()
+    counters.after(Request(**{written: 8.0}))  # type: ignore[arg-type]
+    (node,) = merged([{"name": called}], counters)
+    assert node == {"name": called, "time_us": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "precision"),
+    [
+        ("brgconv_avx512_f16", "f16"),
+        ("brgconv_avx512_amx_bf16", "bf16"),
+        ("brgconv_avx512_I8", "i8"),
+        ("convolution_gpu_bfyx_f16__f16", "f16"),
+        ("jit:gemm:any__i8", "i8"),
+        ("gen_conv", ""),
+        ("DPU", ""),
+        ("undef", ""),
+        ("", ""),
+    ],
+)
+def test_the_precision_is_the_end_of_a_kernels_name(kernel: str, precision: str) -> None:
+    assert kernel_precision(kernel) == precision
+
+
+def test_a_name_that_is_known_as_it_is_written_stays() -> None:
+    counters = LastInference()
+    counters.after(Request(**{"part:conv": 8.0, "conv": 2.0}))  # type: ignore[arg-type]
+    nodes = merged([{"name": "part:conv"}, {"name": "conv"}], counters)
+    assert [one["time_us"] for one in nodes] == [8.0, 2.0]

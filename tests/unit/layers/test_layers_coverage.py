@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from profile_factory import node, operation, profile
+from profile_factory import PEAKS, node, operation, profile
 
 from ovlab.errors import OvlabError
+from ovlab.layers.profile.analysis import analyse
 from ovlab.layers.roofline.coverage import Choices, coverage
 
 SCOPE = {"names": ["scoped"], "types": ["MatMul"], "patterns": ["head/.*"]}
@@ -50,6 +51,8 @@ def test_why_a_layer_stayed_in_floating_point(name: str, kind: str, quantised: b
 def test_layers_that_no_node_names_are_listed() -> None:
     made = profile([node("a")], [operation("a"), operation("folded")])
     assert coverage(made, Choices()).missing == ["folded"]
+    (complaint,) = analyse(made, Choices(), PEAKS).complaints
+    assert complaint.endswith("(50.0 %, expected 100); fused away or folded: folded")
 
 
 def test_a_model_without_arithmetic_and_names_that_do_not_map() -> None:

@@ -89,7 +89,7 @@ def test_images_are_resized_as_a_variant_that_others_made_wants_them(
 
     modes: list[str] = []
     real = load_some
-    monkeypatch.setattr("ovlab.data.load_some", noted)
+    monkeypatch.setattr("ovlab.data.inputs.load_some", noted)
     source = lab.model.plain() | {"preprocess": {"resize": {"mode": "letterbox"}}}
     precisions = {**PRECISIONS, "int8": PRECISIONS["fp32"] | {"description": "int8", "source": source}}
     run(lab, settings_of(lab, precisions=precisions), tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from ovlab.errors import OvlabError
 from ovlab.report import report
 from ovlab.report.format import Estimate
+from ovlab.report.records import Records
 from ovlab.report.sections.accuracy.galleries import galleries
 from ovlab.report.sections.accuracy.layers import distance_table, layer_figures, layers_table, suggestions
 from ovlab.report.sections.accuracy.pairs import compared_pairs
@@ -92,13 +94,54 @@ def test_classes_and_layers_are_shown_in_part_and_written_whole(make: Maker, tmp
     assert len(pd.read_csv(tmp_path / "tables" / "classes.csv")) == 24
 
 
-def test_the_worst_layers_can_be_pasted(make: Maker) -> None:
+TRIED = {"names": ["head <1>"], "without_outputs": False, "text": "x", "worst_db": 31.04, "mean_db": 38.0}
+BEFORE = {"worst_db": 0.2, "mean_db": 22.1}
+
+
+def advise(records: Records, **changes: Any) -> None:
+    check = records.accuracies["net", "int8"].data["layer_check"]
+    advice = {"tried": [TRIED, TRIED], "best": TRIED, "before": BEFORE, "calibrated": 64, "measured": 16, "error": ""}
+    check["advice"] = advice | changes
+
+
+def test_what_was_tried_can_be_pasted(make: Maker) -> None:
     settings, records = make(RECIPE)
-    name, text = suggestions(settings, records)[1]
-    assert name == "net int8"
-    assert text == "ignored_scope:\n  names:\n  - conv_2\n  - conv_4\n  - conv_3\n"
+    assert suggestions(settings, records) == []
+    advise(records)
+    ((sentence, text),) = suggestions(settings, records)
+    assert sentence == (
+        "net int8: 0.2 dB in the worst part of the outputs, 22.1 dB in the mean before, 31.0 dB in the worst part of "
+        "the outputs, 38.0 dB in the mean with this, quantised with 64 and measured on 16 calibration images (2 "
+        "changes tried)."
+    )
+    assert text == (
+        "# @package _global_\n# conf/model_precision/net-int8.yaml\n"
+        "precision:\n  quantization:\n    ignored_scope:\n      names:\n      - head <1>\n"
+    )
+    assert "names:\n      - head &lt;1&gt;" in page_of(settings, records)
+    advise(records, best=TRIED | {"names": [], "without_outputs": True})
+    assert suggestions(settings, records)[0][1].endswith("quantization:\n    quantize_outputs: false\n")
     (plot,) = layer_figures(settings, records)
     assert plot.name == "layers_net"
+
+
+def test_what_does_not_help_is_said_and_not_advised(make: Maker) -> None:
+    settings, records = make(RECIPE)
+    advise(records, best=None)
+    ((sentence, text),) = suggestions(settings, records)
+    assert sentence.startswith("net int8: 2 changes tried, none helps (0.2 dB")
+    assert text == ""
+    advise(records, tried=[], error="no images")
+    assert suggestions(settings, records) == [("net int8: nothing could be tried (no images).", "")]
+
+
+def test_parts_of_an_output_have_rows_of_their_own(make: Maker) -> None:
+    settings, records = make(RECIPE)
+    part = {"axis": 1, "columns": "4-83", "largest": 0.7, "cosine": None, "snr_db": 0.0, "identical": False}
+    records.accuracies["net", "int8"].data["layer_check"]["outputs"][0]["parts"] = [part]
+    rows = [row for row in distance_table(settings, records).rows if row[1] == "int8"]
+    assert [row[2] for row in rows] == ["logits", "logits, columns 4-83"]
+    assert (rows[1][4], rows[1][6]) == (Estimate(0.0), "values up to 0.7")
 
 
 def test_a_check_that_openvino_refused_is_told(make: Maker) -> None:
@@ -120,7 +163,7 @@ def test_the_page_has_the_section_and_escapes_it(make: Maker) -> None:
     ):
         assert part in text
     assert text.count('src="data:image/jpeg;base64,/9j/"') == 3
-    assert "<script>" not in text and "<b>a</b>" not in text
+    assert text.count("<script>") == 1 and "<b>a</b>" not in text
 
 
 def test_a_file_that_is_no_list_of_images_is_named(make: Maker) -> None:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from report_factory import Maker, Recipe, make_plots
 
-from ovlab.report.style import COLOURS, Plot, colours, inline_svg, plain_number, save
+from ovlab.report.page.svg import inline_svg
+from ovlab.report.style import COLOURS, Plot, colours, plain_number, save
 
 
 def plots(make: Maker, recipe: Recipe) -> dict[str, Plot]:
@@ -64,7 +65,7 @@ def test_a_wide_interval_does_not_hide_the_bars(make: Maker) -> None:
     (triangle,) = (one for one in axes.lines if one.get_marker() == "^" and one.get_xdata()[0] == pytest.approx(middle))
     assert 2 < triangle.get_ydata()[0] < top
     assert max(max(one.get_ydata()) for one in axes.lines) < top
-    (label,) = (one for one in axes.texts if one.get_text() == "2.00" and one.xy[0] == pytest.approx(middle))
+    (label,) = (one for one in axes.texts if one.get_text() == "2.0" and one.xy[0] == pytest.approx(middle))
     assert label.xy[1] == triangle.get_ydata()[0]
 
 

@@ -8,67 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from profile_factory import PEAKS, node, operation, profile
-from report_factory import Recipe, context_of, make_plots, make_records, make_settings, make_tables, page_of, record
+from layers_factory import add_profile
+from report_factory import Recipe, context_of, make_plots, make_records, make_settings, make_tables, page_of
 
 from ovlab.errors import OvlabError
-from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
-from ovlab.layers.profile.table import launch_table, node_table, write_tables
-from ovlab.layers.roofline.coverage import Choices
-from ovlab.records import Quantity, Record
 from ovlab.report import Records, results_frame
 from ovlab.report.sections.findings import general_findings
 from ovlab.report.style import save
 from ovlab.specs import ReportSettings
-
-OPERATIONS = [operation("conv"), operation("head"), operation("soft", "Softmax", 0)]
-SLOW, FAST = [190.0, 192.0, 191.0], [26.0, 27.0, 26.5]
-
-
-def profiles() -> dict[str, Any]:
-    """FP32 at its roof; INT8 with one layer left in floating point, and a conversion before it."""
-    before = [node("conv", SLOW), node("head", 110.0), node("soft", 5.0, kind="Softmax")]
-    after = [
-        node("conv", FAST, precision="i8"),
-        node("r", 8.0, layers=[], kind="Reorder", forms=("u8 acdb", "f32 acdb")),
-        node("head", 112.0),
-        node("soft", 5.0, kind="Softmax"),
-    ]
-    return {"fp32": profile(before, OPERATIONS), "int8": profile(after, OPERATIONS)}
-
-
-def add_profile(records: Records, folder: Path) -> Records:
-    """Add what the steps leave of peaks and of a profile of ``net`` on ``cpu``."""
-    found = profiles()
-    comparisons = compare_all(found, PEAKS, ["fp32"])
-    data: dict[str, Any] = {"variants": {}, "comparisons": [], "compared_with": ["fp32"]}
-    for name, one in found.items():
-        scope = {"names": ["head"]} if name == "int8" else {}
-        choices = Choices.of({"quantization": {"ignored_scope": scope} if scope else None}, {})
-        analysis = analyse(one, choices, PEAKS, ["avx512_vnni"], comparisons.get(("fp32", name)))
-        noise = [{"other_load": 0.0, "beyond": []}] * 3
-        data["variants"][name] = {"status": "ok", "reason": "", **analysis.plain(), "noise": noise}
-        data["variants"][name]["scaling"] = {"one_thread": 1.9, "batch": 4, "batch_time": 0.8}
-    data["variants"]["fp16"] = {"status": "failed", "reason": "it broke"}
-    rows = [row for names, one in comparisons.items() for row in pair_rows(*names, one)]
-    data["comparisons"] = [plain_comparison(*names, one) for names, one in comparisons.items()]
-    nodes = pd.concat([node_table(name, one, PEAKS) for name, one in found.items()])
-    write_tables(nodes, launch_table("fp32", found["fp32"]), folder)
-    pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).to_csv(folder / "comparisons.csv", index=False)
-    names = {"model_name": "net", "device_name": "cpu", "profiling": {"launches": 3}}
-    records.profiles["net", "cpu"] = record("profile", names, data=data)
-    records.profile_folders["net", "cpu"] = folder
-    records.peaks["cpu"] = peaks_record()
-    return records
-
-
-def peaks_record() -> Record:
-    values = {f"arithmetic_{name}": Quantity(one / 1e9, "GOP/s") for name, one in PEAKS.arithmetic.items()}
-    values |= {f"bandwidth_{name}": Quantity(one / 1e9, "GB/s") for name, one in PEAKS.bandwidth.items()}
-    values |= {"theoretical_f32": Quantity(250.0, "GOP/s"), "reached_f32": Quantity(0.8, "fraction")}
-    values |= {"clock": Quantity(3.7, "GHz"), "node_overhead": Quantity(2.0, "us"), "threads": Quantity(2, "count")}
-    data = {"kernels": PEAKS.kernels, "remarks": ["a remark"], "caches": {"L2": 1 << 20, "L3": 32 << 20}}
-    return record("peaks", {"device_name": "cpu"}, values=values, data=data | {"sharing": {"L2": 1, "L3": 2}})
 
 
 @pytest.fixture
@@ -91,10 +38,12 @@ def test_verdicts_and_totals(made: tuple[ReportSettings, Records]) -> None:
     shares = ("compute", "bandwidth", "overhead", "conversions", "remainder")
     assert sum(first[name] for name in shares) == pytest.approx(1)
     assert second["conversions"] == pytest.approx(8 / (26.5 + 8 + 112 + 5))
-    assert (first["one_thread"], first["batch_time"]) == (1.9, 0.8)
+    checks = rows(tables["verdict_checks"])[0]
+    assert (checks["one_thread"], checks["batch_time"]) == (1.9, 0.8)
     totals = rows(tables["profile_totals"])[1]
     assert totals["macs_over_model"] == 1 and totals["time_over_latency"] == pytest.approx(0.95, abs=0.01)
-    assert totals["int8_macs"] == 0.5 and totals["remark"] == "–"
+    assert totals["remark"] == "–"
+    assert rows(tables["coverage"])[1]["int8_macs"] == 0.5
 
 
 def test_layers_left_in_floating_point_and_advice(made: tuple[ReportSettings, Records]) -> None:
@@ -134,7 +83,8 @@ def test_nodes_and_pairs_are_short_on_the_page_and_whole_in_the_file(made: tuple
 
 def test_the_roofline_has_a_panel_for_each_variant(made: tuple[ReportSettings, Records], tmp_path: Path) -> None:
     plot = make_plots(*made)["roofline_net_cpu"]
-    assert [axes.get_title() for axes in plot.figure.axes if axes.get_title()] == ["fp32", "int8"]
+    titles = [axes.get_title() for axes in plot.figure.axes if axes.get_title()]
+    assert titles == ["fp32 (98 % of the time)", "int8 (91 % of the time)"]
     assert plot.figure.axes[0].get_xscale() == plot.figure.axes[0].get_yscale() == "log"
     text = save(plot, tmp_path)
     assert "bandwidth of" in text and "INT8" in text and (tmp_path / "roofline_net_cpu.pdf").stat().st_size > 1000
@@ -150,15 +100,21 @@ def test_results_take_precision_and_share_from_the_profile(made: tuple[ReportSet
 
 
 def test_claims_name_the_layers_and_answer_the_open_question(made: tuple[ReportSettings, Records]) -> None:
-    claims = {one["claim"]: one for one in rows(make_tables(*made)["claims"])}
-    layers = claims["Not all layers become INT8"]
+    settings, records = made
+    claims: dict[str, Any] = {
+        "layers": {"text": "not all", "left": {"measure": "int8_layer_share", "where": {"precision": "int8"}}}
+        | {"relation": "at_most", "right": {"value": 0.999, "unit": "fraction"}},
+        "limit": {"text": "what limits", "left": {"measure": "compute_time_share", "where": {"precision": "fp32"}}},
+    }
+    plain = settings.plain()
+    plain["experiment"]["claims"] = claims
+    found = {one["claim"]: one for one in rows(make_tables(ReportSettings.model_validate(plain), records)["claims"])}
     assert (
-        "2 of 3 timed layers in floating point (head in f32, in the ignored scope and soft in f32" in layers["measured"]
+        "of 3 timed layers; in floating point: head in f32, in the ignored scope and soft in f32"
+        in (found["not all"]["measured"])
     )
-    assert "in INT8 50.0 % of the multiply-accumulates and 17.5 % of the time" in layers["measured"]
-    assert layers["verdict"] == "holds"
-    limit = claims["Left open: is the limit memory bandwidth or compute?"]
-    assert "fp32: compute 65 %, bandwidth of L2 0 %" in limit["measured"] and limit["verdict"] == "compute"
+    assert found["not all"]["verdict"] == "holds"
+    assert found["what limits"]["verdict"] == "fp32: arithmetic (arithmetic 65 %, bandwidth of L2 0 %)"
 
 
 def test_the_page_says_what_limits_and_what_was_not_profiled(made: tuple[ReportSettings, Records]) -> None:

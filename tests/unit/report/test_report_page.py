@@ -18,10 +18,18 @@ from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.table import Column, Table
 
-TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "members", "remarks", "environment", "noise")
-TABLES += ("spread", "variants", "costs", "server", "sweep", "significance", "power", "classes", "distance", "layers")
-TABLES += ("verdicts", "advice", "profile_totals", "floating_layers", "speedup_by_layers", "speedup_by_cause")
-TABLES += ("layer_speedups", "conversions", "nodes", "peaks")
+TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment")
+TABLES += ("noise", "devices", "spread", "variants", "costs", "server", "sweep", "significance", "power", "classes")
+TABLES += ("distance", "layers", "verdicts", "verdict_checks", "advice", "profile_totals", "coverage")
+TABLES += (
+    "floating_layers",
+    "speedup_by_layers",
+    "speedup_by_cause",
+    "layer_speedups",
+    "conversions",
+    "nodes",
+    "peaks",
+)
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
@@ -80,8 +88,13 @@ def test_all_files_are_there(plain: Path) -> None:
 def test_the_page_needs_no_other_file(plain: Path) -> None:
     text = (plain / "index.html").read_text()
     page = Page(text)
-    assert not [address for address in page.loaded if not address.startswith("#")]
-    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not {"link", "img", "iframe"} & set(page.tags)
+    # Two scripts, both in the page itself: what they need, and what they do.
+    assert page.tags.count("script") == 2 and "<script src" not in text
+    # What can be followed lies in the page or beside it, and is there.
+    beside = [one for one in page.loaded if not one.startswith(("#", "data:application/pdf;base64,"))]
+    assert beside and all((plain / one).is_file() for one in beside)
+    assert "default-src 'none'" in text
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
     assert page.tags.count("svg") == 3
@@ -91,7 +104,7 @@ def test_elements_nest_and_ids_are_unique(make: Maker, tmp_path: Path) -> None:
     page = Page(write(make, Recipe(models=["a", "b"]), tmp_path))
     assert page.open == []
     assert len(set(page.ids)) == len(page.ids)
-    assert {address[1:] for address in page.loaded} <= set(page.ids)
+    assert {address[1:] for address in page.loaded if address.startswith("#")} <= set(page.ids)
 
 
 def test_markup_in_names_and_reasons_is_text(make: Maker, tmp_path: Path) -> None:
@@ -156,11 +169,13 @@ def test_broken_samples_are_named(make: Maker, tmp_path: Path) -> None:
         report(settings, records, tmp_path / "index.html")
 
 
-def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path, plain: Path) -> None:
-    write(make, Recipe(), tmp_path / "report")
+def test_the_same_records_give_the_same_files(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe())
+    for name in ("one", "other"):
+        report(settings, records, tmp_path / name / "index.html")
     first, second = (
-        {path.name: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
-        for folder in (plain, tmp_path / "report")
+        {path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.*") if path.is_file()}
+        for name in ("one", "other")
     )
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
@@ -188,9 +203,9 @@ def test_a_list_of_files_that_is_not_ours_removes_nothing(make: Maker, tmp_path:
 
 def test_the_contents_list_every_section_that_is_shown(plain: Path) -> None:
     text = (plain / "index.html").read_text()
-    contents = re.findall(r'<li><a href="#([^"]+)">', text)
+    contents = re.findall(r'<li><a href="#([^"]+)"', text)
     assert contents == re.findall(r'<section id="([^"]+)"', text)
-    assert contents[:2] == ["findings", "results"] and "server-section" not in contents
+    assert contents[:2] == ["answer", "results"] and "server-section" not in contents
 
 
 def test_a_section_of_ones_own_needs_no_template(make: Maker, tmp_path: Path) -> None:
@@ -204,9 +219,9 @@ def test_a_section_of_ones_own_needs_no_template(make: Maker, tmp_path: Path) ->
             return [Finding("Mine", [f"{len(report.ok)} rows."])]
 
     settings, records = make(Recipe(scenarios=["offline"]))
-    report(settings, records, tmp_path / "index.html", (*SECTIONS[:1], Own()))
+    report(settings, records, tmp_path / "index.html", (*SECTIONS, Own()))
     text = (tmp_path / "index.html").read_text()
-    for part in ('<a href="#own">My section</a>', "What is mine?", '<table id="own_table">', "3 rows."):
+    for part in ('<a href="#own" title="What is mine?">My section</a>', '<table id="own_table" ', "3 rows."):
         assert part in text
     assert len(pd.read_csv(tmp_path / "tables" / "own_table.csv")) == 3
 

@@ -117,7 +117,7 @@ def test_rows_of_a_group_are_together(make: Maker) -> None:
 def test_decimal_points_come_under_each_other(make: Maker) -> None:
     shown = shown_table(tables(make, Recipe(speedups={"int8": (12.3456, 12.3, 12.4)}))["headline"])
     column = [one.key for one in shown.columns].index("speedup")
-    cells = [row[column] for group in shown.groups for row in group.rows]
+    cells = [row.cells[column] for group in shown.groups for row in group.rows]
     behind = {len((cell.text + cell.pad).partition(".")[2]) for cell in cells}
     assert len(behind) == 1
     assert len({cell.pad for cell in cells}) > 1

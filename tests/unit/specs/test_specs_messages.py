@@ -121,7 +121,11 @@ def message_of(spec: type[Spec], data: dict[str, Any]) -> str:
         (ModelSpec, MODEL | {"preprocess": {"mean": [float("nan")]}}, "preprocess.mean.0: input should be a finite"),
         (ScenarioSpec, SYNC | {"batch": 0}, "batch: input should be greater than 0"),
         (ModelSpec, MODEL | {"output": {"classes": 1}}, "output.classes: input should be greater than 1"),
-        (ModelSpec, MODEL | {"output": {"label_offset": -1}}, "output.label_offset: input should be greater than"),
+        (
+            ModelSpec,
+            MODEL | {"output": {"label_offset": -(10**7)}},
+            "output.label_offset: input should be greater than",
+        ),
         # Model.
         (ModelSpec, MODEL | {"files": []}, "files: empty, expected the model's file"),
         (ModelSpec, MODEL | {"input": {"shape": [1, 3, 0, 8]}}, "input: shape: [1, 3, 0, 8]: a dimension is a"),

@@ -36,6 +36,12 @@ def test_sound_classifiers_are_never_remarked(images: int, classes: int) -> None
             assert label_remarks(*classifier(accuracy, images, classes, seed), 0) == []
 
 
+def test_a_poor_classifier_that_is_better_than_chance_is_not_at_it() -> None:
+    """5 % of 1000 classes, on images that are hard."""
+    assert not is_at_chance(*classifier(0.05, 1000, 1000, 0))
+    assert is_at_chance(*classifier(0.0, 1000, 1000, 0))
+
+
 @pytest.mark.parametrize("images", [3, 8, 12])
 def test_a_few_images_are_no_evidence(images: int) -> None:
     for seed in range(50):

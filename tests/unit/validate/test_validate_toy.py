@@ -12,10 +12,10 @@ import onnxruntime
 import openvino as ov
 import pandas as pd
 import pytest
-from toy import BIAS, CLASSES, Lab, colour_image, colour_onnx, convert_settings, model_spec, source_record, write_image
+from toy import BIAS, CLASSES, Lab, colour_image, colour_onnx, source_record, write_image
 
 from ovlab.calibrate import save_ir
-from ovlab.convert import convert
+from ovlab.convert.preprocess import embed
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.records import Record
 from ovlab.runtime import read_ir
@@ -124,10 +124,12 @@ def test_a_limit_is_spread_over_the_split(lab: Lab, data: Path) -> None:
 
 
 def test_nan_outputs(lab: Lab, data: Path, tmp_path: Path) -> None:
-    # As an IR, since the conversion of an ONNX file finds it earlier.
-    ov.save_model(ov.convert_model(colour_onnx(tmp_path / "m.onnx", bias=BIAS * np.nan)), tmp_path / "m.xml")
-    settings = convert_settings(model_spec(tmp_path / "m.xml", framework="ir"), lab.dataset)
-    record = convert(settings, source_record(tmp_path), lab.source, tmp_path / "ir")
+    # Not by the convert step, which tries an image at once.
+    model = embed(
+        ov.convert_model(colour_onnx(tmp_path / "m.onnx", bias=BIAS * np.nan)), lab.model.input, lab.model.preprocess
+    )
+    save_ir(model, tmp_path / "ir", compress=False)
+    record = lab.record_of(tmp_path / "ir")
     with pytest.raises(OvlabError, match=r"^output: NaN or infinity for image val/"):
         validate(
             lab.validate_settings(), record, tmp_path / "ir", source_record(data), tmp_path / "predictions.parquet"

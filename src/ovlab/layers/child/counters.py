@@ -11,12 +11,15 @@ Other plugins report the last inference alone (``openvino.InferRequest.profiling
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 import openvino as ov
 
-from ovlab.measure.device.inspection import info_text
+from ovlab.measure.device.inspection import info_text, kernel_precision
 
+GPU_TYPE = re.compile(r"[a-z0-9_]+")
 CUT = 0.5
 """Microseconds that cutting to a whole number takes away on average."""
 
@@ -108,17 +111,38 @@ def counters_of(compiled: ov.CompiledModel, device: str) -> Counters:
 def merged(nodes: list[dict[str, Any]], counters: Counters) -> list[dict[str, Any]]:
     """Give each node its time, and add nodes that only the counters know (no runtime model, or another name there).
 
-    Of these type and kernel are known; what they stand for is not, unless they are called as an original operation.
+    Of these type, kernel and the precision in the kernel's name are known; what they stand for is not, unless they are
+    called as an original operation.
     """
     times = counters.times_us()
-    found: list[dict[str, Any]] = [{**node, "time_us": times.get(node["name"], 0.0)} for node in nodes]
-    if isinstance(counters, LastInference):
-        known = {node["name"] for node in nodes}
-        unknown = dict.fromkeys(("weight_bytes", "input_bytes", "output_bytes"))
-        found += [
-            {"name": name, **about, "precision": "", "layers": [name], "from": "", "to": "", **unknown}
-            | {"time_us": times.get(name, 0.0)}
-            for name, about in counters.nodes.items()
-            if name not in known
-        ]
-    return found
+    if not isinstance(counters, LastInference):
+        return [{**node, "time_us": times.get(node["name"], 0.0)} for node in nodes]
+    known = {node["name"] for node in nodes}
+    sums = dict.fromkeys(known, 0.0)
+    for name, time in times.items():
+        own = _known_as(name, known)
+        if own is not None:
+            sums[own] += time
+    found: list[dict[str, Any]] = [{**node, "time_us": sums[node["name"]]} for node in nodes]
+    unknown = dict.fromkeys(("weight_bytes", "input_bytes", "output_bytes"))
+    return found + [
+        {"name": name, **about, "precision": kernel_precision(about["kernel"]), "layers": [plain_names(name)[-1]]}
+        | {"from": "", "to": "", **unknown, "time_us": times.get(name, 0.0)}
+        for name, about in counters.nodes.items()
+        if _known_as(name, known) is None
+    ]
+
+
+def plain_names(name: str) -> list[str]:
+    """Return what a counter may call an operation, from how it is written to how the model calls it.
+
+    The GPU's plugin writes its own type before the name, ``convolution:conv1/WithoutBiases``, the NPU's that of the
+    model behind it, ``conv1/WithoutBiases?t_Convolution``.
+    """
+    without_type = name.partition("?t_")[0]
+    before, colon, after = without_type.partition(":")
+    return [name, without_type, after if colon and after and GPU_TYPE.fullmatch(before) else without_type]
+
+
+def _known_as(name: str, known: Collection[str]) -> str | None:
+    return next((one for one in plain_names(name) if one in known), None)

@@ -109,7 +109,9 @@ def analyse(
     totals = control_totals(profile)
     covered, judged = coverage(profile, choices), verdict(profile, peaks)
     case = Case(profile, covered, judged, peaks, flags, against, choices.quantised)
-    return Analysis(profile, totals, complaints(totals), covered, judged, conversions(profile), advise(case))
+    return Analysis(
+        profile, totals, complaints(totals, covered.missing), covered, judged, conversions(profile), advise(case)
+    )
 
 
 def conversions(profile: Profile) -> dict[str, dict[str, Any]]:

@@ -101,7 +101,8 @@ class Node:
         """From what to what an inserted node converts: ``f32 abcd to u8 acdb``; empty for others."""
         if not self.is_inserted:
             return ""
-        return f"{self.source} to {self.target}" if self.type in CONVERSIONS else self.type
+        reported = self.type in CONVERSIONS and (self.source or self.target)
+        return f"{self.source} to {self.target}" if reported else self.type
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ovlab.layers.profile.model import FLOATING, INTEGER, Node, Operation, Profile
@@ -19,15 +19,18 @@ QUANTISED_TYPES = frozenset(
 
 @dataclass(frozen=True)
 class Share:
-    """A share in 0..1: the part, the whole, and what the whole is."""
+    """A share in 0..1: the part, the whole, what the whole is, and whether the device reports what it takes."""
 
     part: float
     whole: float
     of: str
+    is_reported: bool = True
 
     @property
-    def value(self) -> float:
-        """Part over whole; 0 of nothing."""
+    def value(self) -> float | None:
+        """Part over whole; 0 of nothing, None where it is not reported."""
+        if not self.is_reported:
+            return None
         return self.part / self.whole if self.whole else 0.0
 
 
@@ -128,6 +131,8 @@ def coverage(profile: Profile, choices: Choices) -> Coverage:
         "mac_layers": Share(len(in_int8), len(multiplying), "convolutions and matrix products of the model"),
         "nodes": Share(len(narrow), len(nodes), "nodes of the executed graph"),
     }
+    if not any(node.precision for node in nodes if node.macs):  # an NPU does not tell
+        shares = {name: replace(one, is_reported=False) for name, one in shares.items()}
     floating = []
     if choices.quantised:
         left = [node for node in layers if node.precision in FLOATING]

@@ -225,9 +225,13 @@ def executed_precision(info: Any) -> str:
     The kernel's name ends with it (``brgconv_avx512_f32``). ``runtimePrecision`` alone misleads: for FP16 weights that
     the CPU widens once, while it compiles, it says f16, although the kernel's arithmetic is f32.
     """
-    kernel = info_text(info, "primitiveType").rsplit("_", 1)[-1].lower()
     declared = info_text(info, "runtimePrecision").lower()
-    return PRECISIONS.get(kernel) or PRECISIONS.get(declared, declared)
+    return kernel_precision(info_text(info, "primitiveType")) or PRECISIONS.get(declared, declared)
+
+
+def kernel_precision(kernel: str) -> str:
+    """Read the precision from a kernel's name, ``convolution_gpu_bfyx_f16__f16``; empty where it has none."""
+    return PRECISIONS.get(kernel.rsplit("_", 1)[-1].lower(), "")
 
 
 def precision_label(shares: dict[str, float]) -> str:

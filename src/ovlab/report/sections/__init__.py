@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from ovlab.report.section import Section
 from ovlab.report.sections.accuracy import Accuracy
+from ovlab.report.sections.answer import Answer
 from ovlab.report.sections.calibration import Calibration
 from ovlab.report.sections.changes import Changes
 from ovlab.report.sections.claims import Claims
+from ovlab.report.sections.devices import Devices
 from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
@@ -25,7 +27,7 @@ from ovlab.report.sections.settings import Settings
 from ovlab.report.sections.sweep import Sweep
 
 SECTIONS: tuple[Section, ...] = (
-    Findings(),
+    Answer(),
     Goals(),
     Changes(),
     Results(),
@@ -33,13 +35,15 @@ SECTIONS: tuple[Section, ...] = (
     Sweep(),
     Layers(),
     Accuracy(),
+    Findings(),
     Claims(),
     Calibration(),
     SeveralDevices(),
+    Devices(),
     Remarks(),
-    NotMeasured(),
     Measuring(),
     Models(),
     Environment(),
+    NotMeasured(),
     Settings(),
 )

@@ -19,7 +19,7 @@ from ovlab.stats.proportion import accuracy, agreement, exact_mcnemar, holm, pai
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.differences import Differences, Disagreement, largest_changes
 from ovlab.tasks.label_check import label_remarks, unseen_classes
-from ovlab.tasks.protocol import PairComparison
+from ovlab.tasks.protocol import PairComparison, shown_outputs
 from ovlab.tasks.recorded_comparison import comparison_quantities
 
 TOP = 5
@@ -66,7 +66,8 @@ class ClassificationEvaluator:
         images : sequence of LabelledImage
             At most `batch` images; what the outputs hold beyond them is padding.
         outputs : mapping of str to ndarray of float32
-            The model's outputs by tensor name; the task's one has a score a class and image, in any shape.
+            The model's outputs by tensor name; the task's one has a score a class and image: shape (batch, classes),
+            further axes of length 1 aside.
         placements : sequence of Placement or None
             Where the images lay in the input; a class does not depend on it.
         batch : int
@@ -81,10 +82,11 @@ class ClassificationEvaluator:
         Raises
         ------
         OvlabError
-            If the number of scores does not fit the classes, a label is none of them, or a score is NaN.
+            If the output has another shape, the number of scores does not fit the classes, nothing says that there are
+            classes, a label is none of them, or a score is NaN.
         """
         del placements
-        scores = self._scores(outputs).reshape(batch, -1)[: len(images)]
+        scores = self._one_score_a_class(self._scores(outputs), batch)[: len(images)]
         self._check(images, scores)
         top = min(TOP, scores.shape[1])
         chosen = np.sort(np.argpartition(-scores, top - 1, axis=1)[:, :top], axis=1)
@@ -101,14 +103,29 @@ class ClassificationEvaluator:
         if name is None:
             distinct = {id(array): array for array in outputs.values()}
             if len(distinct) != 1:
-                raise OvlabError(f"output.name: missing, but the model has several outputs: {', '.join(outputs)}")
+                raise OvlabError(f"output.name: missing, but the model has several outputs: {shown_outputs(outputs)}")
             return next(iter(distinct.values()))
         if name not in outputs:
             raise OvlabError(f"output.name: the model has no output {name!r}{nearest(name, outputs)}")
         return outputs[name]
 
+    def _one_score_a_class(self, array: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+        """Drop axes of length 1 behind the batch: (N, classes), (N, classes, 1, 1) and (N, 1, classes) are scores."""
+        sizes = [size for size in array.shape[1:] if size > 1]
+        if array.ndim < 2 or array.shape[0] != batch or len(sizes) > 1:
+            raise OvlabError(
+                f"output: has shape {list(array.shape)}, expected [{batch}, classes], one score a class and image "
+                "(task classification)"
+            )
+        return array.reshape(batch, -1)
+
     def _check(self, images: Sequence[LabelledImage], scores: NDArray[np.float32]) -> None:
         offset, size = self._output.label_offset, scores.shape[1]
+        if self._classes is None and not self._split.labelled:
+            raise OvlabError(
+                f"output.classes: missing; without labels or class_names nothing says that the output's {size} numbers "
+                f"are scores of classes: say {max(size - offset, 1)} if they are (task classification)"
+            )
         # Where labels count from 1, the name of class 0 may be there or not.
         fitting = {self._classes + offset, self._classes + max(offset, 0)} if self._classes is not None else {size}
         if size < 2 or size not in fitting:

@@ -44,12 +44,13 @@ def read_class_folders(files: SplitFiles) -> LabelledSplit:
     remarks = [*left_out(others, files.split.images)]
     if astray:
         remarks.append(f"{astray} image(s) in {files.split.images!r} left out: in no class's folder")
+    of_labels = []
     if not files.class_names and _out_of_order(found):
-        remarks.append(
+        of_labels.append(
             f"class folders are numbers, counted in the order of text ({', '.join(found[:4])}, ...): if the model "
             "counts otherwise, class_names in the data set's YAML lists them in its order"
         )
-    return LabelledSplit(files.name, tuple(images), names, remarks=tuple(remarks))
+    return LabelledSplit(files.name, tuple(images), names, remarks=tuple(remarks), label_remarks=tuple(of_labels))
 
 
 def read_imagenet_list(files: SplitFiles) -> LabelledSplit:

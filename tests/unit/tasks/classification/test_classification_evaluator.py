@@ -92,7 +92,8 @@ def test_the_output_is_chosen_by_name() -> None:
     outputs = scores(0, 1, name="features") | scores(1, 0, name="logits")
     assert task_of(name="logits").predict(image_of(0), outputs)["top1"]
     with pytest.raises(
-        OvlabError, match=r"^output\.name: missing, but the model has several outputs: features, logits$"
+        OvlabError,
+        match=r"^output\.name: missing, but the model has several outputs: features \[1, 2\], logits \[1, 2\]$",
     ):
         task_of().predict(image_of(0), outputs)
     with pytest.raises(OvlabError, match=r"the model has no output 'logit'; did you mean 'logits'\?$"):
@@ -136,6 +137,20 @@ def test_an_image_that_comes_twice_is_refused() -> None:
     frame = frame_of(("a", 0, True, True), ("a", 0, True, True))
     with pytest.raises(ValueError, match="not a one-to-one merge"):
         task_of().compare(frame, frame)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 2, 1, 1), (1, 1, 1, 2)])
+def test_scores_may_have_axes_of_length_1(shape: tuple[int, ...]) -> None:
+    array = np.array([0.1, 0.9], np.float32).reshape(shape)
+    assert task_of().predict(image_of(1), {"out": array})["predicted"] == [1, 0]
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 68, 2), (1, 1, 320, 320), (2, 2), (1, 2, 2, 1)])
+def test_what_is_not_one_score_a_class_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(OvlabError) as caught:
+        task_of().predict(image_of(0), {"out": np.zeros(shape, np.float32)})
+    expected = f"output: has shape {list(shape)}, expected [1, classes], one score a class and image"
+    assert str(caught.value).startswith(expected)
 
 
 @pytest.mark.parametrize("names", [0, 3, 4])

@@ -172,8 +172,8 @@ def test_json_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
 def test_no_object_at_all_is_remarked(tmp_path: Path) -> None:
     data = coco_json() | {"annotations": []}
     split = read_coco(write_coco(tmp_path, data), "val", "instances.json")
-    assert split.remarks == ("0 of 2 images have labels: 'instances.json' has no object on any of them",)
-    assert read_coco(write_coco(tmp_path, coco_json()), "val", "instances.json").remarks == ()
+    assert split.label_remarks == ("0 of 2 images have labels: 'instances.json' has no object on any of them",)
+    assert read_coco(write_coco(tmp_path, coco_json()), "val", "instances.json").label_remarks == ()
 
 
 @pytest.mark.parametrize(("upright", "size"), [(False, (40, 30)), (True, (30, 40))])

@@ -118,7 +118,7 @@ class TestYolo:
     def test_the_output_by_name(self) -> None:
         outputs = {"features": np.zeros((1, 3, 5, 5)), "out": self.V5}
         assert len(decode("yolo", outputs, head="v5", output="out")) == 3
-        with pytest.raises(OvlabError, match=r"parameters\.output: missing, .*several outputs: features, out"):
+        with pytest.raises(OvlabError, match=r"parameters\.output: missing, .*outputs: features \[1, 3, 5, 5\], out"):
             decode("yolo", outputs, head="v5")
         with pytest.raises(OvlabError, match="no output 'outs'; did you mean 'out'"):
             decode("yolo", outputs, head="v5", output="outs")

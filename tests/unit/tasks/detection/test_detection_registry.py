@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +141,13 @@ def test_by_hand() -> None:
     assert suppress(found, 0.5, 2).scores.tolist() == [0.9, 0.8]
     assert suppress(found, None, 3).scores.tolist() == [0.9, 0.8, 0.7]
     assert len(suppress(Detections([], [], []), 0.5, 9)) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["ssd", "yolo", "fastestdet", "boxes_scores_labels"])
+def test_the_docs_have_every_parameter_of_a_decoder(name: str) -> None:
+    text = (Path(__file__).parents[4] / "docs/configuration.md").read_text(encoding="utf-8")
+    section = text.partition("### Parameters of the decoders")[2].partition("\n## ")[0]
+    row = next((line for line in section.splitlines() if line.startswith(f"| `{name}` |")), "")
+    given = {"outputs", "width", "height", "classes"}
+    wanted = [key for key in inspect.signature(DECODERS[name]).parameters if key not in given]
+    assert [key for key in wanted if not re.search(rf"`{key}[`:]", row)] == []

@@ -192,8 +192,8 @@ def test_a_list_may_have_a_byte_order_mark(tmp_path: Path, mark: bytes) -> None:
 
 def test_no_object_at_all_is_remarked(tmp_path: Path) -> None:
     root = write_voc(tmp_path, {"a": voc_xml(), "b": voc_xml()})
-    assert read(root).remarks == ("0 of 2 images have labels: no annotation of 'test' has an object",)
-    assert read(write_voc(tmp_path, {"a": voc_xml(voc_object()), "b": voc_xml()})).remarks == ()
+    assert read(root).label_remarks == ("0 of 2 images have labels: no annotation of 'test' has an object",)
+    assert read(write_voc(tmp_path, {"a": voc_xml(voc_object()), "b": voc_xml()})).label_remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,9 @@ def test_policies_for_bad_boxes(tmp_path: Path, policy: str, boxes: list[list[in
     truth = split.images[0].truth
     assert truth is not None and truth.boxes.tolist() == boxes
     left_out = f"{3 - len(boxes)} bad box(es) left out (on_bad_box)"
-    assert split.remarks == (("1 bad box(es) clipped (on_bad_box)", left_out) if policy == "clip" else (left_out,))
+    assert split.label_remarks == (
+        ("1 bad box(es) clipped (on_bad_box)", left_out) if policy == "clip" else (left_out,)
+    )
 
 
 @pytest.mark.parametrize("xmax", [40, 41, 40.9])

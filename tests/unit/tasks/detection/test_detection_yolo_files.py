@@ -106,13 +106,13 @@ def test_plain_images_have_no_annotations(tmp_path: Path) -> None:
     [
         ({"a": "", "b": ""}, ()),
         ({"a": "", "b": None}, ("1 of 2 images have labels: the others count as images without objects",)),
-        ({"a": None, "b": None}, ("0 of 2 images have labels: no file in 'val' is called as one",)),
+        ({"a": None, "b": None}, ("0 of 2 images have labels: no file in 'labels/val' has the name of one",)),
     ],
 )
 def test_images_without_a_label_file_are_remarked(
     tmp_path: Path, labels: dict[str, str | None], remarks: tuple[str, ...]
 ) -> None:
-    assert read_yolo(write(tmp_path, labels), "images/val", NAMES).remarks == remarks
+    assert read_yolo(write(tmp_path, labels), "images/val", NAMES).label_remarks == remarks
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:

@@ -21,8 +21,6 @@ from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
 SHOWN_LAYERS = 5
-SUGGESTED = 3
-"""So many layers go into the suggested ignored scope."""
 SNR: Any = {"unit": "dB", "numeric": True}
 
 
@@ -50,16 +48,29 @@ def distance_table(settings: ReportSettings, records: Records) -> Table:
     for model, precision, check in checked(settings, records):
         images = Estimate.of(check["images"])
         outputs = check["outputs"] or [{"name": MISSING, "cosine": None, "snr_db": None, "identical": False}]
-        for one in outputs:
-            remark = "identical" if one["identical"] else check["error"] or MISSING
+        for name, one in _with_parts(outputs):
+            remark = "identical" if one["identical"] else check["error"] or _size(one)
             numbers = [_cosine(one["cosine"]), Estimate.of(one["snr_db"])]
-            rows.append([model, precision, str(one["name"]), *numbers, images, remark])
+            rows.append([model, precision, name, *numbers, images, remark])
     caption = (
         f"Distance of the outputs from {settings.reference}’s on some validation images, without labels. Signal to "
         "noise: 10 log₁₀ of the reference’s power over the power of the difference. Where outputs are sorted "
-        "detections, what goes into the sorting is compared."
+        "detections, what goes into the sorting is compared. Columns of very different size (boxes in pixels, scores "
+        "below 1) are compared apart too: over the whole output the small ones count for nothing."
     )
     return Table("distance", caption, columns, rows, grouped=1)
+
+
+def _with_parts(outputs: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each output, and each of its parts, with what it is called."""
+    for output in outputs:
+        yield str(output["name"]), output
+        for part in output.get("parts", ()):
+            yield f"{output['name']}, columns {part['columns']}", part
+
+
+def _size(entry: dict[str, Any]) -> str:
+    return f"values up to {entry['largest']:.3g}" if "largest" in entry else MISSING
 
 
 def layers_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -95,16 +106,49 @@ def worst(check: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def suggestions(settings: ReportSettings, records: Records) -> list[tuple[str, str]]:
-    """Return for each quantised variant its name and an ignored scope of its worst layers, as YAML to paste."""
+    """Return for each variant whose outputs have suffered what was tried, and what helped as YAML to paste.
+
+    Returns
+    -------
+    list of (str, str)
+        A sentence, and a file of ``conf/model_precision``; empty where nothing that was tried helps.
+    """
     found = []
     for model, precision, check in checked(settings, records):
-        if settings.source_of(model, precision) is not None:  # made by others, with what options they had
+        advice = check.get("advice")
+        if advice is None:
             continue
-        names = [layer["name"] for layer in worst(check)[:SUGGESTED] if layer["own_snr_db"] is not None]
-        if names:
-            text = yaml.safe_dump({"ignored_scope": {"names": names}}, sort_keys=False, width=200)
-            found.append((f"{model} {precision}", text))
+        if advice["error"] or not advice["tried"]:
+            found.append((f"{model} {precision}: nothing could be tried ({advice['error'] or 'no candidate'}).", ""))
+            continue
+        tried = f"{len(advice['tried'])} change{'s' if len(advice['tried']) > 1 else ''} tried"
+        best, before = advice["best"], advice["before"]
+        if best is None:
+            found.append((f"{model} {precision}: {tried}, none helps ({_decibels(before)}).", ""))
+            continue
+        found.append(
+            (
+                f"{model} {precision}: {_decibels(before)} before, {_decibels(best)} with this, quantised with "
+                f"{advice['calibrated']} and measured on {advice['measured']} calibration images ({tried}).",
+                _pasted(settings, model, precision, best),
+            )
+        )
     return found
+
+
+def _decibels(entry: dict[str, float]) -> str:
+    return f"{entry['worst_db']:.1f} dB in the worst part of the outputs, {entry['mean_db']:.1f} dB in the mean"
+
+
+def _pasted(settings: ReportSettings, model: str, precision: str, best: dict[str, Any]) -> str:
+    """Return the file that makes the exception: with what the precision ignores already."""
+    quantization = settings.precisions[precision].quantization
+    known = list(quantization.ignored_scope.names) if quantization is not None else []
+    changes: dict[str, Any] = {"quantize_outputs": False} if best["without_outputs"] else {}
+    if best["names"]:
+        changes["ignored_scope"] = {"names": [*known, *best["names"]]}
+    text = yaml.safe_dump({"precision": {"quantization": changes}}, sort_keys=False, width=200, allow_unicode=True)
+    return f"# @package _global_\n# conf/model_precision/{model}-{precision}.yaml\n{text}"
 
 
 def layer_figures(settings: ReportSettings, records: Records) -> list[Plot]:

@@ -100,7 +100,7 @@ def classes_table(settings: ReportSettings, records: Records, most: int | None =
         Column("images", " or ".join(dict.fromkeys(one.class_size for one in words)), **COUNT),
         Column("reference", settings.reference, **SHARE),
         Column("candidate", "variant", **SHARE),
-        Column("delta", "difference", "points", numeric=True, scale=100.0, signed=True),
+        Column("delta", "difference", "points", numeric=True, scale=100.0, signed=True, most=1),
         Column("gains", "gains", **COUNT),
         Column("losses", "losses", **COUNT),
         Column("p_holm", "p (Holm)", numeric=True),

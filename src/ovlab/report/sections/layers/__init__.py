@@ -11,7 +11,9 @@ from ovlab.report.sections.layers.nodes import SHOWN_NODES, SHOWN_PAIRS, nodes_t
 from ovlab.report.sections.layers.tables import (
     SHOWN_FLOATING,
     advice_table,
+    checks_table,
     conversions_table,
+    coverage_table,
     floating_table,
     parts_tables,
     peaks_table,
@@ -37,7 +39,9 @@ class Layers(Section):
         return [
             verdict_table(*of),
             advice_table(*of),
+            checks_table(*of),
             totals_table(*of),
+            coverage_table(*of),
             replace(floating_table(*of, SHOWN_FLOATING), whole=floating_table(*of)),
             *parts_tables(*of),
             replace(pairs_table(*of, SHOWN_PAIRS), whole=pairs_table(*of)),

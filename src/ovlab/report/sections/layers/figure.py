@@ -14,26 +14,28 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ovlab.layers.peaks.machine import DRAM, Peaks
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import nodes_of
-from ovlab.report.style import INK, STYLE, Plot, file_name, new_panels, plain_number
+from ovlab.report.sections.layers.profiled import compared_with, nodes_of
+from ovlab.report.style import INK, STYLE, Plot, file_name, log_axis, new_panels, plain_number
 from ovlab.specs import ReportSettings
 
 # Colours of element types, those of the precisions that they are mostly asked for by.
 TYPES = {"f32": "#7B8BA3", "bf16": "#009E73", "f16": "#56B4E9", "i8": "#D55E00"}
 TITLES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "i8": "INT8"}
-PANELS = 4
+COLUMNS, PANELS = 3, 9
+"""The reference, the device's own choice and INT8 side by side, others below them; what fits on a page."""
 LARGEST = 130
 """Marker area in square points of the node that takes longest."""
+SMALLEST = 5
 MARGIN = 1.6
 LEAST_SHARE = 0.002
 """Nodes with a smaller share of their variant's time are not drawn: they would stretch the axes."""
-DASHES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)))
+WEAK = (0, (1, 1.5))
 
 
 def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
     """Draw the roofline of each model on each device: a panel a variant."""
     plots = []
-    for (model, device), _ in records.profiles.items():
+    for model, device in records.profiles:
         machine = records.peaks.get(device)
         frame = nodes_of(records, model, device)
         if machine is None or not machine.ok or frame.empty:
@@ -41,64 +43,83 @@ def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
         known = frame[frame["gops"].notna() & frame["intensity"].notna() & (frame["share"] >= LEAST_SHARE)]
         present = [name for name in settings.experiment.precisions if (known["precision"] == name).any()]
         if present:
-            plots.append(_figure(model, device, frame, known, present[:PANELS], Peaks.of(machine)))
+            ordered = _ordered(present, compared_with(records, model, device), known)
+            plots.append(_figure(model, device, known, ordered[:PANELS], Peaks.of(machine)))
     return plots
 
 
-def _figure(
-    model: str, device: str, frame: pd.DataFrame, known: pd.DataFrame, precisions: list[str], peaks: Peaks
-) -> Plot:
-    levels = [one for one in dict.fromkeys([*known["level"], DRAM]) if one in peaks.bandwidth]
+def _ordered(present: list[str], first: list[str], known: pd.DataFrame) -> list[str]:
+    """Put the reference and the device's choice first, then what computes mostly in INT8, then others."""
+    narrow = [name for name in present if _is_narrow(known[known["precision"] == name])]
+    chosen = [name for name in first if name in present]
+    return list(dict.fromkeys([*chosen, *narrow[:1], *present]))
+
+
+def _is_narrow(own: pd.DataFrame) -> bool:
+    return bool(own.loc[own["executed_precision"] == "i8", "macs"].sum() > own["macs"].sum() / 2)
+
+
+def _figure(model: str, device: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks) -> Plot:
     shown = known[known["precision"].isin(precisions)]
-    across = (shown["intensity"].min() / MARGIN, max(shown["intensity"].max() * MARGIN, 200.0))
+    levels = [one for one in dict.fromkeys(shown["level"]) if one in peaks.bandwidth]
+    # From left of where the slanted roofs end, so that a panel shows both kinds.
+    ridges = [peak / peaks.bandwidth[level] for level in levels for peak in peaks.arithmetic.values()]
+    across = (min(shown["intensity"].min(), *ridges, 100.0) / MARGIN, max(shown["intensity"].max() * MARGIN, 200.0))
     along = (shown["gops"].min() / MARGIN, MARGIN * max(shown["gops"].max(), *(one / 1e9 for one in _tops(peaks))))
-    dashes: dict[str, Any] = dict(zip(levels, DASHES, strict=False)) | {DRAM: (0, (1, 1.5))}
+    longest = shown["time_us"].max()
     with mpl.rc_context(STYLE):
-        figure, grid = new_panels(len(precisions), 2 if len(precisions) > 3 else 3, 2.2, narrow=False, share_y=True)
+        figure, grid = new_panels(len(precisions), COLUMNS, 2.3, narrow=False, share_y=True)
         for axes, precision in zip(grid, precisions, strict=True):
-            _panel(axes, shown[shown["precision"] == precision], peaks, dashes, shown["time_us"].max())
-            axes.set_title(precision)
-            axes.set(xscale="log", yscale="log", xlim=across, ylim=along, xlabel=None, ylabel=None)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
-                axis.set_minor_formatter(NullFormatter())
+            own = shown[shown["precision"] == precision]
+            _roofs(axes, own, peaks, across)
+            _nodes(axes, own, longest)
+            axes.set_title(f"{precision} ({100 * own['share'].sum():.0f} % of the time)", fontsize=8)
+            log_axis(axes, *across)
+            axes.set_yscale("log")
+            axes.set(ylim=along, xlabel=None, ylabel=None)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         figure.supxlabel("arithmetic intensity (operations/byte)", fontsize=8)
         figure.supylabel("reached (GOP/s)", fontsize=8)
-        kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
-        handles = [Line2D([], [], marker="o", ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds]
-        handles += [Line2D([], [], ls=dashes[one], color=INK, lw=0.8, label=f"bandwidth of {one}") for one in levels]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6), columnspacing=1.2)
-    beyond = 1 - known["time_us"].sum() / max(frame["time_us"].sum(), 1e-9)
+        figure.legend(
+            handles=_handles(shown, peaks, levels, longest), loc="outside upper center", ncols=6, columnspacing=1.2
+        )
     caption = (
         f"{model} on {device}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
-        "element type, slanted the bandwidth of the level of cache that holds the working set and, dotted, of DRAM. "
-        "Area of a marker: its time. In a hot loop nothing comes from DRAM, so that nodes may lie above its roof. Not "
-        f"drawn: nodes that multiply nothing or hold less than {100 * LEAST_SHARE:g} % of the time, {100 * beyond:.0f} "
-        "% of all variants’ time together."
+        "element type, slanted the bandwidth of the level of cache that holds the variant’s working set and, dotted, "
+        "of DRAM. Area of a marker: its time. In a hot loop nothing comes from DRAM, so that nodes may lie above its "
+        "roof. In the titles: the share of the time of the nodes that are drawn. The others multiply nothing or hold "
+        f"less than {100 * LEAST_SHARE:g} %."
     )
     return Plot(file_name("roofline", model, device), caption, figure)
 
 
-def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, dashes: dict[str, Any], longest: float) -> None:
-    intensities = np.geomspace(1e-2, 1e5, 200)
-    highest = max(_tops(peaks))
-    for level in (one for one in dashes if one in peaks.bandwidth):
-        slope = np.minimum(peaks.bandwidth[level] * intensities, highest) / 1e9
-        under = slope < highest / 1e9
-        axes.plot(intensities[under], slope[under], color=INK, lw=0.8, ls=dashes[level], zorder=1)
-    steepest = max((peaks.bandwidth[level] for level in dashes if level in peaks.bandwidth), default=0.0)
+def _roofs(axes: Axes, own: pd.DataFrame, peaks: Peaks, across: tuple[float, float]) -> None:
+    highest, end = max(_tops(peaks)), across[1]
+    bandwidths = {level: peaks.bandwidth[level] for level in (own["level"].iloc[0], DRAM) if level in peaks.bandwidth}
+    for level, bandwidth in bandwidths.items():
+        # Two points make a line on logarithmic axes.
+        ends = np.array([across[0] / 10, highest / bandwidth])
+        axes.plot(ends, bandwidth * ends / 1e9, color=INK, lw=0.8, ls=WEAK if level == DRAM else "-", zorder=1)
+    steepest = max(bandwidths.values(), default=0.0)
     for kind, peak in peaks.arithmetic.items():
-        start = peak / steepest if steepest else 1e-2
-        axes.plot([start, 1e5], [peak / 1e9] * 2, color=TYPES.get(kind, INK), lw=1, zorder=1)
-    palette = {kind: TYPES.get(kind, INK) for kind in own["executed_precision"].unique()}
-    size: Any = {"size": "time_us", "sizes": (6, LARGEST), "size_norm": (0, longest)}
+        colour = TYPES.get(kind, INK)
+        start = peak / steepest if steepest else across[0]
+        axes.plot([start, end], [peak / 1e9] * 2, color=colour, lw=1, zorder=1)
+        place: Any = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 6}
+        axes.annotate(f"{peak / 1e9:.0f}", (start, peak / 1e9), (-4, 1), color=colour, **place)
+
+
+def _nodes(axes: Axes, own: pd.DataFrame, longest: float) -> None:
     sns.scatterplot(
         own,
         x="intensity",
         y="gops",
         hue="executed_precision",
-        palette=palette,
-        **size,
+        palette={kind: TYPES.get(kind, INK) for kind in own["executed_precision"].unique()},
+        size="time_us",
+        sizes=(SMALLEST, LARGEST),
+        size_norm=(0, longest),
         alpha=0.75,
         linewidth=0.3,
         legend=False,
@@ -106,6 +127,23 @@ def _panel(axes: Axes, own: pd.DataFrame, peaks: Peaks, dashes: dict[str, Any], 
         zorder=2,
     )
     axes.grid()
+
+
+def _handles(shown: pd.DataFrame, peaks: Peaks, levels: list[str], longest: float) -> list[Line2D]:
+    kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
+    handles = [Line2D([], [], marker="o", ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds]
+    caches = [level for level in levels if level != DRAM]
+    if caches:
+        handles.append(Line2D([], [], color=INK, lw=0.8, label=f"bandwidth of {' or '.join(caches)}"))
+    if DRAM in peaks.bandwidth:
+        handles.append(Line2D([], [], color=INK, lw=0.8, ls=WEAK, label=f"bandwidth of {DRAM}"))
+    # A round time, drawn as large as its nodes are: areas grow linearly from that of no time.
+    time = 10 ** np.floor(np.log10(longest))
+    area = SMALLEST + (LARGEST - SMALLEST) * time / longest
+    handles.append(
+        Line2D([], [], marker="o", ls="", ms=np.sqrt(area), color="#C9CDD3", mew=0, label=f"{plain_number(time)} µs")
+    )
+    return handles
 
 
 def _tops(peaks: Peaks) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ovlab.layers.roofline.comparison import BY_LAYERS
@@ -26,9 +27,9 @@ LAYERS = {
     "other_layers": "no arithmetic",
     "unmatched": "only in one",
     "conversions": "conversions",
-    "outside": "outside of nodes",
+    "outside": "outside",
 }
-CAUSES = dict(zip(PARTS, PARTS, strict=True)) | {"outside": "outside of nodes"}
+CAUSES = dict(zip(PARTS, PARTS, strict=True)) | {"outside": "outside"}
 
 
 def peaks_table(records: Records) -> Table:
@@ -77,60 +78,85 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
         Column("executed_precision", "executed in"),
         Column("largest", "mostly"),
         *(Column(name, name, interval=True, **PERCENT) for name in PARTS),
-        Column("level", "level"),
-        Column("working_set_mb", "working set", "MB", numeric=True),
-        Column("bandwidth_from_dram", "bandwidth, were all from DRAM", **PERCENT),
-        Column("one_thread", "one thread, times as slow", "×", numeric=True),
-        Column("batch_time", "an image in a batch", **PERCENT),
     ]
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
-        found = one.data["verdict"]
         shares = [one.estimate("verdict", "shares", name) for name in PARTS]
-        words = [one.model, one.device, one.precision, one.data["executed_precision"], found["largest"]]
-        sizes = [Estimate.of(found["working_set_mb"]), Estimate.of(found["bandwidth_from_dram"]["value"])]
-        scaling = one.data.get("scaling", {})
-        checks = [Estimate.of(scaling.get(name)) for name in ("one_thread", "batch_time")]
-        rows.append([*words, *shares, found["level"] or MISSING, *sizes, *checks])
+        words = [one.data["executed_precision"], one.data["verdict"]["largest"]]
+        rows.append([one.model, one.device, one.precision, *words, *shares])
     caption = (
         "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
         "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
-        f"not clear of the second. Cross-checks: latency with one thread over that with all; time of an image "
-        f"in a batch over that of one alone. {CI}"
+        f"not clear of the second. {CI}"
     )
     return Table("verdicts", caption, columns, rows, grouped=2, stacked=True)
 
 
-def totals_table(settings: ReportSettings, records: Records) -> Table:
-    """Make the table of control totals and INT8 coverage."""
+def checks_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of what the verdicts rest on, and of measurements that should agree with them."""
     columns = [
         *AXES,
         PRECISION,
-        Column("macs", "multiply-accumulates", "10⁶", numeric=True, scale=1e-6),
-        Column("macs_over_model", "found in nodes", **PERCENT),
-        Column("latency", "latency", "ms", numeric=True, interval=True),
-        Column("time_over_latency", "nodes’ time over latency", interval=True, **PERCENT),
-        Column("int8_macs", "INT8: multiply-accumulates", **PERCENT),
-        Column("int8_time", "time", **PERCENT),
-        Column("int8_layers", "timed layers", **PERCENT),
-        Column("int8_nodes", "all nodes", **PERCENT),
-        Column("remark", "remark", width=r"0.2\linewidth"),
+        Column("working_set_mb", "working set", "MB", numeric=True),
+        Column("level", "held by"),
+        Column("bandwidth_from_dram", "bandwidth, if of DRAM", **PERCENT),
+        Column("one_thread", "slower in one thread", "×", numeric=True),
+        Column("batch_time", "image in a batch", **PERCENT),
     ]
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
-        shares = one.data["coverage"]["shares"]
-        totals = [one.estimate("totals", name) for name in ("macs", "macs_over_model", "latency", "time_over_latency")]
-        covered = [Estimate.of(shares[name]["value"]) for name in ("macs", "time", "layers", "nodes")]
-        remark = "; ".join([*one.data["complaints"], *_noise(one)]) or MISSING
-        rows.append([one.model, one.device, one.precision, *totals, *covered, remark])
+        found, scaling = one.data["verdict"], one.data.get("scaling", {})
+        held = [Estimate.of(found["working_set_mb"]), found["level"] or MISSING]
+        numbers = [found["bandwidth_from_dram"]["value"], scaling.get("one_thread"), scaling.get("batch_time")]
+        rows.append([one.model, one.device, one.precision, *held, *map(Estimate.of, numbers)])
     caption = (
-        "Control totals: multiply-accumulates found among the executed nodes over those of the model (100 % in order), "
-        "and the sum of the nodes’ times over the latency measured without counters in the same processes (92 to 102 % "
-        "in order). INT8 coverage by its denominators: multiply-accumulates of the model; time of all nodes; timed "
-        f"nodes that execute layers; all nodes of the executed graph. {CI}"
+        "What the verdicts rest on. Working set: all weights, with the largest inputs and outputs of a node; the level "
+        "of cache that holds it gives the bandwidth. Bandwidth, if of DRAM: the share that it would explain if all "
+        "bytes came from there. Cross-checks: latency with one thread over that with all (near their number where "
+        "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
+        "alone (below 100 % by what a batch spreads)."
+    )
+    return Table("verdict_checks", caption, columns, rows, grouped=2)
+
+
+def totals_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of control totals."""
+    columns = [
+        *AXES,
+        PRECISION,
+        Column("macs", "MACs", "10⁶", numeric=True, scale=1e-6),
+        Column("macs_over_model", "found", **PERCENT),
+        Column("latency", "latency", "ms", numeric=True, interval=True),
+        Column("time_over_latency", "nodes/latency", interval=True, **PERCENT),
+        Column("remark", "remark", width=r"0.3\linewidth"),
+    ]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        totals = [one.estimate("totals", name) for name in ("macs", "macs_over_model", "latency", "time_over_latency")]
+        remark = "; ".join([*one.data["complaints"], *_noise(one)]) or MISSING
+        rows.append([one.model, one.device, one.precision, *totals, remark])
+    caption = (
+        "Control totals: multiply-accumulates (MACs) of the model and how many are found among the executed nodes "
+        "(100 % in order), and the sum of the nodes’ times over the latency measured without counters in the same "
+        f"processes (92 to 102 % in order). {CI}"
     )
     return Table("profile_totals", caption, columns, rows, grouped=2, stacked=True)
+
+
+def coverage_table(settings: ReportSettings, records: Records) -> Table:
+    """Make the table of INT8 coverage, a column a denominator."""
+    titles = {"macs": "MACs", "time": "time", "layers": "timed layers", "nodes": "all nodes"}
+    columns = [*AXES, PRECISION, *(Column(f"int8_{name}", title, **PERCENT) for name, title in titles.items())]
+    rows: list[list[Entry]] = []
+    for one in profiled_variants(settings, records):
+        shares = one.data["coverage"]["shares"]
+        rows.append([one.model, one.device, one.precision, *(Estimate.of(shares[name]["value"]) for name in titles)])
+    caption = (
+        "INT8 coverage by its denominators: of the multiply-accumulates (MACs) of the model; of the time of all nodes; "
+        "of the timed nodes that execute layers; of all nodes of the executed graph."
+    )
+    return Table("coverage", caption, columns, rows, grouped=2)
 
 
 def _noise(one: Profiled) -> list[str]:
@@ -201,13 +227,16 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "What would help, by rules that cite the numbers of the profile and are silent where these do not carry them. "
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
-    return Table("advice", caption, columns, rows, grouped=3)
+    return Table("advice", caption, columns, rows, grouped=2)
 
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
     """Make the tables of differences between variants, taken apart by layers and by cause: a row a comparison."""
     start = "The difference of two variants’ latencies in one stream, in ms, taken apart by"
-    end = f"the parts add up to it. Speed-up: latency of the first over that of the second. {CI}"
+    end = (
+        "the parts add up to what is saved. Outside: time outside of nodes. Speed-up: latency of the first over that "
+        f"of the second. {CI}"
+    )
     layers = "; ".join(f"{LAYERS[name]}: {words}" for name, words in BY_LAYERS.items())
     by_layers = f"{start} layers, matched through their original names; {end} Parts: {layers}."
     by_cause = f"{start} cause, as differences of the times whose shares are given above; {end}"
@@ -226,18 +255,19 @@ def _parts_table(
         Column("second", "variant"),
         Column("first", "against"),
         Column("speedup", "speed-up", "×", numeric=True, interval=True, least=1),
-        Column("saved_ms", "saved in all", **milliseconds),
+        Column("saved_ms", "saved", **milliseconds),
         *(Column(f"{part}_ms", title, **milliseconds) for part, title in parts.items()),
     ]
     settings, records = source
     rows: list[list[Entry]] = []
+    others: list[list[Entry]] = []  # in the CSV file alone
     for model in settings.experiment.models:
         for device in settings.experiment.devices:
             record = records.profiles.get((model, device))
-            if record is None or not record.ok:
-                continue
-            firsts = compared_with(records, model, device)
-            for one in (pair for pair in record.data["comparisons"] if pair["first"] in firsts):
+            for one in record.data["comparisons"] if record is not None and record.ok else []:
                 found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
-                rows.append([model, device, one["second"], one["first"], *map(estimate_of, found)])
-    return Table(name, caption, columns, rows, grouped=2, stacked=True)
+                is_shown = one["first"] in compared_with(records, model, device)
+                row = [model, device, one["second"], one["first"], *map(estimate_of, found)]
+                (rows if is_shown else others).append(row)
+    table = Table(name, caption, columns, rows, grouped=2, stacked=True)
+    return replace(table, whole=replace(table, rows=[*rows, *others]))

@@ -1,12 +1,17 @@
-"""Unavailable and failed: cells that were not measured."""
+"""Failures: cells that were not measured although their device is here."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from ovlab.report.columns import AXES, PRECISION, REASON, condensed, results_table
 from ovlab.report.format import capitalised, counted, joined
+from ovlab.report.results import absent_devices
 from ovlab.report.section import Finding, ReportContext, Section
+from ovlab.report.style import Plot
 from ovlab.report.table import Table
 
 
@@ -14,17 +19,27 @@ class NotMeasured(Section):
     """Which cells were not measured, and why."""
 
     anchor = "not-measured"
-    title = "Unavailable and failed"
-    question = "What was not measured, and why?"
+    title = "Failures"
+    question = "What was not measured although its device is here, and why?"
 
     def tables(self, report: ReportContext) -> list[Table]:
-        """Make the table of these cells, each reason once; its CSV file has one row a cell."""
-        return [condensed(unavailable_table(report.frame))]
+        """Make the tables of these cells, each reason once; their CSV files have one row a cell.
+
+        The page shows those whose device is here; the section on devices has a line on the others.
+        """
+        here = report.frame[~report.frame["device"].isin(absent_devices(report.frame))]
+        failures = replace(unavailable_table(here), name="failures")
+        return [condensed(failures), condensed(unavailable_table(report.frame))]
 
     def findings(self, report: ReportContext) -> list[Finding]:
-        """Say how many cells are unavailable or failed, by reason."""
-        found = {status: reason_sentences(report.frame, status) for status in ("unavailable", "failed")}
+        """Say how many cells failed or are unavailable, by reason."""
+        here = report.frame[~report.frame["device"].isin(absent_devices(report.frame))]
+        found = {status: reason_sentences(here, status) for status in ("unavailable", "failed")}
         return [Finding(status.capitalize(), sentences) for status, sentences in found.items() if sentences]
+
+    def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002
+        """Show it where a cell is missing whose device is here."""
+        return bool(tables[0].rows)
 
 
 def unavailable_table(frame: pd.DataFrame) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovlab.report.section import ReportContext, Section
-from ovlab.report.sections.results.figures import latency_figures, speedup_figure, tradeoff_figure
+from ovlab.report.sections.results.figures import latency_figures, speedup_figure
+from ovlab.report.sections.results.requests import requests_figure
 from ovlab.report.sections.results.tables import accuracy_table, costs_table, headline_table, speedup_table
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -28,8 +29,8 @@ class Results(Section):
         ]
 
     def figures(self, report: ReportContext) -> list[Plot]:
-        """Draw speed-ups, accuracy against latency, and the distributions of latency."""
-        single = [speedup_figure(report.ok, report.reference), tradeoff_figure(report.settings, report.ok)]
+        """Draw speed-ups, throughput over requests in flight, and the distributions of latency."""
+        single = [speedup_figure(report.ok, report.reference), requests_figure(report.ok)]
         return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records.samples)
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002

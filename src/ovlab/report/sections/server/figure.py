@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ovlab.report.format import significant
+from ovlab.report.format import Estimate, show
 from ovlab.report.style import INK, STYLE, Plot, colours, draw_bars, new_panels
 
 
@@ -42,11 +42,11 @@ def _server_panel(axes: Axes, panel: pd.DataFrame, palette: dict[str, str]) -> N
     rates, capacities = (panel[name].astype(float).fillna(0) for name in ("max_rate", "capacity"))
     offered = float(panel["offered_rate"].iloc[0])
     top = max(offered, rates.max(), capacities.max())
-    precision: Any = {"x": "precision", "hue": "precision", "order": list(panel["precision"]), "palette": palette}
-    draw_bars(axes, panel, "max_rate", 1.06 * top, labelled=False, **precision)
-    for x, rate in enumerate(rates):  # at the foot: above, the capacities have their marks
+    draw_bars(axes, panel.assign(max_rate=rates), "max_rate", 1.06 * top, palette=palette, unit="/s", labelled=False)
+    for x, row in enumerate(panel.to_dict("records")):  # at the foot: above, the capacities have their marks
         place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
-        axes.annotate(significant(rate) if rate > 0 else "none", (x, 0), (0, 3), **place)
+        rate = Estimate.of_row(row, "max_rate")
+        axes.annotate(show(rate).value if rate.value else "none", (x, 0), (0, 3), **place)
     axes.plot(range(len(panel)), capacities, "_", color=INK, ms=16, mew=1.2)
     axes.axhline(offered, color=INK, lw=0.7, ls=(0, (4, 3)))
     axes.set_ylim(0, 1.12 * top)

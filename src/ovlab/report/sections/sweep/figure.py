@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from ovlab.report.format import Estimate, counted, significant
 from ovlab.report.results import rows_of
-from ovlab.report.style import INK, STYLE, Plot, file_name, fitting, new_panels
+from ovlab.report.style import ON_COLOUR, STYLE, Plot, file_name, fitting, new_panels
 from ovlab.specs import ReportSettings, ScenarioSpec
 
 COARSE = "coarse"
@@ -75,11 +75,11 @@ def _matrix(
         "vmin": 0,
         "vmax": (values.max().max() if values.notna().any(axis=None) else 1.0) / SHADE,
     }
-    text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": INK}}
+    text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": ON_COLOUR}}
     sns.heatmap(values.fillna(0), **colour, **text, cbar=False, ax=axes)
     for row in rows_of(best):
         corner = batches.index(row["batch"]), settings.index((row["infer_requests"], row["streams"]))
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec=INK, lw=1.4, clip_on=False))
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec=ON_COLOUR, lw=1.4, clip_on=False))
     axes.set_yticks(axes.get_yticks(), [", ".join(one) for one in settings], rotation=0)
     axes.tick_params(length=0)
     axes.set(xlabel=None, ylabel=None)

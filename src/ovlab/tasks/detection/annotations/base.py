@@ -47,7 +47,6 @@ class AnnotatedSplit(Split):
 
     images: tuple[AnnotatedImage, ...]
     upright: bool = False
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -118,6 +117,7 @@ def finish(
     *,
     upright: bool = False,
     remarks: tuple[str, ...] = (),
+    label_remarks: tuple[str, ...] = (),
 ) -> AnnotatedSplit:
     """Make the split of what was read.
 
@@ -128,4 +128,4 @@ def finish(
     """
     if not images:
         raise OvlabError(f"{name}: no image found")
-    return AnnotatedSplit(name, tuple(images), class_names, upright, remarks)
+    return AnnotatedSplit(name, tuple(images), class_names, upright, remarks, label_remarks)

@@ -87,7 +87,7 @@ def read_coco(
     remarks = check.remarks()
     if not any(objects.values()):
         remarks = (f"0 of {len(listed)} images have labels: {path.name!r} has no object on any of them", *remarks)
-    return finish(name, listed, names, upright=upright, remarks=remarks)
+    return finish(name, listed, names, upright=upright, label_remarks=remarks)
 
 
 def _load(path: Path) -> dict[str, list[Any]]:

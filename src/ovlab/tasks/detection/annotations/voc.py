@@ -95,7 +95,7 @@ def read_voc(
     remarks = check.remarks()
     if not any(image.truth for image in images):
         remarks = (f"0 of {len(images)} images have labels: no annotation of {image_set!r} has an object", *remarks)
-    return finish(name, images, names, upright=upright, remarks=remarks)
+    return finish(name, images, names, upright=upright, label_remarks=remarks)
 
 
 class _Reader:

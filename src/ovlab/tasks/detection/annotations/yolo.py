@@ -77,16 +77,17 @@ def read_yolo(
         width, height = read_header(path).size(upright=upright)
         truth = _truth(label, names, width, height, check)
         listed.append(AnnotatedImage(path.relative_to(root).as_posix(), path, truth, width, height))
-    remarks = *left_out(found.others, images), *check.remarks(), *_without_labels(owners, label_folder)
-    return finish(name, listed, names, upright=upright, remarks=remarks)
+    of_labels = *check.remarks(), *_without_labels(owners, label_folder.relative_to(root).as_posix())
+    remarks = left_out(found.others, images)
+    return finish(name, listed, names, upright=upright, remarks=remarks, label_remarks=of_labels)
 
 
-def _without_labels(labels: Collection[Path], folder: Path) -> tuple[str, ...]:
+def _without_labels(labels: Collection[Path], folder: str) -> tuple[str, ...]:
     """Say how many images have a label file, if not all have."""
     present = sum(label.is_file() for label in labels)
     if present == len(labels):
         return ()
-    rest = "the others count as images without objects" if present else f"no file in {folder.name!r} is called as one"
+    rest = "the others count as images without objects" if present else f"no file in {folder!r} has the name of one"
     return (f"{present} of {len(labels)} images have labels: {rest}",)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ovlab.errors import OvlabError, nearest
 from ovlab.metrics.detection import Detections
 from ovlab.tasks.detection.decoders.registry import Outputs
+from ovlab.tasks.protocol import shown_outputs
 
 FloatArray = NDArray[np.float64]
 
@@ -41,10 +42,10 @@ def pick_raw(outputs: Outputs, name: str | None) -> FloatArray:
     """
     if name is None:
         if len({id(array) for array in outputs.values()}) != 1:
-            raise OvlabError(f"parameters.output: missing, but the model has several outputs: {', '.join(outputs)}")
+            raise OvlabError(f"parameters.output: missing, but the model has several outputs: {shown_outputs(outputs)}")
         name = next(iter(outputs))
     if name not in outputs:
-        raise OvlabError(f"the model has no output {name!r}{nearest(name, outputs)}")
+        raise OvlabError(f"the model has no output {name!r}{nearest(name, outputs)} (it has {shown_outputs(outputs)})")
     return np.asarray(outputs[name], dtype=np.float64)
 
 

@@ -52,6 +52,16 @@ function shortened(text, most) {
   return text.length <= most ? text : "…" + text.slice(1 - most);
 }
 
+// The longest path through the graph: drawn as a straight line, it keeps what branches off beside it.
+function backbone(nodes, edges) {
+  const length = nodes.map(() => 0), before = nodes.map(() => -1);
+  const forward = edges.filter(([from, to]) => from < to).sort((a, b) => a[0] - b[0]);
+  for (const [from, to] of forward) if (length[from] + 1 > length[to]) [length[to], before[to]] = [length[from] + 1, from];
+  const path = [];
+  for (let at = length.indexOf(Math.max(...length)); at >= 0; at = before[at]) path.unshift(at);
+  return path;
+}
+
 // Positions by dagre; without edges (a device that does not report them) the order of execution in lines.
 function laidOut(nodes, edges) {
   if (!edges.length) {
@@ -64,10 +74,10 @@ function laidOut(nodes, edges) {
   }
   const graph = new dagre.graphlib.Graph();
   graph.setGraph({ nodesep: 22, ranksep: 30, edgesep: 14 });
-  graph.setDefaultEdgeLabel(() => ({}));
   nodes.forEach((node) => graph.setNode(String(node.at), { ...BOX }));
-  edges.forEach(([from, to]) => graph.setEdge(String(from), String(to)));
-  dagre.layout(graph);
+  const path = backbone(nodes, edges), next = new Map(path.map((at, i) => [at, path[i + 1]]));
+  edges.forEach(([from, to]) => graph.setEdge(String(from), String(to), { weight: next.get(from) === to ? 20 : 1 }));
+  dagre.layout(graph, { corePath: path.map(String) });
   nodes.forEach((node) => Object.assign(node, (({ x, y }) => ({ x, y }))(graph.node(String(node.at)))));
   return edges.map(([from, to]) => graph.edge(String(from), String(to)).points);
 }
@@ -175,7 +185,7 @@ class Topology {
       const texts = [
         draw("text", { class: "t-kind", x: left + 8, y: top + 17 }, shortened(node.type, 17)),
         draw("text", { class: "t-right", x: left + BOX.width - 8, y: top + 17 }),
-        draw("text", { x: left + 8, y: top + 33 }, node.layers ? shortened(node.node, 22) : node.conversion),
+        draw("text", { x: left + 8, y: top + 33 }, node.layers ? shortened(node.node, 20) : node.conversion),
         draw("text", { class: "t-right", x: left + BOX.width - 8, y: top + 33 }, node.layers ? node.executed_precision : ""),
       ];
       const box = draw("rect", { x: left, y: top, rx: 6, ...BOX });

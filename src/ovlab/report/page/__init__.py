@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import jinja2
@@ -12,103 +11,20 @@ from markupsafe import Markup
 
 import ovlab
 from ovlab.records import Record
-from ovlab.report.format import MISSING, Estimate, counted, interval_text, typographic
+from ovlab.report.format import counted, joined
+from ovlab.report.page.assets import resource, script, style
+from ovlab.report.page.cells import cell_numbers, page_data
+from ovlab.report.page.figures import ShownFigure
+from ovlab.report.page.tables import CellNumbers, shown_table
 from ovlab.report.records import Records
+from ovlab.report.results import absent_devices
 from ovlab.report.section import ReportContext, Section
-from ovlab.report.style import Plot, inline_svg
-from ovlab.report.table import Column, Entry, Table
+from ovlab.report.table import Table
 from ovlab.text import visible
 from ovlab.verdict import summarise
 
 # Which packages the host line names; the environment table has them all.
 NAMED_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a table on the page.
-
-    Attributes
-    ----------
-    text, interval : str
-        The number and, below it, its interval; or plain text.
-    pad : str
-        What is missing behind the number so that the column's decimal points come under each other.
-    """
-
-    text: str
-    interval: str = ""
-    pad: str = ""
-    numeric: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows under a common heading."""
-
-    names: list[str]
-    rows: list[list[Cell]]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownTable:
-    """A table as the page shows it."""
-
-    name: str
-    caption: str
-    columns: list[Column]
-    groups: list[Group]
-
-
-def shown_table(table: Table) -> ShownTable:
-    """Turn a table's entries into text, numbers aligned at their decimal points."""
-    columns = table.columns[table.grouped :]
-    groups = [([str(name) for name in names], rows) for names, rows in table.groups()]
-    everything = [row for _, rows in groups for row in rows]
-    tails = [
-        max((_tail(column, row[i]) for row in everything), key=len, default="") for i, column in enumerate(columns)
-    ]
-    return ShownTable(
-        table.name,
-        table.caption,
-        columns,
-        [
-            Group(
-                names,
-                [[_cell(c, entry, tail) for c, entry, tail in zip(columns, row, tails, strict=True)] for row in rows],
-            )
-            for names, rows in groups
-        ],
-    )
-
-
-def _tail(column: Column, entry: Entry) -> str:
-    """Return a number's part from its decimal point on."""
-    text = column.shown(entry).value if column.numeric else ""
-    return text[text.index(".") :] if "." in text and "e" not in text else ""
-
-
-def _cell(column: Column, entry: Entry, tail: str) -> Cell:
-    if not column.numeric or not isinstance(entry, Estimate):
-        return Cell(str(entry), numeric=column.numeric)
-    shown = column.shown(entry)
-    pad = "" if shown.value == MISSING or "e" in shown.value else tail[len(_tail(column, entry)) :]
-    return Cell(typographic(shown.value), interval_text(shown), pad, numeric=True)
-
-
-@dataclass
-class ShownFigure:
-    """A figure with its number on the page, and its SVG text once it is written."""
-
-    number: int
-    plot: Plot
-    svg: str = ""
-
-    @property
-    def markup(self) -> Markup:
-        """The drawing as part of an HTML page."""
-        # Made by matplotlib from escaped text: the only markup that is not the templates' own.
-        return Markup(inline_svg(self.svg, f"figure-{self.number}"))  # noqa: S704
 
 
 @dataclass
@@ -155,6 +71,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         HTML that needs no other file and no network.
     """
     visible = [one for one in shown if one.visible]
+    numbers = cell_numbers(report.frame)
     context: dict[str, Any] = {
         "title": report.settings.experiment.title or report.settings.name,
         "name": report.settings.name,
@@ -163,17 +80,20 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         "failed": int((report.frame["status"] == "failed").sum()),
         "dates": dates(report.records),
         "host": host_line(report.records),
-        "sections": [(one.section, _render_section(report, one)) for one in visible],
+        "sections": [(one.section, _render_section(report, one, numbers)) for one in visible],
         "version": ovlab.__version__,
-        "css": Markup(_resource("page.css")),  # noqa: S704
+        "absent": joined(absent_devices(report.frame)),
+        "css": style(),
+        "script": script(),
+        "data": page_data(report),
     }
     return _environment().get_template("page.html.j2").render(context)
 
 
-def _render_section(report: ReportContext, shown: ShownSection) -> Markup:
+def _render_section(report: ReportContext, shown: ShownSection, numbers: CellNumbers) -> Markup:
     own = shown.section.template
     template = _environment().get_template("section.html.j2") if own is None else _compiled(own)
-    tables = {table.name: shown_table(table) for table in shown.tables}
+    tables = {table.name: shown_table(table, numbers) for table in shown.tables}
     context = {"tables": tables, "figures": shown.figures, "reference": report.reference}
     # Rendered with escaping: the text is markup by now.
     return Markup(template.render(context | shown.section.context(report)))  # noqa: S704
@@ -182,7 +102,7 @@ def _render_section(report: ReportContext, shown: ShownSection) -> Markup:
 @functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
+        loader=jinja2.FunctionLoader(resource),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -199,10 +119,6 @@ def _seen(value: Any) -> Any:
 @functools.cache
 def _compiled(template: str) -> jinja2.Template:
     return _environment().from_string(template)
-
-
-def _resource(name: str) -> str:
-    return resources.files("ovlab.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def measured_by(records: Records) -> list[Record]:

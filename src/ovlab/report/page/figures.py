@@ -1,0 +1,44 @@
+"""A figure on the page."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ovlab.report.page.assets import dark_colours
+from ovlab.report.page.svg import inline_svg
+from ovlab.report.style import SUFFIXES, Plot
+
+EMBEDDED_BYTES = 100_000
+"""Largest PDF that is part of the page, so that it can be saved from a page that travels alone."""
+
+
+@dataclass
+class ShownFigure:
+    """A figure with its number on the page, and its SVG and PDF once they are written."""
+
+    number: int
+    plot: Plot
+    svg: str = ""
+    pdf: bytes = b""
+
+    @property
+    def anchor(self) -> str:
+        """Its id on the page."""
+        return f"figure-{self.number}"
+
+    @property
+    def markup(self) -> Markup:
+        """The drawing as part of an HTML page."""
+        # Made by matplotlib from escaped text: the only markup that is not the templates' own.
+        return Markup(inline_svg(self.svg, self.anchor, dark_colours()))  # noqa: S704
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Where the figure can be saved from, by suffix: files beside the page, a small PDF in the page itself."""
+        found = {suffix: f"figures/{self.plot.name}.{suffix}" for suffix in SUFFIXES}
+        if 0 < len(self.pdf) <= EMBEDDED_BYTES:
+            found["pdf"] = f"data:application/pdf;base64,{base64.b64encode(self.pdf).decode('ascii')}"
+        return list(found.items())

@@ -1,0 +1,3 @@
+"""Results that were damaged: what the report makes of them."""
+
+FAMILIES = ()

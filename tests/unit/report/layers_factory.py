@@ -1,0 +1,65 @@
+"""A profile of a made-up model as the steps leave it: nodes, comparisons, peaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from profile_factory import PEAKS, node, operation, profile
+from report_factory import record
+
+from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
+from ovlab.layers.profile.table import launch_table, node_table, write_tables
+from ovlab.layers.roofline.coverage import Choices
+from ovlab.records import Quantity, Record
+from ovlab.report import Records
+
+OPERATIONS = [operation("conv"), operation("head"), operation("soft", "Softmax", 0)]
+SLOW, FAST = [190.0, 192.0, 191.0], [26.0, 27.0, 26.5]
+
+
+def profiles() -> dict[str, Any]:
+    """FP32 at its roof; INT8 with one layer left in floating point, and a conversion before it."""
+    before = [node("conv", SLOW), node("head", 110.0), node("soft", 5.0, kind="Softmax")]
+    after = [
+        node("conv", FAST, precision="i8"),
+        node("r", 8.0, layers=[], kind="Reorder", forms=("u8 acdb", "f32 acdb")),
+        node("head", 112.0),
+        node("soft", 5.0, kind="Softmax"),
+    ]
+    return {"fp32": profile(before, OPERATIONS), "int8": profile(after, OPERATIONS)}
+
+
+def add_profile(records: Records, folder: Path) -> Records:
+    """Add what the steps leave of peaks and of a profile of ``net`` on ``cpu``."""
+    found = profiles()
+    comparisons = compare_all(found, PEAKS, ["fp32"])
+    data: dict[str, Any] = {"variants": {}, "comparisons": [], "compared_with": ["fp32"]}
+    for name, one in found.items():
+        scope = {"names": ["head"]} if name == "int8" else {}
+        choices = Choices.of({"quantization": {"ignored_scope": scope} if scope else None}, {})
+        analysis = analyse(one, choices, PEAKS, ["avx512_vnni"], comparisons.get(("fp32", name)))
+        noise = [{"other_load": 0.0, "beyond": []}] * 3
+        data["variants"][name] = {"status": "ok", "reason": "", **analysis.plain(), "noise": noise}
+        data["variants"][name]["scaling"] = {"one_thread": 1.9, "batch": 4, "batch_time": 0.8}
+    data["variants"]["fp16"] = {"status": "failed", "reason": "it broke"}
+    rows = [row for names, one in comparisons.items() for row in pair_rows(*names, one)]
+    data["comparisons"] = [plain_comparison(*names, one) for names, one in comparisons.items()]
+    nodes = pd.concat([node_table(name, one, PEAKS) for name, one in found.items()])
+    write_tables(nodes, launch_table("fp32", found["fp32"]), folder)
+    pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).to_csv(folder / "comparisons.csv", index=False)
+    names = {"model_name": "net", "device_name": "cpu", "profiling": {"launches": 3}}
+    records.profiles["net", "cpu"] = record("profile", names, data=data)
+    records.profile_folders["net", "cpu"] = folder
+    records.peaks["cpu"] = peaks_record()
+    return records
+
+
+def peaks_record() -> Record:
+    values = {f"arithmetic_{name}": Quantity(one / 1e9, "GOP/s") for name, one in PEAKS.arithmetic.items()}
+    values |= {f"bandwidth_{name}": Quantity(one / 1e9, "GB/s") for name, one in PEAKS.bandwidth.items()}
+    values |= {"theoretical_f32": Quantity(250.0, "GOP/s"), "reached_f32": Quantity(0.8, "fraction")}
+    values |= {"clock": Quantity(3.7, "GHz"), "node_overhead": Quantity(2.0, "us"), "threads": Quantity(2, "count")}
+    data = {"kernels": PEAKS.kernels, "remarks": ["a remark"], "caches": {"L2": 1 << 20, "L3": 32 << 20}}
+    return record("peaks", {"device_name": "cpu"}, values=values, data=data | {"sharing": {"L2": 1, "L3": 2}})
