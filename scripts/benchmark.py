@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cli import make_step, read_settings, step_parser
+from cli import add_limits, make_step, read_settings, respect_limits, step_parser
 
 from ovlab.records import read_record
 from ovlab.specs import SessionSettings
@@ -18,7 +18,9 @@ def main(argv: list[str] | None = None) -> int:
         "--variants", type=Path, nargs="+", required=True, help="records of the variants, in the settings' order"
     )
     parser.add_argument("--data", type=Path, required=True, help="record of the data set's files")
+    add_limits(parser)
     args = parser.parse_args(argv)
+    respect_limits(args.limits)
     settings = read_settings(SessionSettings, args.settings)
     if len(args.variants) != len(settings.precisions):
         parser.error(f"--variants: {len(args.variants)} records for {len(settings.precisions)} precisions")

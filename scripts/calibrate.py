@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cli import make_step, read_settings, step_parser
+from cli import add_limits, make_step, read_settings, respect_limits, step_parser
 
 from ovlab.records import read_record
 from ovlab.specs import CalibrateSettings
@@ -16,7 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = step_parser(__doc__)
     parser.add_argument("--base", type=Path, required=True, help="record of the FP32 variant; its IR lies beside it")
     parser.add_argument("--data", type=Path, required=True, help="record of the data set's files")
+    add_limits(parser)
     args = parser.parse_args(argv)
+    respect_limits(args.limits)
     settings = read_settings(CalibrateSettings, args.settings)
 
     def work():

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError
+from ovlab.inputs import use_limits
 from ovlab.records import Kind
-from ovlab.specs import Spec
+from ovlab.specs import LimitsSpec, Spec
 from ovlab.steps import Step
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -52,6 +53,16 @@ def read_settings(spec: type[SpecT], text: str, option: str = "--settings") -> S
     except (OvlabError, OSError) as error:
         # Text that is neither JSON nor a file may hold an address.
         sys.exit(f"error: {hide_secrets(str(error))}")
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the steps that read files of others or run their code."""
+    parser.add_argument("--limits", metavar="JSON", default="{}", help="what files and code of others may take")
+
+
+def respect_limits(text: str) -> None:
+    """Let the limits that the option gives be in force in this process and its children."""
+    use_limits(read_settings(LimitsSpec, text, "--limits"))
 
 
 def make_step(kind: Kind, args: argparse.Namespace, settings: Spec) -> Step:

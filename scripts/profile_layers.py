@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cli import make_step, read_settings, step_parser
+from cli import add_limits, make_step, read_settings, respect_limits, step_parser
 
 from ovlab.records import read_record
 from ovlab.specs import ProfileSettings
@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--variants", type=Path, nargs="+", default=[], help="records of the variants, in their order")
     parser.add_argument("--data", type=Path, help="record of the data set's files")
     parser.add_argument("--peaks", type=Path, help="record of the device's peaks on this host")
+    add_limits(parser)
     args = parser.parse_args(argv)
+    respect_limits(args.limits)
     if args.model is not None:
         from ovlab.layers.terminal import Asked, show_profile
 

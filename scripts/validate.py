@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cli import make_step, read_settings, step_parser
+from cli import add_limits, make_step, read_settings, respect_limits, step_parser
 
 from ovlab.records import read_record, require_intact
 from ovlab.specs import ValidateSettings
@@ -18,7 +18,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="record of the data set's files")
     parser.add_argument("--reference", type=Path, nargs="?", help="record of the reference's accuracy")
     parser.add_argument("--reference-variant", type=Path, nargs="?", help="record of the reference; its IR beside it")
+    add_limits(parser)
     args = parser.parse_args(argv)
+    respect_limits(args.limits)
     settings = read_settings(ValidateSettings, args.settings)
 
     def work():

@@ -7,6 +7,7 @@ Imported in a launch, so it imports little.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from importlib.machinery import SourceFileLoader
@@ -18,6 +19,7 @@ import openvino as ov
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.files import read_json, sha256_of, write_json
+from ovlab.usercode.activity import Limit, UserCode
 
 if TYPE_CHECKING:
     from ovlab.specs.source import ExtensionFile
@@ -72,7 +74,8 @@ def _load(core: ov.Core, path: str, sha256: str) -> tuple[list[Any], bool]:
     if file.suffix != ".py":
         library = str(file.resolve())
         try:
-            core.add_extension(library)
+            with UserCode(f"extension: {path}", "load_s"):
+                core.add_extension(library)
         except RuntimeError as error:
             raise OvlabError(f"extension: {path} cannot be loaded ({one_line(error)})") from None
         return [library], True
@@ -102,7 +105,8 @@ def _execute(path: Path) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[loader.name] = module
     try:
-        loader.exec_module(module)
+        with UserCode(f"extension: {path}", "load_s"):
+            loader.exec_module(module)
     except (Exception, SystemExit) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise OvlabError(f"extension: {path} cannot be loaded{line} ({one_line(error)})") from None
@@ -114,6 +118,26 @@ def load_extension_of(core: ov.Core, folder: Path) -> None:
     beside = folder / BESIDE_THE_IR
     if beside.exists():
         load_extension(core, **read_json(beside))
+
+
+def own_operations(
+    folder: Path, doing: str, limit: Limit = "load_s", times: float = 1.0
+) -> UserCode | contextlib.nullcontext[None]:
+    """Return the context for work in which the operations of an IR in a folder run; nothing where it has none.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the IR lies.
+    doing : str
+        What is done, for an error line.
+    limit, times
+        See :class:`UserCode`.
+    """
+    beside = folder / BESIDE_THE_IR
+    if not beside.exists():
+        return contextlib.nullcontext()
+    return UserCode(f"extension: {read_json(beside)['path']}: {doing}", limit, times, alone=limit == "image_s")
 
 
 def extension_of(folder: Path) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovlab.errors import OvlabError, UnavailableError, nearest, one_line
-from ovlab.extension import load_extension_of
+from ovlab.extension import load_extension_of, own_operations
 
 if TYPE_CHECKING:
     from ovlab.specs import PrecisionSpec
@@ -40,7 +40,8 @@ def read_ir(path: Path) -> ov.Model:
             raise OvlabError(f"{part}: missing; the variant's folder is incomplete, delete it to have it made anew")
     load_extension_of(core(), path.parent)
     try:
-        return core().read_model(path)
+        with own_operations(path.parent, "reading the model"):
+            return core().read_model(path)
     except RuntimeError as error:
         raise OvlabError(f"{path}: not a readable IR ({one_line(error)})") from None
 

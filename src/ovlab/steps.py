@@ -21,6 +21,8 @@ from ovlab.files.storage import storage_in_words, why_unwritable
 from ovlab.memory import oom_kills, why_killed
 from ovlab.records import Kind, Record, Status, write_record
 from ovlab.text import visible
+from ovlab.usercode.activity import Activity, be_watched
+from ovlab.usercode.watch import Watch
 
 log = logging.getLogger("ovlab")
 FAILED = 1
@@ -76,14 +78,16 @@ class Step:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         # By its exit code alone, a child whose work called os._exit(0) would have succeeded.
         read_end, write_end = os.pipe()
+        activity = Activity()
         child = os.fork()
         if child == 0:
+            be_watched(activity)
             code = FAILED
             # Stopped in an orderly way, so that a measuring step ends its launch and leaves no scratch files.
             signal.signal(signal.SIGTERM, _stop)
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                code = self._attempt(work)
+                code = self._attempt(lambda: _only_in(os.getpid(), work))
             except KeyboardInterrupt:
                 code = 128 + signal.SIGINT
             except _Stopped:
@@ -96,21 +100,36 @@ class Step:
                 os.write(write_end, b".")
                 os._exit(code)
         os.close(write_end)
+        activity.close_write_end()
+        watch = Watch(activity, child)
+        watch.start()
         with os.fdopen(read_end, "rb", buffering=0) as farewell:
-            return self._wait(child, kills, mask, farewell)
+            return self._wait(child, kills, mask, farewell, watch)
 
-    def _wait(self, child: int, kills: int | None, mask: set[signal.Signals | int], farewell: io.RawIOBase) -> int:
+    def _wait(
+        self,
+        child: int,
+        kills: int | None,
+        mask: set[signal.Signals | int],
+        farewell: io.RawIOBase,
+        watch: Watch,
+    ) -> int:
         def forward(number: int, _frame: FrameType | None) -> None:
             os.kill(child, number)
 
         previous = {number: signal.signal(number, forward) for number in STOPPING}
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if hasattr(os, "waitid"):  # the child's number stays its own until it is waited for
+                os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+                watch.stop()
             _, status = os.waitpid(child, 0)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
         code = os.waitstatus_to_exitcode(status)
+        if watch.complaint:
+            return self._fail("failed", watch.complaint)
         if code >= 0:
             os.set_blocking(farewell.fileno(), False)  # a process that the work has left behind may hold the other end
             return code if farewell.read(1) else self._fail("failed", f"{ENDED} (exit code {code})")
@@ -152,6 +171,15 @@ class Step:
                 log.error("the record of this failure cannot be written: %s", one_line(error))
             return FAILED
         return 0
+
+
+def _only_in(process: int, work: Callable[[], Record]) -> Record:
+    """Do the work; a process that the user's code has forked in it, and that comes back from it, ends here."""
+    try:
+        return work()
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
 
 
 class _Stopped(BaseException):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ovlab.errors import OvlabError
 from ovlab.files import move, write_text
+from ovlab.inputs import require_unchanged
 from ovlab.records import read_record, require_intact
 from ovlab.text import visible, visible_line
 
@@ -77,7 +78,7 @@ def conclude(
         write_text(verdict, line + "\n")
         summary.unlink(missing_ok=True)
         return
-    steps = [step for path in records if (step := failed_step(path)) is not None]
+    steps = [step for path in records if (step := failed_step(path, thorough=True)) is not None]
     write_text(summary, describe_failures(line, failed, steps, folder))
     verdict.unlink(missing_ok=True)
     for step in steps:
@@ -97,10 +98,17 @@ def regressions(changes: Path) -> list[str]:
     return lines
 
 
-def failed_step(path: Path) -> FailedStep | None:
+def failed_step(path: Path, *, thorough: bool = False) -> FailedStep | None:
     """Return the step whose record this is if it failed, or if what it left cannot be relied on any more.
 
     A record that cannot be read counts, and one whose files were changed after they were made.
+
+    Parameters
+    ----------
+    path : Path
+        The record.
+    thorough : bool
+        Whether to look at every file of a source too: a data set may have a million.
     """
     if not path.exists():
         return None
@@ -108,6 +116,8 @@ def failed_step(path: Path) -> FailedStep | None:
         record = read_record(path)
         if record.ok:
             require_intact(record, path.parent)
+            if thorough and record.kind == "source":
+                require_unchanged(record)
     except OvlabError as error:
         return FailedStep(path, visible(str(error)))
     # As results.csv has it: what cannot be seen is written as escapes there.

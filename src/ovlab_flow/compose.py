@@ -23,6 +23,7 @@ from ovlab.specs import (
     DeviceSpec,
     DownloadSpec,
     ExperimentSpec,
+    LimitsSpec,
     MeasurementSpec,
     ModelSpec,
     PrecisionSpec,
@@ -63,6 +64,7 @@ class RunSpec(Spec):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     reference: str
     download: DownloadSpec = DownloadSpec()
+    limits: LimitsSpec = LimitsSpec()
     measurement: MeasurementSpec
     profiling: ProfilingSpec = ProfilingSpec()
     validation: ValidationSpec

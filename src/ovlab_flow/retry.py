@@ -69,6 +69,8 @@ def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list
     if not runs_jobs(sys.argv[1:] if arguments is None else arguments) or not is_only_run(Path(grid.results)):
         return []
     steps = [step for path in records_of(grid) if (step := failed_step(path)) is not None]
+    if steps:  # a source that was changed may be the reason; to look at all of its files takes a while
+        steps = [step for path in records_of(grid) if (step := failed_step(path, thorough=True)) is not None]
     for step in steps:
         put_aside(step)
     return [step.record for step in steps]

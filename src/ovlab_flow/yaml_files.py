@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from ovlab.errors import OvlabError, one_line
+from ovlab.files import NotAFileError, open_file
 from ovlab.text import SHOWN_SIGNS, shortened
 
 MOST_BYTES = 1 << 20
@@ -92,8 +93,10 @@ def is_text(text: str) -> bool:
 def read_text(path: Path, shown: str) -> str:
     """Return the text of a file that is UTF-8 and no larger than a configuration is."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MOST_BYTES + 1)
+    except NotAFileError as error:
+        raise OvlabError(f"{shown}: {str(error).removeprefix(f'{path}: ')}") from None
     except OSError as error:
         raise OvlabError(f"{shown}: cannot be read ({one_line(error)})") from None
     if len(data) > MOST_BYTES:

@@ -39,4 +39,4 @@ rule benchmark:
         "benchmark {wildcards.model} on {wildcards.device}, {wildcards.scenario}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variants {input.variants:q} --data {input.data:q}"
-        " --record {output.record:q} --log {log:q} --record-failure"
+        " --limits {BOUNDS:q} --record {output.record:q} --log {log:q} --record-failure"

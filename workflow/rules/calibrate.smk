@@ -33,4 +33,4 @@ rule calibrate:
         "calibrate {wildcards.model} for {wildcards.precision}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --base {input.base:q} --data {input.data:q}"
-        " --record {output.record:q} --log {log:q} --record-failure"
+        " --limits {BOUNDS:q} --record {output.record:q} --log {log:q} --record-failure"

@@ -17,7 +17,9 @@ pathvars:
 PYTHON = sys.executable
 # With credentials hidden: the download step gets them in its environment, where grid_for_snakemake has put them.
 MIRROR = show_mirror(str(config.get("mirror") or ""))
+# Bounds, which no result depends on: no `params` either, so that a change of them makes nothing anew.
 LIMITS = GRID.download.to_json()
+BOUNDS = GRID.limits.to_json()
 
 
 wildcard_constraints:

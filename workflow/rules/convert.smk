@@ -24,4 +24,4 @@ rule convert:
         "convert {wildcards.model} to {wildcards.precision}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --model {input.model:q} --data {input.data:q}"
-        " --record {output.record:q} --log {log:q} --record-failure"
+        " --limits {BOUNDS:q} --record {output.record:q} --log {log:q} --record-failure"

@@ -34,4 +34,4 @@ rule profile_layers:
         "profile the layers of {wildcards.model} on {wildcards.device}"
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variants {input.variants:q} --data {input.data:q}"
-        " --peaks {input.peaks:q} --record {output.record:q} --log {log:q} --record-failure"
+        " --peaks {input.peaks:q} --limits {BOUNDS:q} --record {output.record:q} --log {log:q} --record-failure"

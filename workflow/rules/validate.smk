@@ -46,4 +46,4 @@ rule validate:
     shell:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --variant {input.variant:q} --data {input.data:q}"
         " --reference {input.reference:q} --reference-variant {input.reference_variant:q} --record {output.record:q}"
-        " --log {log:q} --record-failure"
+        " --limits {BOUNDS:q} --log {log:q} --record-failure"

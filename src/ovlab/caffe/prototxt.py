@@ -14,7 +14,7 @@ from ovlab.caffe.layer import Layer, Shape
 from ovlab.caffe.scan import Block, Source
 from ovlab.caffe.schema import V1_TYPES, NetParameter
 from ovlab.errors import OvlabError, nearest
-from ovlab.files import marked_encoding
+from ovlab.files import marked_encoding, open_file
 
 MOST_BYTES = 64 << 20
 LONGEST_MESSAGE = 300
@@ -93,7 +93,7 @@ def read_prototxt(path: Path, supported: Collection[str], own: Collection[str] =
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise OvlabError(f"{path}: cannot read the prototxt: {error.strerror or error}") from error

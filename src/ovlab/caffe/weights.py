@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from ovlab.caffe.layer import Blob
 from ovlab.caffe.schema import NetWeights
 from ovlab.errors import OvlabError
+from ovlab.files import open_file
 
 # NVCaffe's Type enumeration, as far as weights are stored in it.
 _RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
@@ -35,7 +36,8 @@ def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
         The file can't be read, is no caffemodel, or a blob's shape does not fit its number of values.
     """
     try:
-        content = path.read_bytes()
+        with open_file(path) as file:
+            content = file.read()
     except OSError as error:
         raise OvlabError(f"{path}: cannot read the caffemodel: {error.strerror or error}") from error
     net = NetWeights()

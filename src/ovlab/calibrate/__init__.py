@@ -15,14 +15,17 @@ from ovlab.convert import ir_hashes, save_ir
 from ovlab.convert.naming import names_of
 from ovlab.convert.quantisation import quantisation_of, weight_types
 from ovlab.errors import OvlabError
-from ovlab.extension import extension_of
-from ovlab.records import Quantity, Record, require_ok, require_usable
+from ovlab.extension import extension_of, own_operations
+from ovlab.inputs import open_source
+from ovlab.records import Quantity, Record, require_usable
 from ovlab.runtime import read_ir
 from ovlab.specs import CalibrateSettings, ExtensionFile
 
 __all__ = ["CalibrationImages", "calibrate", "choose_subset", "quantize"]
 
 log = logging.getLogger("ovlab.calibrate")
+BETWEEN_IMAGES = 10.0
+"""Times ``limits.code.load_s`` that a model with operations of its own may work between two images."""
 
 
 def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, source: Record, folder: Path) -> Record:
@@ -53,8 +56,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
         image, an ignored scope matches nothing, or NNCF cannot do this to the model.
     """
     require_usable(base, base_folder, "FP32 variant")
-    require_ok(source, f"download of data set {settings.dataset_name}")
-    drawn = _draw(settings, Path(source.data["root"]))
+    drawn = _draw(settings, open_source(source, f"download of data set {settings.dataset_name}"))
     model = read_ir(base_folder / "model.xml")
     names = names_of(model)
     if (quantisation := quantisation_of(model)).found:
@@ -64,7 +66,9 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
             f"({quantisation}); NNCF quantises floating-point models"
         )
     started = time.perf_counter()
-    made = _make(settings, model, drawn)
+    # A calibration may go on for hours; what is bounded is the time from one image to the next.
+    with own_operations(base_folder, "calibrating", times=BETWEEN_IMAGES):
+        made = _make(settings, model, drawn)
     controlled = made if isinstance(made, ControlledVariant) else None
     variant = made.model if isinstance(made, ControlledVariant) else made
     seconds = time.perf_counter() - started
@@ -78,7 +82,7 @@ def calibrate(settings: CalibrateSettings, base: Record, base_folder: Path, sour
     record = Record(
         kind="variant",
         settings=settings.plain(),
-        inputs=base.data["sha256"],
+        inputs=base.data["sha256"] | source.files,
         files=ir_hashes(folder),
         values=values,
         data={

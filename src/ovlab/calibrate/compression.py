@@ -12,10 +12,11 @@ import openvino as ov
 from ovlab.calibrate.images import CalibrationImages
 from ovlab.calibrate.options import advanced_parameters, compression_options, quantization_options
 from ovlab.convert.quantisation import weight_types
-from ovlab.data import load
+from ovlab.data import Image, SplitImage, load
 from ovlab.errors import OvlabError, nearest
 from ovlab.runtime import image_size, set_batch
 from ovlab.specs import IgnoredScopeSpec, QuantizationSpec, ResizeSpec, WeightCompressionSpec
+from ovlab.usercode.activity import tick
 
 NOT_OPERATIONS = {"Parameter", "Result", "Constant"}
 FOUR_BITS = {"i4", "u4", "nf4", "f4e2m1"}
@@ -94,10 +95,12 @@ def calibration_data(model: ov.Model, drawn: CalibrationImages, resize: ResizeSp
     import nncf
 
     height, width = image_size(model)
-    return nncf.Dataset(
-        drawn.calibration,
-        lambda image: load(image.path, height, width, resize, upright=drawn.upright).pixels[None],
-    )
+
+    def pixels(image: SplitImage) -> Image:
+        tick()
+        return load(image.path, height, width, resize, upright=drawn.upright).pixels[None]
+
+    return nncf.Dataset(drawn.calibration, pixels)
 
 
 def at_batch_one(model: ov.Model, call: Callable[[ov.Model], ov.Model]) -> ov.Model:

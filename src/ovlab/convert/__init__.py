@@ -20,7 +20,8 @@ from ovlab.data import Split, load_some, read_split
 from ovlab.errors import OvlabError, one_line
 from ovlab.extension import holds_operations, write_extension
 from ovlab.files import known_sha256, move, storage_in_words
-from ovlab.records import Quantity, Record, require_ok
+from ovlab.inputs import open_source, require_unchanged
+from ovlab.records import Quantity, Record
 from ovlab.runtime import core, image_size, read_ir
 from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import ConvertSettings, ExtensionFile
@@ -61,8 +62,8 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
         its outputs differ from ONNX Runtime's by more than the model's declared tolerance (and, where the graph
         rounds, than rounding explains: `ovlab.convert.rounding`), or its outputs do not fit its task.
     """
-    require_ok(model_source, f"download of model {settings.model_name}")
-    root = Path(model_source.data["root"])
+    root = open_source(model_source, f"download of model {settings.model_name}")
+    require_unchanged(model_source)
     spec = settings.model
     model = read_original(root, spec, settings.extension)
     quantisation = quantisation_of(model)
@@ -75,8 +76,8 @@ def convert(settings: ConvertSettings, model_source: Record, data_source: Record
     set_input_shape(model, spec.input)
     model = embed(model, spec.input, spec.preprocess)
     values = save_ir(model, folder, compress=settings.weights == "f16", extension=_needed_by_the_ir(settings.extension))
-    require_ok(data_source, f"download of data set {spec.dataset}")
-    split = read_split(Path(data_source.data["root"]), settings.dataset, "validation", spec.dataset)
+    images = open_source(data_source, f"download of data set {spec.dataset}")
+    split = read_split(images, settings.dataset, "validation", spec.dataset)
     if spec.framework == "onnx":
         values |= _parity(settings, root, split, folder, quantised=quantisation.found)
     try_one_image(read_ir(folder / "model.xml"), settings, split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ from ovlab.convert.identify import refuse_other_files
 from ovlab.convert.pytorch import read_pytorch
 from ovlab.errors import OvlabError
 from ovlab.extension import load_extension
+from ovlab.inputs import require_regular_files
 from ovlab.runtime import core
 from ovlab.specs import CaffeSpec, ExtensionFile, ModelSpec
+from ovlab.usercode.activity import UserCode
 
 log = logging.getLogger("ovlab.convert")
 
@@ -45,11 +48,20 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
     OvlabError
         If a file is missing, the extension does not load, or the model does not convert.
     """
+    require_regular_files(root)  # frameworks would wait for a pipe, and read a device for ever
     path = entry_path(root, model)
     refuse_other_files(path, model.framework, [root / file.file_name for file in model.files])
     extensions = load_extension(core(), extension.path, extension.sha256) if extension else []
+    own = (
+        UserCode(f"extension: {extension.path}: converting", "load_s", alone=False)
+        if extension
+        else contextlib.nullcontext()
+    )
     try:
-        original = _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
+        with own:
+            original = (
+                _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
+            )
     except OvlabError:
         raise
     except Exception as error:

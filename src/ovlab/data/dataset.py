@@ -8,6 +8,7 @@ from pathlib import Path
 from ovlab.data.reading import inside, read_text
 from ovlab.data.split import Split, take_portion
 from ovlab.errors import OvlabError, nearest
+from ovlab.inputs import require_as_listed
 from ovlab.specs import DatasetSpec
 from ovlab.tasks.protocol import SplitFiles
 from ovlab.tasks.registry import TASKS
@@ -42,6 +43,7 @@ def read_split(root: Path, dataset: DatasetSpec, name: str, where: str = "datase
         raise OvlabError(f"{where}: splits.{name}.images: no folder {split.images!r}{hint}")
     names = _class_names(root, dataset, where)
     found = TASKS[dataset.task].read(SplitFiles(root, name, split, dataset, names, where))
+    require_as_listed(root / split.images, {str(image.path) for image in found.images})
     images = take_portion(found.images, split.portion)
     if not images:
         raise OvlabError(f"{where}: splits.{name}: no image found in {split.images!r}")
@@ -52,7 +54,7 @@ def _class_names(root: Path, dataset: DatasetSpec, where: str) -> tuple[str, ...
     if not isinstance(dataset.class_names, str):
         return dataset.class_names or ()
     path = inside(root, dataset.class_names, f"{where}: class_names")
-    if not path.is_file():
+    if not path.exists():
         raise OvlabError(f"{where}: class_names: no file {dataset.class_names!r}")
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not lines:

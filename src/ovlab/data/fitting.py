@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import cv2
 import numpy as np
 
 from ovlab.data.geometry import Placement, fit_placed, letterbox, stretch
-from ovlab.data.images import INTERPOLATIONS, Image, decode
+from ovlab.data.images import INTERPOLATIONS, Image, decode_read, read_image
 from ovlab.errors import OvlabError
 from ovlab.specs import ResizeSpec
+from ovlab.usercode.activity import note_image
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,16 @@ class LoadedImage:
 
 
 def load(path: Path, height: int, width: int, resize: ResizeSpec, *, upright: bool = True) -> LoadedImage:
-    """Decode an image file and bring it to the input's size: see :func:`decode` and :func:`fit`."""
-    image = decode(path, upright=upright)
+    """Decode an image file and bring it to the input's size: see :func:`ovlab.data.decode` and :func:`fit`."""
+    encoded = read_image(path)
+    note_image(encoded.width * encoded.height)
+    if not encoded.is_large:
+        return _fitted(decode_read(encoded, upright=upright), height, width, resize)
+    with _ONE_AT_A_TIME:
+        return _fitted(decode_read(encoded, upright=upright), height, width, resize)
+
+
+def _fitted(image: Image, height: int, width: int, resize: ResizeSpec) -> LoadedImage:
     return LoadedImage(fit(image, height, width, resize), place(image, height, width, resize))
 
 

@@ -49,7 +49,7 @@ def find_files(folder: Path) -> FoundFiles:
         for name in names:
             path = Path(place, name)
             suffix = path.suffix.lower()
-            if is_ignored(name) or not path.is_file():
+            if is_ignored(name):
                 continue
             if suffix in IMAGE_SUFFIXES:
                 images.append(path)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ovlab.data.dataset import read_split
 from ovlab.data.loader import load_some
-from ovlab.records import Record, require_ok
+from ovlab.inputs import open_source
+from ovlab.records import Record
 from ovlab.runtime import image_size, read_ir
 from ovlab.specs import DatasetSpec, ResizeSpec
 
@@ -38,7 +39,7 @@ def save_images(
     OvlabError
         If the download failed, or the images cannot be read.
     """
-    require_ok(source, f"download of data set {dataset_name}")
+    root = open_source(source, f"download of data set {dataset_name}")
     height, width = image_size(read_ir(model))
-    split = read_split(Path(source.data["root"]), dataset, "validation", dataset_name)
+    split = read_split(root, dataset, "validation", dataset_name)
     np.save(path, np.stack(load_some(split, count, height, width, resize, dataset)))

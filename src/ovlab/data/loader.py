@@ -18,6 +18,7 @@ from ovlab.data.images import CorruptImageError, Image, decode
 from ovlab.data.split import Split, SplitImage
 from ovlab.errors import OvlabError
 from ovlab.specs import DatasetSpec, ResizeSpec
+from ovlab.usercode.activity import expect_images
 
 log = logging.getLogger("ovlab.data")
 AHEAD = 8
@@ -89,6 +90,7 @@ def load_ahead(
         return loaded
 
     ahead = max(1, AHEAD // batch) * workers
+    expect_images((ahead + workers) * batch * height * width * 3, workers)
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         waiting: deque[Future[Batch]] = deque()
         try:

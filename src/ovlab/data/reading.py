@@ -9,7 +9,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ovlab.errors import OvlabError, nearest
-from ovlab.files import decode_text
+from ovlab.inputs import read_file, read_text
+
+__all__ = [
+    "checked_names",
+    "class_index",
+    "inside",
+    "number",
+    "pixels",
+    "read_bytes",
+    "read_text",
+    "require_folder",
+]
+
+read_bytes = read_file
 
 LONGEST_PART, LONGEST_PATH = 255, 2000
 """Bytes that file systems take for a name, and signs of a path that leave room for the folder before it."""
@@ -74,34 +87,6 @@ def require_folder(root: Path, name: str, where: str) -> Path:
         siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
         raise OvlabError(f"{where}: no folder {name!r}{nearest(folder.name, siblings)}")
     return folder
-
-
-def read_text(path: Path) -> str:
-    """Read a text file of a data set, without its byte order mark: see `ovlab.files.decode_text`.
-
-    Raises
-    ------
-    OvlabError
-        If it does not exist or is not text, naming the line.
-    """
-    return decode_text(read_bytes(path), str(path))
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file of a data set.
-
-    Raises
-    ------
-    OvlabError
-        If it does not exist or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise OvlabError(f"{path}: no such file{nearest(path.name, near) if len(near) < 100 else ''}") from None
-    except OSError as error:
-        raise OvlabError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
 
 
 def number(value: Any, where: str) -> float:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ovlab.files import sha256_of
+
 ImageT = TypeVar("ImageT", bound="SplitImage")
 
 
@@ -82,11 +84,11 @@ def shared_images(first: Sequence[SplitImage], second: Sequence[SplitImage]) -> 
     by_size: dict[int, list[SplitImage]] = {}
     for image in second:
         by_size.setdefault(image.path.stat().st_size, []).append(image)
-    hashes: dict[Path, bytes] = {}
+    hashes: dict[Path, str] = {}
 
-    def content(image: SplitImage) -> bytes:
+    def content(image: SplitImage) -> str:
         if image.path not in hashes:
-            hashes[image.path] = hashlib.sha256(image.path.read_bytes()).digest()
+            hashes[image.path] = sha256_of(image.path)
         return hashes[image.path]
 
     return [

@@ -10,8 +10,9 @@ from typing import Any
 from ovlab.download.fetch import Found, Places, fetch
 from ovlab.download.unpack import is_archive, unpack
 from ovlab.errors import OvlabError
-from ovlab.files import move, require_room
+from ovlab.files import known_sha256, move, require_room
 from ovlab.generators import generate
+from ovlab.inputs.listing import LISTING, write_listing
 from ovlab.records import Quantity, Record
 from ovlab.scratch import PARTIAL, scratch_folder
 from ovlab.specs import FileSpec, SourceSpec, UnpackSpec
@@ -36,7 +37,8 @@ def download(source: SourceSpec, folder: Path, places: Places) -> Record:
     Returns
     -------
     Record
-        ``data["root"]`` is the folder to read from, ``data["files"]`` lists name, sha256 and origin.
+        ``data["root"]`` is the folder to read from, ``data["files"]`` lists name, sha256 and origin,
+        ``data["listing"]`` is the list of all files in the folder (`ovlab.inputs.listing`), beside it.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def download(source: SourceSpec, folder: Path, places: Places) -> Record:
     else:
         _assemble(source, found, folder, places.limits.unpack)
         root = folder
-    return _record(source, found, root)
+    return _record(source, found, root, folder)
 
 
 def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: Path, limits: UnpackSpec) -> None:
@@ -61,7 +63,7 @@ def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: P
         partial = scratch / "files"
         partial.mkdir()
         for file, item in found:
-            if file.unpack if file.unpack is not None else is_archive(file.file_name):
+            if _is_unpacked(file):
                 log.info("unpacking %s", item.path.name)
                 unpack(item.path, partial, limits)
             else:
@@ -74,15 +76,23 @@ def _assemble(source: SourceSpec, found: list[tuple[FileSpec, Found]], folder: P
         move(partial, folder)
 
 
-def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path) -> Record:
+def _is_unpacked(file: FileSpec) -> bool:
+    return file.unpack if file.unpack is not None else is_archive(file.file_name)
+
+
+def _record(source: SourceSpec, found: list[tuple[FileSpec, Found]], root: Path, folder: Path) -> Record:
     files: list[dict[str, Any]] = [
         {"name": file.file_name, "sha256": item.sha256, "origin": item.origin} for file, item in found
     ]
-    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    listing = folder.with_name(folder.name + LISTING)
+    # What was copied as it is has the hash that it was fetched with.
+    known = {file.file_name: item.sha256 for file, item in found if not _is_unpacked(file)}
+    size = write_listing(root, listing, known, hashed=root == folder)
     return Record(
         kind="source",
         settings=source.plain(),
         inputs={entry["name"]: entry["sha256"] for entry in files if entry["sha256"]},
+        files={listing.name: known_sha256(listing)},
         values={"size": Quantity(size / 1e6, "MB")},
-        data={"root": root.as_posix(), "files": files},
+        data={"root": root.as_posix(), "listing": listing.as_posix(), "files": files},
     )

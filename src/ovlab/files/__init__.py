@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovlab.files.decoding import decode_text, marked_encoding
+from ovlab.files.opening import NotAFileError, open_file, open_handle
 from ovlab.files.storage import require_room, require_writable, size_text, storage_in_words, temporary_folder
 from ovlab.files.writing import atomic_path, folders_flushed_once, move, write_atomically, write_text
 from ovlab.text import visible_json
@@ -16,6 +17,7 @@ from ovlab.text import visible_json
 __all__ = [
     "CHUNK",
     "HASHES",
+    "NotAFileError",
     "atomic_path",
     "decode_text",
     "digest_of",
@@ -23,6 +25,8 @@ __all__ = [
     "known_sha256",
     "marked_encoding",
     "move",
+    "open_file",
+    "open_handle",
     "read_json",
     "require_room",
     "require_writable",
@@ -50,13 +54,14 @@ def write_json(target: Path, data: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    with open_file(path) as file:
+        return json.loads(file.read().decode("utf-8"))
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -21,8 +21,10 @@ from ovlab.specs.reporting.cells import Cell, CellPattern
 from ovlab.specs.reporting.claims import ClaimSpec
 from ovlab.specs.reporting.goals import GoalSpec, Limit
 from ovlab.specs.run import (
+    CodeLimitsSpec,
     ExclusionSpec,
     ExperimentSpec,
+    LimitsSpec,
     MeasurementSpec,
     PeaksSpec,
     ProfilingSpec,
@@ -50,6 +52,7 @@ __all__ = [
     "Cell",
     "CellPattern",
     "ClaimSpec",
+    "CodeLimitsSpec",
     "ConvertSettings",
     "DatasetSpec",
     "DeviceSpec",
@@ -65,6 +68,7 @@ __all__ = [
     "ImportedVariant",
     "InputSpec",
     "Limit",
+    "LimitsSpec",
     "MeasurementSpec",
     "ModelSpec",
     "NoiseSpec",

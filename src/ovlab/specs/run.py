@@ -155,6 +155,47 @@ class ValidationSpec(Spec):
         return self.model_copy(update={"disagreements": 0, "layer_check_images": 0})
 
 
+class CodeLimitsSpec(Spec):
+    """What code of the user's own may take (``limits.code`` in ``conf/config.yaml``).
+
+    Attributes
+    ----------
+    load_s : float
+        Seconds to execute a file (``decoder_file``, ``extension``), or to build one layer or model with it.
+    image_s : float
+        Seconds for one image.
+    memory_gb : float
+        GB (10^9 bytes) by which its process may grow while it loads a file or runs over images.
+    """
+
+    load_s: PositiveFloat = 300.0
+    image_s: PositiveFloat = 60.0
+    memory_gb: PositiveFloat = 1.0
+
+
+class LimitsSpec(Spec):
+    """What files and code of others may take (``limits`` in ``conf/config.yaml``).
+
+    No result depends on these: what is beyond them fails, it is never left out.
+
+    Attributes
+    ----------
+    image_megapixels : float
+        Largest width x height of an image, as its header says, in 10^6 pixels.
+    image_mb : float
+        Largest file of an image, in MB (10^6 bytes).
+    text_mb : float
+        Largest file of annotations, lists or names, in MB.
+    code : CodeLimitsSpec
+        What code of the user's own may take.
+    """
+
+    image_megapixels: PositiveFloat = 180.0
+    image_mb: PositiveFloat = 1000.0
+    text_mb: PositiveFloat = 2000.0
+    code: CodeLimitsSpec = CodeLimitsSpec()
+
+
 class ExclusionSpec(CellPattern):
     """Cells to leave out: those that match all the given names. A name may hold ``*``."""
 

@@ -12,9 +12,11 @@ import pandas as pd
 
 from ovlab.data import Split, load_some, read_split
 from ovlab.errors import UnavailableError
+from ovlab.extension import own_operations
 from ovlab.files import digest_of, known_sha256, write_atomically
+from ovlab.inputs import open_source
 from ovlab.measure.device.properties import require_named_device
-from ovlab.records import Quantity, Record, require_ok, require_usable
+from ovlab.records import Quantity, Record, require_usable
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
@@ -69,8 +71,8 @@ def validate(
         If the device does not execute the precision.
     """
     require_usable(variant, variant_folder, "variant")
-    require_ok(source, f"download of data set {settings.model.dataset}")
-    split = read_split(Path(source.data["root"]), settings.dataset, "validation", settings.model.dataset)
+    root = open_source(source, f"download of data set {settings.model.dataset}")
+    split = read_split(root, settings.dataset, "validation", settings.model.dataset)
     split = spread_images(split, settings.validation.limit)
     model = read_ir(variant_folder / "model.xml")
     height, width = image_size(model)
@@ -78,7 +80,8 @@ def validate(
     device = settings.validation.device
     require_named_device(device, "validation.device")
     hint = choose_precision(settings.precision, device)
-    compiled = compile_for_validation(model, settings, split, device, hint)
+    with own_operations(variant_folder, "compiling"):
+        compiled = compile_for_validation(model, settings, split, device, hint)
     started = time.perf_counter()
     frame, skipped = run(compiled, settings, split, evaluator)
     rate = len(split.images) / (time.perf_counter() - started)
@@ -92,8 +95,9 @@ def validate(
         values |= compared
     if reference_folder is not None and settings.validation.layer_check_images:
         side = ComparedModel(variant_folder / "model.xml", hint)
-        data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
-        _advise(settings, data["layer_check"], values, side, reference_folder, Path(source.data["root"]), predictions)
+        with own_operations(variant_folder, "comparing layers"):
+            data["layer_check"] = _check_layers(settings, side, reference_folder, split, (height, width))
+        _advise(settings, data["layer_check"], values, side, reference_folder, root, predictions)
         remarks += part_remarks(data["layer_check"])
     for remark in remarks:
         log.warning("%s: %s", settings.name, remark)
@@ -108,7 +112,7 @@ def validate(
     return Record(
         kind="accuracy",
         settings=settings.plain(),
-        inputs=variant.data["sha256"] | {"predictions.parquet": known_sha256(predictions)},
+        inputs=variant.data["sha256"] | source.files | {"predictions.parquet": known_sha256(predictions)},
         files={name: known_sha256(predictions.with_name(name)) for name in _left_beside(predictions)},
         values=values,
         data=data

@@ -22,6 +22,7 @@ from ovlab.measure.device.inspection import multiply_accumulates
 from ovlab.runtime import bind_input, core, precision_hint, set_batch
 from ovlab.specs import ValidateSettings
 from ovlab.tasks import Evaluator
+from ovlab.usercode.activity import UserCode
 
 log = logging.getLogger("ovlab.validate")
 REPORT_EVERY_S = 10.0
@@ -138,12 +139,19 @@ def run(
 
     def collect() -> None:
         request, done = running.popleft()
-        request.wait()
+        if own_operations is None:
+            request.wait()
+        else:
+            # All that run at once may have to take turns.
+            with UserCode(f"{own_operations}: image {done.images[0].id}", "image_s", batch * (len(running) + 1)):
+                request.wait()
         arrays = [tensor.data for tensor in request.output_tensors]
         outputs = {name: array for array, own in zip(arrays, names, strict=True) for name in own}
         predictions.add(evaluator.predict_batch(done.images, outputs, done.placements, batch))
         idle.append(request)
 
+    extension = settings.model.extension
+    own_operations = None if extension is None else f"extension: {extension}"
     batches = load_ahead(split, height, width, settings.model.preprocess.resize, batch)
     try:
         for loaded in batches if quiet else _progress(batches, len(split.images), settings.name):

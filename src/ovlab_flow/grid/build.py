@@ -66,7 +66,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
     selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
     composer.refuse_unused()
     check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
-    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download)
+    grid = Grid(name, run.results, _report_settings(name, run, selection), run.download, run.limits)
     for (model, precision), parts in selection.variants.items():
         if precision == run.reference and parts.precision.is_compressed:
             raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")

@@ -11,6 +11,7 @@ from ovlab.specs import (
     CalibrateSettings,
     ConvertSettings,
     DownloadSpec,
+    LimitsSpec,
     PeaksSettings,
     ProfileSettings,
     ReportSettings,
@@ -118,12 +119,15 @@ class Grid:
         What the report step needs to know.
     download : DownloadSpec
         Bounds of the download step; no path or result depends on them.
+    limits : LimitsSpec
+        What files and code of others may take in the other steps; nothing depends on them either.
     """
 
     experiment: str
     results: str
     report: ReportSettings
     download: DownloadSpec
+    limits: LimitsSpec
     sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
     variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
     accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)

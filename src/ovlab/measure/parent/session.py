@@ -10,6 +10,7 @@ from typing import Any
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import known_sha256, write_atomically
+from ovlab.inputs import open_source
 from ovlab.measure.device.placement import DIVISION
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
@@ -20,7 +21,7 @@ from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
 from ovlab.measure.parent.outcome import Outcome, outcomes_of
 from ovlab.measure.parent.same_execution import Twin, find_twins, outcome_of_twin
-from ovlab.records import Quantity, Record, Status, require_ok, require_usable
+from ovlab.records import Quantity, Record, Status, require_usable
 from ovlab.runtime import read_ir
 from ovlab.scratch import scratch_folder
 from ovlab.specs import ScenarioSpec, SessionSettings
@@ -111,7 +112,7 @@ def _save_images(settings: SessionSettings, name: str, source: Record, model: Pa
     """
     from ovlab.data.inputs import save_images  # not needed where the device is absent
 
-    require_ok(source, f"download of data set {settings.dataset_name}")
+    open_source(source, f"download of data set {settings.dataset_name}")
     require_memory(read_ir(model), settings.scenario.batch, settings.measurement.images)
     resize = settings.precisions[name].resize_of(settings.resize)
     images = settings.measurement.images

@@ -65,7 +65,7 @@ def read_imagenet_list(files: SplitFiles) -> LabelledSplit:
         time, or a class index is out of range.
     """
     path = files.root / str(files.split.list)
-    if not path.is_file():
+    if not path.exists():
         raise OvlabError(f"{files.where}: splits: no file {files.split.list!r}")
     lines = list(enumerate(read_text(path).splitlines(), start=1))
     listed: dict[str, int] = {}

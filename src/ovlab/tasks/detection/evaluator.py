@@ -27,6 +27,7 @@ from ovlab.tasks.detection.spec import DetectionMetric, DetectionSpec
 from ovlab.tasks.detection.table import detections_of, detections_table
 from ovlab.tasks.differences import Differences, Disagreement, counted, largest_changes
 from ovlab.tasks.recorded_comparison import comparison_quantities
+from ovlab.usercode.activity import UserCode
 
 METRIC_NAMES: dict[DetectionMetric | None, str] = {
     "voc_2007": "mAP (VOC 2007)",
@@ -77,8 +78,10 @@ class DetectionEvaluator:
             raise OvlabError(
                 f"{split.name}: metric {metric} needs annotations, but the images have none (metric: null)"
             )
+        self._own_code: str | None = None
         if spec.decoder_file is not None:
-            load_decoders(Path(spec.decoder_file))
+            names = load_decoders(Path(spec.decoder_file))
+            self._own_code = f"decoder {spec.decoder} ({spec.decoder_file})" if spec.decoder in names else None
         self._decode = bind(spec.decoder, spec.parameters, width=width, height=height, classes=len(spec.classes))
         # Without annotations nothing needs translation: the model's classes stay.
         self._names = split.class_names or spec.classes
@@ -119,7 +122,7 @@ class DetectionEvaluator:
         """
         self._check(image, placement)
         try:
-            raw = self._decode(outputs)
+            raw = self._decode(outputs) if self._own_code is None else self._decode_with_own_code(outputs, image.id)
         except OvlabError as error:
             raise OvlabError(f"{error} (image {image.id})") from error
         class_ids = self._classes[raw.class_ids]
@@ -131,6 +134,10 @@ class DetectionEvaluator:
         found = suppress(candidates, self._spec.nms_iou, self._spec.max_detections)
         boxes = placement.to_original(found.boxes, clip=self._spec.clip)
         return {"image": image.id, "detections": Detections(found.class_ids, found.scores, boxes)}
+
+    def _decode_with_own_code(self, outputs: Mapping[str, NDArray[Any]], image: str) -> Detections:
+        with UserCode(f"{self._own_code}: image {image}", "image_s"):
+            return self._decode(outputs)
 
     def _check(self, image: AnnotatedImage, placement: Placement) -> None:
         if (placement.input_width, placement.input_height) != self._size:

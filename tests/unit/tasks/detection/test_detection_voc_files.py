@@ -258,7 +258,7 @@ def _rename_folder(root: Path) -> None:
     ("damage", "message"),
     [
         (_drop_annotation, r"a\.xml: no such file"),
-        (_make_folder, r"a\.xml: is a directory"),
+        (_make_folder, r"a\.xml: is a folder"),
         (_drop_list, r"test\.txt: no such file; did you mean 'tests\.txt'"),
         (_rename_folder, r"no folder 'VOCdevkit/VOC2007'; did you mean 'VOC2012'"),
     ],

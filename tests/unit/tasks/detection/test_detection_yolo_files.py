@@ -84,7 +84,7 @@ def test_two_images_with_one_label_file(tmp_path: Path) -> None:
 
 def test_an_image_that_is_none(tmp_path: Path) -> None:
     (write(tmp_path, {"a": None}) / "images/val/a.png").write_bytes(b"no image")
-    with pytest.raises(CorruptImageError, match=r"a\.png: cannot be read as an image"):
+    with pytest.raises(CorruptImageError, match=r"a\.png: cannot be decoded as an image"):
         read_yolo(tmp_path, "images/val", NAMES)
 
 

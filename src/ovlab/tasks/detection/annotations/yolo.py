@@ -13,6 +13,7 @@ from ovlab.data.folders import find_files, left_out
 from ovlab.data.orientation import read_header
 from ovlab.data.reading import checked_names, number, read_text, require_folder
 from ovlab.errors import OvlabError
+from ovlab.inputs import is_listed
 from ovlab.metrics.detection import GroundTruth
 from ovlab.tasks.detection.annotations.base import AnnotatedImage, AnnotatedSplit, Box, BoxCheck, finish
 from ovlab.tasks.detection.spec import BadBoxPolicy
@@ -101,7 +102,7 @@ def _beside(images: str, where: str) -> str:
 def _truth(path: Path, names: tuple[str, ...], width: int, height: int, check: BoxCheck) -> GroundTruth:
     class_ids: list[int] = []
     boxes: list[Box] = []
-    lines = read_text(path).splitlines() if path.is_file() else []
+    lines = read_text(path).splitlines() if path.exists() or is_listed(path) else []
     for line, text in enumerate(lines, start=1):
         where, fields = f"{path}, line {line}", text.split()
         if not fields:

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ovlab.errors import OvlabError, nearest, one_line
 from ovlab.metrics.detection import Detections
 from ovlab.specs.base import describe
+from ovlab.usercode.activity import UserCode
 
 Outputs = Mapping[str, NDArray[Any]]
 """Arrays by tensor name; one array may be there under several names."""
@@ -88,7 +89,8 @@ def load_decoders(path: Path) -> list[str]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where the type hints of its functions are looked up
     try:
-        spec.loader.exec_module(module)
+        with UserCode(f"decoder_file: {path}", "load_s"):
+            spec.loader.exec_module(module)
     except OvlabError as error:
         raise OvlabError(f"decoder_file: {path}: {error}") from None
     except (Exception, SystemExit) as error:
