@@ -22,6 +22,7 @@ from workflow_runs import TINY, config_values, copy_workflow
 from ovlab.records import read_record
 from ovlab.runtime import core, read_ir
 
+pytestmark = pytest.mark.timeout(1700)  # a few minutes where nothing else runs
 SCALED = {"mean": [127.5], "scale": [127.5]}
 OPEN = [-1, 3, 64, 64]
 
@@ -106,7 +107,7 @@ def run(folder: Path, conf: Path, names: list[str]) -> subprocess.CompletedProce
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=800,
+        timeout=1500,
         check=False,
     )
 
