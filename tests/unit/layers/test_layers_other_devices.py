@@ -1,6 +1,6 @@
-"""Profiles of GPU and NPU, from counters and runtime models in the form in which their plugins report them.
+"""Profiles of GPU and NPU, from counters and runtime models made up in forms that public reports and tests show.
 
-The forms are those of published recordings: the GPU's plugin writes its own type before a name and the element type at
+No device gave them, and no recording of one: the GPU's plugin writes its own type before a name and the element type at
 the end of a kernel's name, and has a runtime model without times of its own. The NPU's plugin has no runtime model that
 maps: it gives the engine (``DPU``, ``Shave``, ``DMA``) as kernel, and no element type.
 """
