@@ -115,7 +115,6 @@ add("random device", "bad.png", lambda path, room: path.symlink_to("/dev/urandom
 add("pipe", "bad.png", lambda path, room: os.mkfifo(path), "bad.png")
 add("broken link", "bad.png", lambda path, room: path.symlink_to("nowhere.png"), "bad.png")
 add("link to itself", "bad.png", lambda path, room: path.symlink_to("bad.png"), "bad.png")
-add("folder", "bad.png", lambda path, room: path.mkdir(), "bad.png")
 
 
 def sparse(path: Path, room: Room) -> None:
