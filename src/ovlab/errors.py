@@ -80,8 +80,16 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _words(error).splitlines() if line.strip()]
     telling = [_IN_SOURCES.sub("", line) for line in lines if not _PLACE.match(line)] or lines
     text = visible_line(" ".join(telling)[:500])
     name = type(error).__name__
     return text if name == "RuntimeError" and text else f"{name}: {text}" if text else name
+
+
+def _words(error: BaseException) -> str:
+    """Return what an exception says; one of a user's own may fail even in that."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

@@ -85,6 +85,8 @@ class Step:
             code = FAILED
             # Stopped in an orderly way, so that a measuring step ends its launch and leaves no scratch files.
             signal.signal(signal.SIGTERM, _stop)
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, _interrupt)
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 code = self._attempt(lambda: _only_in(os.getpid(), work))
@@ -147,12 +149,19 @@ class Step:
             return self._fail("unavailable", str(error))
         except OvlabError as error:
             return self._fail("failed", str(error), hide_secrets(error.detail))
+        except (_Stopped, _Interrupted):
+            raise
         except SystemExit as error:
             return self._fail("failed", f"{ENDED} (sys.exit({'' if error.code is None else repr(error.code)}))")
         except Exception as error:
             # Not our own words, which may quote an address.
             log.debug("%s", hide_secrets(traceback.format_exc()))
             return self._fail("failed", hide_secrets(one_line(error)))
+        except BaseException as error:
+            # Of a kind that ends a process without a word; what comes from outside has been passed on above.
+            if isinstance(error, KeyboardInterrupt) and not hasattr(os, "fork"):
+                raise
+            return self._fail("failed", f"{ENDED} ({hide_secrets(one_line(error))})")
         return 0
 
     def _fail(self, status: Status, reason: str, detail: str = "") -> int:
@@ -184,6 +193,14 @@ def _only_in(process: int, work: Callable[[], Record]) -> Record:
 
 class _Stopped(BaseException):
     """The step was asked to end (SIGTERM)."""
+
+
+class _Interrupted(KeyboardInterrupt):
+    """The step was interrupted from outside (SIGINT): a plain KeyboardInterrupt was raised by code that it ran."""
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise _Interrupted
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

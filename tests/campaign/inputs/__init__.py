@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from campaign.cases import Case
-from campaign.inputs import archives, boxes, conf, images, models, networks, results, urls, user_code
+from campaign.inputs import archives, boxes, conf, images, models, networks, urls, user_code
 
 CASES: list[Case] = [
     case
-    for module in (conf, urls, archives, images, boxes, user_code, networks, models, results)
+    for module in (conf, urls, archives, images, boxes, user_code, networks, models)
     for family in module.FAMILIES
     for case in family.cases
 ]

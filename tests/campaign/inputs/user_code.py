@@ -42,10 +42,14 @@ body(
     "raise ValueError('of\\nthree\\nlines \\x1b[31m \\u202e')",
     "decoder own: ValueError: of three lines|decoder own",
 )
-body("raises what has no text", "class Odd(Exception):\n    def __str__(self): raise KeyError\nraise Odd", "own")
-body("raises BaseException", "raise BaseException('no Exception')", "own|BaseException")
-body("raises KeyboardInterrupt", "raise KeyboardInterrupt", "own|KeyboardInterrupt|interrupted")
-body("raises GeneratorExit", "raise GeneratorExit", "own|GeneratorExit")
+body(
+    "raises what has no text",
+    "class Odd(Exception):\n    def __str__(self): raise KeyError\nraise Odd",
+    "decoder own: Odd",
+)
+body("raises BaseException", "raise BaseException('no Exception')", rf"{ENDED}.*BaseException: no Exception")
+body("raises KeyboardInterrupt", "raise KeyboardInterrupt", rf"{ENDED}.*KeyboardInterrupt")
+body("raises GeneratorExit", "raise GeneratorExit", rf"{ENDED}.*GeneratorExit")
 body("recursion", "def again(): return again()\nreturn again()", "decoder own: RecursionError")
 body("returns nothing", "pass", "decoder own: returns NoneType, expected Detections")
 body("returns a text", "return 'boxes'", "decoder own: returns str, expected Detections")
@@ -54,7 +58,11 @@ body(
     "return Detections([0], [float('nan')], [[0, 0, 1, 1]])",
     "decoder own: detections: a score is not finite",
 )
-body("returns boxes of NaN", "return Detections([0], [1], [[0, float('nan'), 1, 1]])", "decoder own: detections: ")
+body(
+    "returns boxes of NaN",
+    "return Detections([0], [1], [[0, float('nan'), 1, 1]])",
+    "boxes: a coordinate is not finite",
+)
 body("returns boxes of three", "return Detections([0], [1], [[0, 0, 1]])", "decoder own: ")
 body("returns uneven arrays", "return Detections([0, 1], [1], [[0, 0, 1, 1]])", "decoder own: detections: ")
 body("returns class -1", "return Detections([-1], [1], [[0, 0, 1, 1]])", "class index -1, expected 0 to 1")

@@ -58,3 +58,11 @@ def test_a_long_name_leaves_the_rest_to_be_read(name: str) -> None:
 def test_a_long_path_is_whole() -> None:
     path = f"/{'folder/' * 60}a.xml"
     assert str(OvlabError(f"{path}: no such file")) == f"{path}: no such file"
+
+
+def test_an_exception_that_cannot_say_what_it_is() -> None:
+    class OddError(Exception):
+        def __str__(self) -> str:
+            raise KeyError
+
+    assert one_line(OddError()) == "OddError"

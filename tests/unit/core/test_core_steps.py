@@ -120,6 +120,13 @@ def test_work_that_exits_is_a_failure(tmp_path: Path, code: int | str | None, to
     assert read_record(step.record, "source").reason == f"{ENDED} (sys.exit({told}))"
 
 
+@pytest.mark.parametrize("error", [BaseException("odd"), GeneratorExit("odd"), KeyboardInterrupt("odd")])
+def test_work_that_raises_what_ends_a_process_leaves_a_failed_record(tmp_path: Path, error: BaseException) -> None:
+    step = step_in(tmp_path, record_failure=True)
+    assert step.run(raising(error)) == 0
+    assert read_record(step.record, "source").reason == f"{ENDED} ({type(error).__name__}: odd)"
+
+
 @pytest.mark.parametrize("code", [0, 1, 143])
 def test_work_that_ends_the_process_leaves_a_failed_record(tmp_path: Path, code: int) -> None:
     step = step_in(tmp_path, record_failure=True)

@@ -1,3 +1,0 @@
-"""Results that were damaged: what the report makes of them."""
-
-FAMILIES = ()
