@@ -55,6 +55,16 @@ def test_a_users_decoder(tmp_path: Path) -> None:
         bind("own", {"scale": "much"}, width=20, height=10, classes=3)
 
 
+def test_a_path_from_the_current_folder_or_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deeper").mkdir()
+    path = write(tmp_path, OWN)
+    (tmp_path / "link.py").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for relative in (path.name, f"deeper/../{path.name}", "link.py"):
+        assert load_decoders(Path(relative)) == ["own"]
+        DECODERS.pop("own")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -83,7 +83,8 @@ def load_decoders(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise OvlabError(f"decoder_file: no file {str(path)!r}")
-    spec = importlib.util.spec_from_file_location(f"ovlab_user_decoders_{path.stem}", path)
+    whole = path.resolve()  # as Python notes it in the functions that the file makes
+    spec = importlib.util.spec_from_file_location(f"ovlab_user_decoders_{path.stem}", whole)
     if spec is None or spec.loader is None:
         raise OvlabError(f"decoder_file: {path} is no Python file, expected a name ending in .py")
     module = importlib.util.module_from_spec(spec)
@@ -96,7 +97,7 @@ def load_decoders(path: Path) -> list[str]:
     except (Exception, SystemExit) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise OvlabError(f"decoder_file: {path} cannot be loaded{line} ({one_line(error)})") from None
-    names = [name for name, function in DECODERS.items() if _file(function) == str(path)]
+    names = [name for name, function in DECODERS.items() if _file(function) == str(whole)]
     if not names:
         raise OvlabError(f"decoder_file: {path} registers no decoder, expected a function with @decoder('name')")
     return names
