@@ -31,7 +31,7 @@ coverage: .venv/test.stamp
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
 # Whole experiments besides: reruns, kills, real models where ../shared/real is there.
-test-all: test test-runs
+test-all: test test-runs test-frameworks
 
 test-library: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/unit --ignore=tests/unit/report --durations=10
@@ -58,7 +58,6 @@ frameworks: .venv-frameworks/frameworks.stamp
 
 test-runs: .venv/test.stamp
 	$(BIN)/python -m pytest tests/e2e tests/real tests/campaign tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
-	$(MAKE) test-frameworks
 
 # Hours: 500 kills, which go on after the last one where they were stopped, all hostile inputs, a minute of fuzzing a parser.
 campaign: .venv/test.stamp
