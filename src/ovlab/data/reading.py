@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from ovlab.errors import OvlabError, nearest
@@ -69,9 +69,21 @@ def inside(folder: Path, name: str, where: str) -> Path:
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or "\0" in name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise OvlabError(f"{where}: {name!r} points outside of {folder.name!r}")
+    require_short(path, where)
+    return folder / path
+
+
+def require_short(path: PurePath, where: str) -> None:
+    """Check that a file system takes a path that a file gives.
+
+    Raises
+    ------
+    OvlabError
+        If it, or a name in it, is longer than a file's can be.
+    """
+    name = str(path)
     if any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in path.parts) or len(name) > LONGEST_PATH:
         raise OvlabError(f"{where}: {name!r} is longer than the name of a file can be")
-    return folder / path
 
 
 def require_folder(root: Path, name: str, where: str) -> Path:

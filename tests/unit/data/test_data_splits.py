@@ -232,3 +232,9 @@ def test_a_class_index_of_thousands_of_digits(listed: Path) -> None:
     (listed / "val.txt").write_text(f"000.png {'9' * 5000}\n", encoding="utf-8")
     with pytest.raises(OvlabError, match=r"val\.txt, line 1: '000.png 9+\.\.\.9+' is not 'path class-index'"):
         read_split(listed, list_spec(), "validation", "colours")
+
+
+def test_a_name_in_a_list_that_no_file_can_have(listed: Path) -> None:
+    (listed / "val.txt").write_text(f"000.png 0\n{'x' * 300}.png 1\n", encoding="utf-8")
+    with pytest.raises(OvlabError, match=r"^val\.txt, line 2: 'x+\.png' is longer than the name of a file can be$"):
+        read_split(listed, list_spec(), "validation", "colours")

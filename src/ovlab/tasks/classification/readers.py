@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ovlab.data.folders import find_files, is_ignored, left_out
 from ovlab.data.images import IMAGE_SUFFIXES
-from ovlab.data.reading import read_text
+from ovlab.data.reading import read_text, require_short
 from ovlab.errors import OvlabError, nearest
 from ovlab.tasks.classification.labels import UNKNOWN, LabelledImage, LabelledSplit
 from ovlab.tasks.protocol import SplitFiles
@@ -117,6 +117,7 @@ def _listed_image(files: SplitFiles, line: str, where: str, lines: Sequence[tupl
         raise OvlabError(f"{where}: class index {text} is out of range, expected 0 to {classes - 1}{hint}")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise OvlabError(f"{where}: {name!r} points outside of the data set")
+    require_short(PurePosixPath(name), where)
     image = _find(files, name)
     if image is None:
         raise OvlabError(f"{where}: no image {name!r} in {Path(files.split.images).name!r}")
