@@ -224,7 +224,8 @@ PROGRAM = """if True:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     def work():
         print("started", flush=True)
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)  # Python heeds a signal that comes just before it sleeps only afterwards
     sys.exit(Step("source", Path(sys.argv[1]), {}, None, True).run(work))
 """
 
