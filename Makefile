@@ -5,7 +5,7 @@ SEED ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs campaign test-frameworks frameworks lint format lock clean
+.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -31,7 +31,7 @@ coverage: .venv/test.stamp
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
 # Whole experiments besides: reruns, kills, real models where ../shared/real is there.
-test-all: test test-runs test-frameworks
+test-all: test test-runs test-campaign test-frameworks
 
 test-library: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/unit --ignore=tests/unit/report --durations=10
@@ -57,7 +57,11 @@ test-frameworks: .venv/test.stamp
 frameworks: .venv-frameworks/frameworks.stamp
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real tests/campaign tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
+
+# A slice of the campaign: kills, hostile inputs, fuzzing.
+test-campaign: .venv/test.stamp
+	$(BIN)/python -m pytest tests/campaign --durations=10
 
 # Hours: 500 kills, which go on after the last one where they were stopped, all hostile inputs, a minute of fuzzing a parser.
 campaign: .venv/test.stamp
