@@ -118,7 +118,7 @@ def show(estimate: Estimate, *, signed: bool = False, least: int = 0, most: int 
     The distance from the value to the nearer bound is given two significant digits if it begins with a 1, else one
     (0.013, 0.02), and the value and its bounds the same number of decimals. A bound so far away that these
     decimals would be noise gets three significant digits, and a positive one that they would round to zero gets one.
-    Without an interval the value gets three; an exact one is written as it is.
+    Without an interval the value gets three; an exact one that has no more is written as it is.
 
     Parameters
     ----------
@@ -144,7 +144,8 @@ def show(estimate: Estimate, *, signed: bool = False, least: int = 0, most: int 
             return Shown(_fixed(value, most, signed))
         return Shown(significant(value, signed=signed))
     if low == high:
-        return Shown(f"{value:g}")
+        written = f"{value:g}"  # 1 rather than 1.00; what was computed gets as many digits as one without interval
+        return Shown(written if float(f"{value:.{SIGNIFICANT}g}") == value else significant(value, signed=signed))
     sides = [side for side in (value - low, high - value) if side > 0]
     places = max(least, _places(min(sides))) if sides else decimals(value, SIGNIFICANT)
     places = min(places, MOST_DECIMALS, max(0, MOST_DIGITS - 1 - _order(value)))

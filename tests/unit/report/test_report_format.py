@@ -41,6 +41,12 @@ def test_digits_follow_the_nearer_bound(estimate: Estimate, expected: str) -> No
     assert estimate_text(estimate) == expected
 
 
+def test_an_exact_number_has_no_more_digits_than_are_of_use() -> None:
+    written = [show(Estimate(value, value, value)).value for value in (1.0, 0.0, 2.5, 0.789415, 0.000399148, 1.17952)]
+    assert written == ["1", "0", "2.5", "0.789", "3.99e-04", "1.18"]
+    assert show(Estimate(0.789415, 0.789415, 0.789415), signed=True).value == "+0.789"
+
+
 def test_more_certain_numbers_get_more_digits() -> None:
     digits = [len(show(Estimate(2.34567, 2.34567 - half, 2.34567 + half)).value) for half in (1, 0.1, 0.01, 0.001)]
     assert digits == sorted(digits)
