@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import os
-import select
 import signal
 import sys
 import traceback
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-import psutil
 
 from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError, UnavailableError, one_line
@@ -122,19 +119,16 @@ class Step:
         def forward(number: int, _frame: FrameType | None) -> None:
             os.kill(child, number)
 
-        def nothing(_number: int, _frame: FrameType | None) -> None:
-            """Have the end of the child wake this process."""
-
         previous = {number: signal.signal(number, forward) for number in STOPPING}
-        previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, nothing)
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            _wait_for_end(child)
-            watch.stop()
+            if hasattr(os, "waitid"):  # the child's number stays its own until it is waited for
+                os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+                watch.stop()
+            _, status = os.waitpid(child, 0)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if watch.complaint:
             return self._fail("failed", watch.complaint)
@@ -186,32 +180,6 @@ class Step:
                 log.error("the record of this failure cannot be written: %s", one_line(error))
             return FAILED
         return 0
-
-
-def _wait_for_end(child: int) -> None:
-    """Wait until a child has ended, without taking it away: its number stays its own.
-
-    Python runs handlers between two of its instructions, so that a signal just before a call that waits would be heeded
-    only after the wait. It writes to a pipe at once, whatever thread it meets, and that pipe ends this wait.
-    """
-    woken, wake = os.pipe()
-    for end in (woken, wake):
-        os.set_blocking(end, False)
-    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    try:
-        while not _has_ended(child):
-            select.select([woken], [], [])
-            os.read(woken, 512)
-    finally:
-        signal.set_wakeup_fd(before)
-        os.close(woken)
-        os.close(wake)
-
-
-def _has_ended(child: int) -> bool:
-    if hasattr(os, "waitid"):
-        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-    return psutil.Process(child).status() == psutil.STATUS_ZOMBIE  # macOS
 
 
 def _only_in(process: int, work: Callable[[], Record]) -> Record:
