@@ -23,8 +23,7 @@ from ovlab.errors import OvlabError
 from ovlab.inputs import TooLargeError, use_limits
 from ovlab.specs import LimitsSpec
 
-# ImageNet's largest image: what NVIDIA's DALI sets aside for a decoded image of ILSVRC 2012 (211,025,920 bytes of 3
-# channels) bounds it at 70.3 megapixels.
+# A large photograph, 70.3 megapixels; how large ImageNet's largest is was not looked up in the data set itself.
 IMAGENETS_LARGEST = 9000, 7816
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 BY_OPENCV = (".jpg", ".png", ".bmp", ".webp", ".tif", ".ppm", ".pgm", ".pbm", ".gif", ".jp2", ".avif", ".hdr", ".ras")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -79,9 +80,8 @@ def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
     OvlabError
         If the file is there but cannot be read.
     """
-    folder = records.profile_folders.get((model, device))
-    path = folder / NODES if folder is not None else None
-    if path is None or not path.exists():
+    path = _beside(records, model, device, NODES)
+    if path is None:
         return pd.DataFrame({"precision": pd.Series(dtype=str), "time_us": pd.Series(dtype=float)})
     try:
         return pd.read_parquet(path)
@@ -97,14 +97,19 @@ def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
     OvlabError
         If the file is there but cannot be read.
     """
-    folder = records.profile_folders.get((model, device))
-    path = folder / PAIRS if folder is not None else None
-    if path is None or not path.exists():
+    path = _beside(records, model, device, PAIRS)
+    if path is None:
         return pd.DataFrame(columns=["first", "second", "layers", "saved_us", "speedup"])
     try:
         return read_csv(path)
     except (OSError, ValueError) as error:
         raise OvlabError(f"{path}: cannot be read as layers of two variants ({one_line(error)})") from None
+
+
+def _beside(records: Records, model: str, device: str, name: str) -> Path | None:
+    """Return a file beside the profile of a model on a device; None if it is not there."""
+    folder = records.profile_folders.get((model, device))
+    return folder / name if folder is not None and (folder / name).exists() else None
 
 
 def compared_with(records: Records, model: str, device: str) -> list[str]:
