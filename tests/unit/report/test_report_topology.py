@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import re
 import shutil
 import subprocess
 from importlib import resources
@@ -24,6 +25,7 @@ from ovlab.report.sections.layers.topology.files import dot_text, json_text
 from ovlab.report.sections.layers.topology.graph import Graph, graphs_of
 from ovlab.report.sections.layers.topology.payload import payload_text
 from ovlab.specs import ReportSettings
+from ovlab.text import visible
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), None)
@@ -84,7 +86,10 @@ def test_dot_is_read_by_others_whatever_the_names(name: str, graphs: dict[str, G
     assert read is not None
     edges = {(int(one.get_source()), int(one.get_destination())) for one in read.get_edges()}
     assert edges == set(graphs["int8"].edges)
-    assert {int(one.get_name()) for one in read.get_nodes() if one.get_name().isdigit()} == {0, 1, 2, 3}
+    labels = {int(one.get_name()): one.get_label() for one in read.get_nodes() if one.get_name().isdigit()}
+    assert labels.keys() == {0, 1, 2, 3}
+    written = re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), labels[0][1:-1])
+    assert visible(name) in written
 
 
 @pytest.mark.parametrize("name", ["</script><script>alert(1)</script>", "<!--", "&amp;", "a\x1bb\u202e"])
