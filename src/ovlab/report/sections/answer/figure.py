@@ -70,14 +70,15 @@ def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
 
 
 def _named(settings: ReportSettings, cells: pd.DataFrame, panel: pd.DataFrame) -> dict[Named, str]:
-    """Tell which points are named in the panel, and how: the device's default, and the best variant."""
+    """Tell which points are named in the panel, and how: the device's default, and the fastest variant."""
     devices = list(panel["device"].unique())
     named = {}
     if (default := default_precision(settings.precisions)) is not None:
         named[default, str(devices[0])] = default
     if (best := best_variant(cells, settings.reference)) is not None:
         row = best.lossless or best.row
-        named[str(row["precision"]), str(row["device"])] = f"best: {row['precision']}"
+        how = "fastest" if best.lossless is None else "fastest without loss"
+        named[str(row["precision"]), str(row["device"])] = f"{how}: {row['precision']}"
     return named
 
 
@@ -101,11 +102,11 @@ def _draw_front(axes: Axes, panel: pd.DataFrame, named: dict[Named, str]) -> Non
     for row in rows_of(panel):
         text = named.get((str(row["precision"]), str(row["device"])))
         if text is not None:
-            best = text.startswith("best")
+            leads = text.startswith("fastest")
             place: Any = {"textcoords": "offset points", "ha": "left", "fontsize": 8, "color": INK, "zorder": 4}
-            place |= {"va": "top", "fontweight": "bold"} if best else {"va": "bottom"}
+            place |= {"va": "top", "fontweight": "bold"} if leads else {"va": "bottom"}
             at = float(row["latency_ms_p50"]), 100 * float(row["accuracy"])
-            note = axes.annotate(text, at, (6, -6 if best else 6), **place)
+            note = axes.annotate(text, at, (6, -6 if leads else 6), **place)
             note.set_path_effects([withStroke(linewidth=2.5, foreground="#ffffff")])
 
 
