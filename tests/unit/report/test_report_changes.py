@@ -112,7 +112,7 @@ def test_hashes_that_differ_are_told_where_the_sessions_are_kept(make: Maker, tm
     _, records = make(Recipe(scenarios=["offline"]))
     ((names, session),) = records.sessions.items()
     session.inputs = {"int8/model.bin": "a" * 64}
-    place = tmp_path / "then" / settings.name / "sessions" / Path(*names) / "session.json"
+    place = tmp_path / "then" / settings.name / "sessions" / Path(names[-1], *names[:-1]) / "session.json"
     place.parent.mkdir(parents=True)
     write_record(place, session)
     session.inputs = {"int8/model.bin": "b" * 64}

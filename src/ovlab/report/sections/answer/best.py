@@ -152,7 +152,7 @@ def _accuracy(settings: ReportSettings, row: Row) -> str:
 
 def _equals(best: Best, default: str | None, records: Records) -> list[str]:
     """Name the variants that no difference in speed was seen from, compared round by round."""
-    names = ("model", "device", "scenario")
+    names = ("model", "device", "scenario", "host")
     session = records.sessions.get(tuple(str(best.row[name]) for name in names))  # type: ignore[arg-type]
     launches = session.data.get("launches", {}) if session is not None else {}
     found = []

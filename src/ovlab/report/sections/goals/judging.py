@@ -146,7 +146,7 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
 
 
 def _cell(row: Mapping[Any, Any]) -> Cell:
-    return Cell(*(str(row[axis]) for axis in Cell._fields))
+    return Cell.of(row)
 
 
 def _candidate(goal: GoalSpec, cell: Cell, row: Mapping[Any, Any]) -> Candidate:

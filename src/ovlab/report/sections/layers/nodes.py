@@ -37,8 +37,8 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("roof_share", "of its roof", **PERCENT),
     ]
     rows: list[list[Entry]] = []
-    for (model, device), _ in records.profiles.items():
-        frame = nodes_of(records, model, device)
+    for model, device, host in records.profiles:
+        frame = nodes_of(records, model, device, host)
         for precision in settings.experiment.precisions:
             own = frame[frame["precision"] == precision]
             shown = own if most is None else own.nlargest(most, "time_us")
@@ -67,9 +67,9 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("speedup", "speed-up", "×", numeric=True, interval=True),
     ]
     rows: list[list[Entry]] = []
-    for model, device in records.profiles:
-        frame = pairs_of(records, model, device)
-        shown_firsts = compared_with(records, model, device)
+    for model, device, host in records.profiles:
+        frame = pairs_of(records, model, device, host)
+        shown_firsts = compared_with(records, model, device, host)
         for (first, second), group in frame.groupby(["first", "second"], sort=False):
             if most is not None and first not in shown_firsts:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from ovlab.layers.roofline.comparison import BY_LAYERS
@@ -44,7 +45,7 @@ def peaks_table(records: Records) -> Table:
         Column("kernel", "kernel"),
     ]
     rows: list[list[Entry]] = []
-    for device, record in records.peaks.items():
+    for (device, _), record in records.peaks.items():
         rows += [[device, *row] for row in _peak_rows(record)] if record.ok else []
     remarks = [remark for record in records.peaks.values() for remark in record.data.get("remarks", [])]
     caption = (
@@ -261,13 +262,13 @@ def _parts_table(
     settings, records = source
     rows: list[list[Entry]] = []
     others: list[list[Entry]] = []  # in the CSV file alone
-    for model in settings.experiment.models:
-        for device in settings.experiment.devices:
-            record = records.profiles.get((model, device))
-            for one in record.data["comparisons"] if record is not None and record.ok else []:
-                found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
-                is_shown = one["first"] in compared_with(records, model, device)
-                row = [model, device, one["second"], one["first"], *map(estimate_of, found)]
-                (rows if is_shown else others).append(row)
+    experiment = settings.experiment
+    for model, device, host in product(experiment.models, experiment.devices, experiment.hosts):
+        record = records.profiles.get((model, device, host))
+        for one in record.data["comparisons"] if record is not None and record.ok else []:
+            found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
+            is_shown = one["first"] in compared_with(records, model, device, host)
+            row = [model, device, one["second"], one["first"], *map(estimate_of, found)]
+            (rows if is_shown else others).append(row)
     table = Table(name, caption, columns, rows, grouped=2, stacked=True)
     return replace(table, whole=replace(table, rows=[*rows, *others]))

@@ -54,7 +54,7 @@ def noise_table(records: Records) -> Table:
         readings = _readings(session)
         if readings:
             summary = _summary(session, readings)
-            rows.append([*names, *(Estimate.of(summary[column.key]) for column in SHOWN)])
+            rows.append([*names[:3], *(Estimate.of(summary[column.key]) for column in SHOWN)])
     first = len(AXES)
     known = [
         number

@@ -20,7 +20,7 @@ FINALIST = "finalist"
 def sweep_points(records: Records) -> pd.DataFrame:
     """Return the points of all sweeps: a row for each session, variant, point and stage."""
     rows = [
-        dict(zip(("model", "device", "scenario"), names, strict=True)) | row
+        dict(zip(("model", "device", "scenario", "host"), names, strict=True)) | row
         for names, session in records.sessions.items()
         for row in session.data.get("sweep", [])
     ]
