@@ -78,7 +78,8 @@ def profile_variants(
         for name in settings.precisions:
             try:
                 images = scratch / f"{len(requests)}.npy"
-                requests[name] = _request(settings, name, variants[name], source, images)
+                with named_host(settings):
+                    requests[name] = _request(settings, name, variants[name], source, images)
             except UnavailableError as error:
                 found[name] = {"status": "unavailable", "reason": str(error)}
             except OvlabError as error:

@@ -73,8 +73,8 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
             require_usable(variants[name].record, variants[name].folder, "variant")
             with named_host(settings):
                 require_device(settings.device, files[0])
-            check_properties(settings.device, settings.scenario, files)
-            compile_properties(settings.device, settings.scenario, precision)
+                check_properties(settings.device, settings.scenario, files)
+                compile_properties(settings.device, settings.scenario, precision)
             able.append(name)
         except UnavailableError as error:
             rows[name] = Outcome("unavailable", str(error))
