@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -148,6 +149,24 @@ class Records:
     def place(self, device: str, host: str) -> str:
         """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
         return f"{device} of {host}" if len(self.hosts) > 1 else device
+
+    def by_host(self) -> dict[str, Records]:
+        """Return what each host measured, with all that is of no host."""
+
+        def of(host: str, kind: dict[Any, Any]) -> dict[Any, Any]:
+            return {names: one for names, one in kind.items() if names[-1] == host}
+
+        return {
+            host: replace(
+                self,
+                sessions=of(host, self.sessions),
+                folders=of(host, self.folders),
+                peaks=of(host, self.peaks),
+                profiles=of(host, self.profiles),
+                profile_folders=of(host, self.profile_folders),
+            )
+            for host in self.hosts
+        }
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""

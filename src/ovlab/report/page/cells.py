@@ -50,8 +50,9 @@ def page_data(report: ReportContext) -> Markup:
 
 
 def cell_numbers(frame: pd.DataFrame) -> dict[tuple[str, ...], int]:
-    """Return the number of each cell by its names."""
-    return {tuple(str(row[key]) for key in CELL): number for number, row in enumerate(frame.to_dict("records"))}
+    """Return the number of each cell by its names, the host's only where there are several."""
+    shown = frame.assign(host="") if frame["host"].nunique() < 2 else frame
+    return {tuple(str(row[key]) for key in CELL): number for number, row in enumerate(shown.to_dict("records"))}
 
 
 def _key(*names: str) -> str:
@@ -66,7 +67,7 @@ def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
     session = report.records.sessions.get((model, device, scenario, host))
     outcome = session.data.get("rows", {}).get(precision) if session is not None else None
     return {
-        "names": [model, precision, device, scenario],
+        "names": [model, precision, report.records.place(device, host), scenario],
         "shown": [[name, _text(name, row)] for name in raw if not name.endswith(BOUNDS)],
         "raw": {name: _plain(value) for name, value in raw.items()},
         "session": _key(model, device, scenario, host),

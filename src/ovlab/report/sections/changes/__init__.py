@@ -15,7 +15,7 @@ from ovlab.report.style import Plot
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import Cell
 
-AXES = [Column(axis, axis) for axis in Cell._fields[:-1]]
+AXES = [Column(axis, axis) for axis in Cell._fields]
 HOST = ("CPU model", "CPU usable cores")
 TOLD = 6
 
@@ -106,7 +106,7 @@ def changes_table(found: Sequence[Change], report: ReportContext) -> Table:
     ]
     rows: list[list[Entry]] = [
         [
-            *one.cell[:-1],
+            *one.cell,
             one.status,
             one.speed,
             one.speed_verdict,

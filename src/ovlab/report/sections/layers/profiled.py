@@ -37,6 +37,11 @@ class Profiled:
     precision: str
     data: dict[str, Any]
 
+    @property
+    def names(self) -> list[str]:
+        """The entries of the columns that its rows begin with."""
+        return [self.model, self.device, self.host, self.precision]
+
     def estimate(self, *keys: str) -> Estimate:
         """Return a quantity of the record, with its interval."""
         found: Any = self.data
@@ -65,7 +70,8 @@ def profiled_variants(settings: ReportSettings, records: Records) -> Iterator[Pr
 def not_profiled(settings: ReportSettings, records: Records) -> list[str]:
     """Say which profiles failed, and why; devices that are not on the host count as none."""
     sentences = []
-    for (model, device, *_), record in records.profiles.items():
+    for (model, at, host), record in records.profiles.items():
+        device = records.place(at, host)
         if record.status == "failed":
             sentences.append(f"{model} on {device} was not profiled: {record.reason}.")
         for precision, data in record.data.get("variants", {}).items():

@@ -50,11 +50,12 @@ CAPTION = (
 def noise_table(records: Records) -> Table:
     """Make the table of noise: one row a session that was measured; what is known of no session has no column."""
     rows: list[list[Entry]] = []
-    for names, session in records.sessions.items():
+    for (model, device, scenario, host), session in records.sessions.items():
+        names = [model, device, host, scenario]
         readings = _readings(session)
         if readings:
             summary = _summary(session, readings)
-            rows.append([*names[:3], *(Estimate.of(summary[column.key]) for column in SHOWN)])
+            rows.append([*names, *(Estimate.of(summary[column.key]) for column in SHOWN)])
     first = len(AXES)
     known = [
         number

@@ -72,7 +72,7 @@ def sweep_table(points: pd.DataFrame) -> Table:
         "Points of the sweeps: what was asked for (hint: what the performance hint leads to), what was executed, and "
         "the launches that the points were chosen by. The values of the results come from further launches."
     )
-    return results_table("sweep", caption, columns, shown, grouped=4)
+    return results_table("sweep", caption, columns, shown, grouped=5)
 
 
 def finalists(table: Table) -> Table:

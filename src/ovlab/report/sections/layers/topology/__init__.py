@@ -36,12 +36,13 @@ def topology_context(settings: ReportSettings, records: Records) -> dict[str, An
     pictures = []
     for model, device, host in records.profiles:
         graphs = graphs_of(settings, records, model, device, host)
+        title = f"{model} on {records.place(device, host)}"
         if graphs:
             pictures.append(
                 {
-                    "title": f"{model} on {device}",
+                    "title": title,
                     # JSON in which no sign can end the element.
-                    "data": Markup(payload_text(f"{model} on {device}", graphs)),  # noqa: S704
+                    "data": Markup(payload_text(title, graphs)),  # noqa: S704
                     "files": {one.precision: graph_name(one) for one in graphs},
                 }
             )
