@@ -150,6 +150,11 @@ class Records:
         """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
         return f"{device} of {host}" if len(self.hosts) > 1 else device
 
+    def found_by_host(self) -> list[Record]:
+        """Return the records of steps that found themselves on the host that was asked: they tell what it is."""
+        found = [*self.sessions.values(), *self.profiles.values(), *self.peaks.values()]
+        return [record for record in found if record.ok or "host" in record.data]
+
     def by_host(self) -> dict[str, Records]:
         """Return what each host measured, with all that is of no host."""
 

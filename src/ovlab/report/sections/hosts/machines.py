@@ -7,7 +7,6 @@ from typing import Any
 
 from ovlab.records import Record
 from ovlab.report.format import MISSING, Estimate
-from ovlab.report.records import Records
 from ovlab.report.section import ReportContext
 from ovlab.report.table import Column, Entry, Table
 
@@ -28,23 +27,17 @@ def machines_table(report: ReportContext) -> Table:
         Column("unavailable", "unavailable", numeric=True, whole=True),
         Column("failed", "failed", numeric=True, whole=True),
     ]
-    known = report.records.by_host()
+    known = {host: own.found_by_host() for host, own in report.records.by_host().items()}
     rows: list[list[Entry]] = []
     for host in report.hosts:
         cells = report.frame[report.frame["host"] == host]
         counts = [Estimate.of(int((cells["status"] == status).sum())) for status in STATUSES]
-        rows.append([host, *_facts(measured_on(known[host]) if host in known else []), *counts])
+        rows.append([host, *_facts(known.get(host, [])), *counts])
     caption = (
         "The hosts as their measurements found them; several values where machines of one host differ. Cells: of this "
         "experiment."
     )
     return Table("hosts", caption, columns, rows)
-
-
-def measured_on(records: Records) -> list[Record]:
-    """Return the records of what was measured: those that did not fail before anything was."""
-    found = [*records.sessions.values(), *records.profiles.values(), *records.peaks.values()]
-    return [record for record in found if "host" in record.data] or found
 
 
 def _facts(records: list[Record]) -> list[Entry]:
