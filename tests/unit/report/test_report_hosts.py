@@ -113,7 +113,7 @@ def test_a_device_is_absent_on_the_host_that_lacks_it(make: Maker) -> None:
     absent = {"gpu": "host right: GPU is not on this host"}
     settings, records = make(recipe(devices=["cpu", "gpu"], of_host={"right": {"absent": absent}}))
     page = page_of(settings, records)
-    assert "(not on this host: gpu of right)" in page
+    assert "(not there: gpu of right)" in page
     assert "gpu of right: host right: GPU is not on this host" in page
 
 
@@ -236,3 +236,20 @@ def test_a_host_that_measured_nothing_is_told_all_the_same(make: Maker) -> None:
     assert [column.title for column in tables["host_speedups"].columns[-2:]] == TWO
     page = page_of(settings, records)
     assert "this machine is another one" in page and "right: not reached" in page
+
+
+def test_the_environment_tells_what_differs_from_host_to_host(make: Maker) -> None:
+    settings, records = make(recipe())
+    rows = {str(name): value for name, value in make_tables(settings, records)["environment"].rows}
+    assert rows["CPU model"] == "left: Old CPU; right: New CPU"
+    assert rows["Python"] == "3.11.7"
+
+
+def test_hosts_that_could_not_test_a_claim_do_not_part_on_it(make: Maker) -> None:
+    settings, records = make(recipe(of_host={"right": {"failed": {"cpu": "it broke"}}}))
+    plain = settings.plain()
+    plain["experiment"]["claims"] = {"a": CLAIM}
+    context = context_of(ReportSettings.model_validate(plain), records)
+    assert not [
+        sentence for finding in Hosts().findings(context) for sentence in finding.sentences if "INT8" in sentence
+    ]
