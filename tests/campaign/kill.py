@@ -228,6 +228,8 @@ class Campaign:
         found = check_results(self.results, self.truth)
         outcome.records, outcome.failed = found.checked, found.failed
         outcome.false += found.false
+        if outcome.code == 0 and found.failed:
+            outcome.false.append(f"the run ended with 0 although these failed: {', '.join(sorted(found.failed))}")
 
     def leave_alone(self, number: int) -> Outcome:
         """Let a run come to its end: it must succeed, leave nothing behind, and say what the undisturbed one says."""

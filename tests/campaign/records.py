@@ -25,6 +25,8 @@ PLACES: dict[Kind, tuple[str, tuple[str, ...]]] = {
     "peaks": ("peaks/*/*/peaks.json", ()),
     "profile": ("*/profiles/*/*/profile.json", ("nodes.parquet",)),
 }
+# Where records of a kind say how each of their variants went.
+PARTS: dict[Kind, str] = {"session": "rows", "profile": "variants"}
 # What no two runs have alike.
 TIMED_VALUES = {"calibration_time", "validation_time", "images_per_second", "measuring_time"}
 FIGURES = (
@@ -77,7 +79,7 @@ def check_results(results: Path, truth: dict[str, Any] | None = None) -> Finding
             if record.status != "ok":
                 raise OvlabError(f"status {record.status!r}, reason {record.reason!r}")
             facts = _facts(kind, record, path.parent)
-            rows = record.data.get("rows", {}) if kind == "session" else {}
+            rows = record.data.get(PARTS.get(kind, ""), {})
             if broken := {row["reason"] for row in rows.values() if row["status"] == "failed" and row["reason"]}:
                 found.failed[name] = ", ".join(sorted(broken))
                 continue
