@@ -36,7 +36,7 @@ GROUP = "group"
 GROUP_SHARE = 0.4
 HURRY_SHARE = 0.5
 END_S, ORPHANS_S = 300.0, 120.0
-LEFT_ALONE_EVERY = 10
+LEFT_ALONE_EVERY = 20
 LOGS = Path("build/campaign")
 # What a stage has made, of which one is removed before it is to be killed.
 MADE = {
@@ -318,6 +318,8 @@ def attack(work: Path, log: Path, seed: int, kills: int, minutes: float) -> list
     log.parent.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}, kills {first} to {kills - 1}, in {work}; outcomes in {log}", flush=True)
     deadline = time.monotonic() + minutes * 60
+    # A shell starts what it puts in the background with SIGINT ignored, and that is inherited by what is to be killed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def note(outcome: Outcome) -> None:
         outcomes.append(asdict(outcome))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import struct
 import zlib
 from collections.abc import Callable
@@ -113,6 +114,21 @@ add("zip called PNG", "bad.png", content(b"PK\x03\x04" + bytes(500)), "bad.png")
 add("endless device", "bad.png", lambda path, room: path.symlink_to("/dev/zero"), "bad.png")
 add("random device", "bad.png", lambda path, room: path.symlink_to("/dev/urandom"), "bad.png")
 add("pipe", "bad.png", lambda path, room: os.mkfifo(path), "bad.png")
+
+
+def unix_socket(path: Path, room: Room) -> None:
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def folder(path: Path, room: Room) -> None:
+    path.mkdir()
+    shutil.copy(small_jpeg(room.here), path / "a.png")
+
+
+add("folder", "bad.png", lambda path, room: path.mkdir(), "bad.png")
+add("folder with an image in it", "bad.png", folder, "bad.png")
+add("socket", "bad.png", unix_socket, "bad.png")
+add("link to a folder", "bad.png", lambda path, room: path.symlink_to("."), "bad.png")
 add("broken link", "bad.png", lambda path, room: path.symlink_to("nowhere.png"), "bad.png")
 add("link to itself", "bad.png", lambda path, room: path.symlink_to("bad.png"), "bad.png")
 
