@@ -128,17 +128,18 @@ VALUES.add(
 for shape in ([10**30, 3, 64, 64], [1, 3, 10**9, 10**9], [1, 3, -(10**30), 64], [True, 3, 64, 64], [1.5, 3, 64, 64]):
     add("model", "digits_cnn", "input__shape", shape, "shape")
 add("device", "cpu", "device", "", "device")
-for properties in (
-    {"": ""},
-    {" ": "a"},
-    {"a b": "c"},
-    {"A": ""},
-    {"A": [1]},
-    {"A": None},
-    {"x" * 5000: "y"},
-    {"\x1b[31m": "x"},
-):
-    add("device", "cpu", "properties", properties, "properties")
+for name in ("", " ", "a b", "x" * 5000, "\x1b[31m"):
+    add("device", "cpu", "properties", {name: "a"}, "is no name of a property")
+for value in ([1], None, {"A": 1}, float("nan")):
+    add("device", "cpu", "properties", {"A": value}, "properties.A: ")
+for launches in (True, 10**9, "many"):
+    VALUES.add(
+        f"launches = {launches}",
+        lambda room, launches=launches: room.plan(
+            *SMALL, "experiment.scenarios=[offline]", f"measurement.launches={launches}"
+        ),
+        "^error: override .*measurement.launches: ",
+    )
 add("scenario", "offline", "mode", "busy_loop", "mode")
 add("scenario", "offline", "batch", 10**12, "batch")
 add("scenario", "offline", "batch", -1, "batch")
