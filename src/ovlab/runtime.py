@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterable
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +22,37 @@ from ovlab.extension import load_extension_of, own_operations
 if TYPE_CHECKING:
     from ovlab.specs import PrecisionSpec
 
+STDERR = 2
+MOST_WORDS = 20_000
+"""Bytes of native code's words that go into a log."""
 CAPABILITY = {"f32": "FP32", "f16": "FP16", "bf16": "BF16", "default": None}
 """What a device must be capable of to be asked for a type; ``default`` asks for none and lets the device decide."""
+
+
+@contextlib.contextmanager
+def words_into_log(log: logging.Logger) -> Iterator[None]:
+    """Keep what native code writes to standard error for the log alone, at its level ``DEBUG``.
+
+    Frontends quote the bytes of a file that is no model, which a terminal would obey; the error that they raise says
+    what is wrong.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as words, contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(STDERR)
+        except OSError:  # closed: nobody reads it
+            yield
+            return
+        stack.callback(os.close, kept)
+        os.dup2(words.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, STDERR)
+            words.seek(0)
+            if said := words.read(MOST_WORDS).decode("utf-8", "backslashreplace").strip():
+                log.debug("written to standard error: %s", said)
 
 
 @functools.cache

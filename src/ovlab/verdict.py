@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ovlab.errors import OvlabError
 from ovlab.files import move, write_text
 from ovlab.inputs import require_unchanged
-from ovlab.records import read_record, require_intact
+from ovlab.records import Record, read_record, require_intact
 from ovlab.specs import Cell
 from ovlab.text import visible, visible_line
 
@@ -40,7 +40,10 @@ def summarise(results: pd.DataFrame) -> str:
 def conclude(
     results: Path, records: Iterable[Path], verdict: Path, summary: Path, folder: Path, changes: Path | None = None
 ) -> None:
-    """Write the verdict if no cell failed or regressed; otherwise a summary of what did.
+    """Write the verdict if no step and no cell failed, and none regressed; otherwise a summary of what did.
+
+    A step without a cell of its own, the machine's peaks or a profile of layers, counts as well: without it the report
+    lacks what the next run can make.
 
     The records of failed steps are put aside (``NAME.failed.json``): the report has taken in what they say, and the
     next run tries just these steps again.
@@ -61,26 +64,26 @@ def conclude(
     Raises
     ------
     OvlabError
-        If a cell failed, with the number of cells by status, or regressed.
+        If a cell or a step failed, with the number of cells by status, or if a cell regressed.
     """
     from ovlab.csv_files import read_csv  # with pandas, which takes longer than all else that a plan loads
 
     frame = read_csv(results)
     line = summarise(frame)
     failed = frame[frame["status"] == "failed"]
+    # All files of a source are looked at where something failed: they may be why.
+    steps = [step for path in records if (step := failed_step(path, thorough=not failed.empty)) is not None]
     regressed = regressions(changes) if changes is not None else []
-    if failed.empty and regressed:
-        line = f"{line}; {len(regressed)} regressed against the earlier run"
-        write_text(summary, "".join(f"{one}\n" for one in (line, *regressed)))
-        verdict.unlink(missing_ok=True)
-        raise OvlabError(line)
-    if failed.empty:
+    if failed.empty and not steps and not regressed:
         log.info("%s", line)
         write_text(verdict, line + "\n")
         summary.unlink(missing_ok=True)
         return
-    steps = [step for path in records if (step := failed_step(path, thorough=True)) is not None]
-    write_text(summary, describe_failures(line, failed, steps, folder))
+    if failed.empty and steps:
+        line = f"{line}; {len(steps)} {'step' if len(steps) == 1 else 'steps'} of no cell failed"
+    if regressed:
+        line = f"{line}; {len(regressed)} regressed against the earlier run"
+    write_text(summary, describe_failures(line, failed, steps, folder) + "".join(f"{one}\n" for one in regressed))
     verdict.unlink(missing_ok=True)
     for step in steps:
         put_aside(step)
@@ -121,7 +124,14 @@ def failed_step(path: Path, *, thorough: bool = False) -> FailedStep | None:
     except OvlabError as error:
         return FailedStep(path, visible(str(error)))
     # As results.csv has it: what cannot be seen is written as escapes there.
-    return FailedStep(path, visible(record.reason)) if record.status == "failed" else None
+    reason = visible(record.reason) if record.status == "failed" else _failed_parts(record)
+    return FailedStep(path, reason) if reason else None
+
+
+def _failed_parts(record: Record) -> str:
+    """Return why some variants of a profile could not be profiled; its record is ``ok`` for the sake of the others."""
+    parts = record.data.get("variants", {}) if record.kind == "profile" else {}
+    return visible("; ".join(f"{name}: {one['reason']}" for name, one in parts.items() if one["status"] == "failed"))
 
 
 def put_aside(step: FailedStep) -> None:
@@ -153,6 +163,11 @@ def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedSte
         origin = next((step for step in steps if step.reason and step.reason in str(reason)), None)
         if origin is not None:
             lines.append(f"  log: {log_of(origin.record, folder)}")
+    told = [str(reason) for reason in failed["reason"]]
+    for step in steps:
+        if not any(step.reason in reason or reason in step.reason for reason in told):
+            lines += [f"failed: {visible_line(step.reason)}", f"  log: {log_of(step.record, folder)}"]
+            told.append(step.reason)
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,19 @@ NAME = "killed"
 VARIANTS = ("fp32", "fp16", "int8")
 STAGES = tuple("plan download convert calibrate validate benchmark measure_peaks profile_layers report verdict".split())
 MEASURING = (one for one in TINY if not one.startswith(("experiment.", "validation.limit")))
-OVERRIDES = (*MEASURING, "validation.limit=200")
+OVERRIDES = (
+    *MEASURING,
+    "validation.limit=100",
+    "validation.layer_check_images=2",
+    "validation.advice_s=0",
+    "profiling.warm_up_s=0.01",
+    "profiling.duration_s=0.05",
+    "profiling.batch=0",
+    "profiling.peaks.launches=1",
+    "profiling.peaks.windows=1",
+    "profiling.peaks.window_s=0.02",
+    "profiling.peaks.other_load=1",
+)
 PIECE, PAUSE_S = 1 << 17, 0.015
 """The local server sends slowly enough for a kill to meet a download half-way."""
 

@@ -36,7 +36,7 @@ GROUP = "group"
 GROUP_SHARE = 0.4
 HURRY_SHARE = 0.5
 END_S, ORPHANS_S = 300.0, 120.0
-LEFT_ALONE_EVERY = 10
+LEFT_ALONE_EVERY = 20
 LOGS = Path("build/campaign")
 # What a stage has made, of which one is removed before it is to be killed.
 MADE = {
@@ -228,6 +228,8 @@ class Campaign:
         found = check_results(self.results, self.truth)
         outcome.records, outcome.failed = found.checked, found.failed
         outcome.false += found.false
+        if outcome.code == 0 and found.failed:
+            outcome.false.append(f"the run ended with 0 although these failed: {', '.join(sorted(found.failed))}")
 
     def leave_alone(self, number: int) -> Outcome:
         """Let a run come to its end: it must succeed, leave nothing behind, and say what the undisturbed one says."""
@@ -316,6 +318,8 @@ def attack(work: Path, log: Path, seed: int, kills: int, minutes: float) -> list
     log.parent.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}, kills {first} to {kills - 1}, in {work}; outcomes in {log}", flush=True)
     deadline = time.monotonic() + minutes * 60
+    # A shell starts what it puts in the background with SIGINT ignored, and that is inherited by what is to be killed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def note(outcome: Outcome) -> None:
         outcomes.append(asdict(outcome))

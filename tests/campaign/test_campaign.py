@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,6 +77,14 @@ def other_accuracy(results: Path) -> None:
     write_record(path, replace(record, values=values))
 
 
+def uncompared(results: Path) -> None:
+    """Take the comparison with the reference out of a record, as if the reference had failed."""
+    path = next(results.glob("accuracy/*/int8/*/accuracy.json"))
+    record = read_record(path)
+    kept = ("accuracy", "samples", "skipped", "validation_time", "images_per_second")
+    write_record(path, replace(record, values={name: record.values[name] for name in kept}))
+
+
 def unhashed(results: Path) -> None:
     path = next(results.glob("accuracy/*/int8/*/accuracy.json"))
     data = json.loads(path.read_text(encoding="utf-8"))
@@ -101,6 +110,10 @@ PLANTED = {
     "another accuracy in a record that is whole": (
         other_accuracy,
         "differs from the undisturbed run in values (accuracy)",
+    ),
+    "an accuracy without its comparison": (
+        uncompared,
+        "differs from the undisturbed run in values",
     ),
     "a record without its hash": (unhashed, "has no hash of itself"),
     "a variant of another precision": (of_another, "differs from the undisturbed run in files"),
@@ -133,6 +146,19 @@ def test_what_says_that_it_failed_is_no_false_result(finished: Path, tmp_path: P
     assert left_behind(results) == []
     (results / "accuracy" / ".a.12345678.partial.json").touch()
     assert len(left_behind(results)) == 1
+
+
+def test_what_waits_for_its_reference_is_no_false_result(finished: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(finished, results, copy_function=shutil.copy2)
+    uncompared(results)
+    reference = next(results.glob("accuracy/*/fp32/*/accuracy.json"))
+    os.utime(reference)
+    assert check_results(results, facts_of(finished)).false == []
+    reference.unlink()
+    assert check_results(results, facts_of(finished)).false == []
+    other_accuracy(results)
+    assert len(check_results(results, facts_of(finished)).false) == 1
 
 
 PYTHON = "import sys, time, pathlib\n"

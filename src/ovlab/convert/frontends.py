@@ -18,7 +18,7 @@ from ovlab.convert.pytorch import read_pytorch
 from ovlab.errors import OvlabError
 from ovlab.extension import load_extension
 from ovlab.inputs import require_regular_files
-from ovlab.runtime import core
+from ovlab.runtime import core, words_into_log
 from ovlab.specs import CaffeSpec, ExtensionFile, ModelSpec
 from ovlab.usercode.activity import UserCode
 
@@ -58,7 +58,7 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
         else contextlib.nullcontext()
     )
     try:
-        with own:
+        with own, words_into_log(log):
             original = (
                 _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
             )

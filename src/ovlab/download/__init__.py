@@ -38,7 +38,8 @@ def download(source: SourceSpec, folder: Path, places: Places) -> Record:
     -------
     Record
         ``data["root"]`` is the folder to read from, ``data["files"]`` lists name, sha256 and origin,
-        ``data["listing"]`` is the list of all files in the folder (`ovlab.inputs.listing`), beside it.
+        ``data["listing"]`` is the list of all files in the folder (`ovlab.inputs.listing`), beside it: its hash is
+        that of their content.
 
     Raises
     ------

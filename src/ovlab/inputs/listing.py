@@ -1,9 +1,13 @@
 """The files of a source as they were when it was made, and whether they are still the same when they are read.
 
-The download step lists every file with its size, its time of change and its hash. A step that reads the source opens
-the list; from then on whatever it reads below that folder is compared: the size and the time cost nothing, since the
-file is open anyway; only where the time differs is the hash asked (a copy of the results has other times). A file that
-is not on the list is as wrong as one that is on it and gone.
+The download step lists every file with its size and its hash. A step that reads the source opens the list; from then on
+whatever it reads below that folder is compared: the size and the time of change cost nothing, since the file is open
+anyway; only where the time differs is the hash asked (a copy of the results has other times). A file that is not on the
+list is as wrong as one that is on it and gone.
+
+Times stand in a file of their own: the list is an input of later steps, and its hash says which content they have read,
+not when that was unpacked. Without the times, or with those of another list, every file is hashed as it is read. Of
+files that are not hashed, the time is all there is, and stands in the list.
 """
 
 from __future__ import annotations
@@ -16,14 +20,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ovlab.errors import OvlabError
-from ovlab.files import known_sha256, sha256_of, write_atomically
+from ovlab.files import known_sha256, sha256_of, write_atomically, write_text
 from ovlab.records import MEND, Record, require_ok
 
 LISTING = ".lst"
 """What follows the name of the folder in the name of its list, which lies beside it."""
 HASHED_BYTES = 20e9
 """A source of more bytes is compared by size and time alone: hashing it would take as long as unpacking it."""
-NO_HASH = "-"
+TIMES = ".times"
+"""What follows the name of the list in the name of the file that holds the times of its files."""
+BY_TIME = "@"
+"""What begins the entry of a file that is not hashed, in the place of its hash; its time of change follows."""
 
 
 class ChangedFileError(OvlabError):
@@ -31,11 +38,11 @@ class ChangedFileError(OvlabError):
 
 
 class ListedFile(NamedTuple):
-    """A file as it was: its size in bytes, its time of change in nanoseconds, and its SHA-256 or ``-``."""
+    """A file as it was: its size in bytes, its time of change in nanoseconds where known, and its SHA-256 if hashed."""
 
     size: int
-    mtime_ns: int
-    sha256: str
+    mtime_ns: int | None
+    sha256: str | None
 
 
 class _Open:
@@ -53,7 +60,7 @@ def write_listing(root: Path, target: Path, known: Mapping[str, str], *, hashed:
     root : Path
         The folder.
     target : Path
-        Gets an entry ``size time sha256 path``, ended by a NUL, for every file.
+        Gets an entry ``size sha256 path``, ended by a NUL, for every file; beside it are their times.
     known : mapping
         Hashes that are known already, by path below `root`.
     hashed : bool
@@ -69,12 +76,18 @@ def write_listing(root: Path, target: Path, known: Mapping[str, str], *, hashed:
     hashed = hashed and total <= HASHED_BYTES
 
     def entry(path: str, state: os.stat_result) -> bytes:
-        sha256 = known.get(path) or (sha256_of(root / path) if hashed else NO_HASH)
-        return b"%d %d %s %s\0" % (state.st_size, state.st_mtime_ns, sha256.encode(), os.fsencode(path))
+        sha256 = known.get(path) or (sha256_of(root / path) if hashed else f"{BY_TIME}{state.st_mtime_ns}")
+        return b"%d %s %s\0" % (state.st_size, sha256.encode(), os.fsencode(path))
 
     content = b"".join(entry(path, state) for path, state in found)
+    times = " ".join([hashlib.sha256(content).hexdigest(), *(str(state.st_mtime_ns) for _, state in found)])
     write_atomically(target, lambda partial: partial.write_bytes(content))
+    write_text(_times_of(target), times)
     return total
+
+
+def _times_of(listing: Path) -> Path:
+    return listing.with_name(listing.name + TIMES)
 
 
 def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -139,9 +152,26 @@ def _check_listing(listing: Path, recorded: str) -> None:
 
 
 def _read(listing: Path) -> Iterator[tuple[str, ListedFile]]:
-    for entry in os.fsdecode(listing.read_bytes()).split("\0")[:-1]:
-        size, time, sha256, path = entry.split(" ", 3)
-        yield path, ListedFile(int(size), int(time), sha256)
+    content = listing.read_bytes()
+    entries = os.fsdecode(content).split("\0")[:-1]
+    times = _read_times(listing, hashlib.sha256(content).hexdigest(), len(entries))
+    for entry, time in zip(entries, times, strict=True):
+        size, sha256, path = entry.split(" ", 2)
+        if sha256.startswith(BY_TIME):
+            yield path, ListedFile(int(size), int(sha256[1:]), None)
+        else:
+            yield path, ListedFile(int(size), time, sha256)
+
+
+def _read_times(listing: Path, sha256: str, number: int) -> list[int] | list[None]:
+    """Read the times of a list's files; without them, or if they are another list's, none of them is known."""
+    try:
+        of, *times = _times_of(listing).read_text(encoding="ascii").split(" ")
+        if of == sha256 and len(times) == number:
+            return list(map(int, times))
+    except (OSError, ValueError):
+        pass
+    return [None] * number
 
 
 def compare_read(path: Path, state: os.stat_result, data: bytes) -> None:
@@ -166,7 +196,7 @@ def compare_read(path: Path, state: os.stat_result, data: bytes) -> None:
 def _require_same(path: Path, listed: ListedFile, size: int, sha256: Callable[[], str]) -> None:
     if size != listed.size:
         raise ChangedFileError(f"{path}: was changed after it was listed ({size} bytes, then {listed.size}); {MEND}")
-    if listed.sha256 == NO_HASH:
+    if listed.sha256 is None:
         raise ChangedFileError(f"{path}: was changed after it was listed (by its time of change); {MEND}")
     found = sha256()
     if found != listed.sha256:

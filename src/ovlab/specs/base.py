@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -34,6 +34,10 @@ class Spec(BaseModel):
                 if key not in cls.model_fields:
                     hint = nearest(str(key), cls.model_fields)
                     raise PydanticCustomError("unknown_key", "{key}: unknown key{hint}", {"key": key, "hint": hint})
+                if _holds_truth(value := data[key]) and not _takes_truth(cls.model_fields[key].annotation):
+                    # pydantic would take it for 1 or 0, and YAML has many words for it: yes, on, true.
+                    words = "{key}: {value}, expected no true or false"
+                    raise PydanticCustomError("truth_value", words, {"key": key, "value": shortened(value)})
         return data
 
     def plain(self) -> dict[str, Any]:
@@ -57,6 +61,14 @@ class Spec(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise OvlabError(f"{option}: {describe(error)}") from None
+
+
+def _holds_truth(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(isinstance(one, bool) for one in value))
+
+
+def _takes_truth(annotation: Any) -> bool:
+    return annotation in {bool, Any} or any(_takes_truth(one) for one in get_args(annotation))
 
 
 def parse_spec(spec: type[SpecT], data: Mapping[str, Any], where: str) -> SpecT:
@@ -106,7 +118,7 @@ def _line(key: str, details: list[ErrorDetails]) -> str:
     detail = details[0]
     prefix = f"{key}: " if key else ""
     kind, message, value = detail["type"], detail["msg"], detail["input"]
-    if kind == "unknown_key":
+    if kind in {"unknown_key", "truth_value"}:
         return f"{key}.{message}" if key else message
     if kind == "missing":
         return f"{prefix}missing, but needed"

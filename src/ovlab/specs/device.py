@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ovlab.errors import nearest
 from ovlab.specs.base import Spec
+from ovlab.text import shortened
 
 Property = str | int | float | bool
+PROPERTY_NAME = re.compile(r"[A-Za-z][\w.:-]{0,199}", re.ASCII)
+
+
+def _is_property_name(name: str) -> str:
+    if not PROPERTY_NAME.fullmatch(name):
+        raise ValueError(f"{shortened(name)} is no name of a property, expected one such as 'NUM_STREAMS'")
+    return name
+
+
+Properties = dict[Annotated[str, AfterValidator(_is_property_name)], Property]
 VIRTUAL = ("AUTO", "MULTI", "HETERO", "BATCH")
 """Devices of OpenVINO that stand for others."""
 
@@ -35,8 +46,8 @@ class DeviceSpec(Spec):
     description: str = ""
     device: Annotated[str, Field(min_length=1)]
     requires: tuple[str, ...] = ()
-    properties: dict[str, Property] = {}
-    member_properties: dict[str, dict[str, Property]] = {}
+    properties: Properties = {}
+    member_properties: dict[str, Properties] = {}
 
     @property
     def kind(self) -> str:

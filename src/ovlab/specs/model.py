@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -9,9 +10,12 @@ from pydantic import Field, SerializeAsAny, model_validator
 from ovlab.specs.base import Spec
 from ovlab.specs.by_task import SpecByTask, TaskName
 from ovlab.specs.source import FileSpec, SourceSpec
+from ovlab.text import shortened
 
 Framework = Literal["onnx", "tensorflow", "tflite", "paddle", "pytorch", "ir", "caffe"]
 Channels = tuple[float, ...]
+MOST_NUMBERS = 10**11
+"""No machine holds an input of more; a larger one is a typing error."""
 
 
 class InputSpec(Spec):
@@ -36,8 +40,14 @@ class InputSpec(Spec):
         for size in self.shape or ():
             if size < 1 and size != -1:
                 raise ValueError(
-                    f"shape: {list(self.shape or ())}: a dimension is a positive number, or -1 for dynamic"
+                    f"shape: {shortened(list(self.shape or ()))}: a dimension is a positive number, or -1 for dynamic"
                 )
+        numbers = math.prod(size for size in self.shape or () if size > 0)
+        if numbers > MOST_NUMBERS:
+            raise ValueError(
+                f"shape: {shortened(list(self.shape or ()))}: {numbers:.1e} numbers in one image, expected at most "
+                f"{MOST_NUMBERS:.0e}"
+            )
         return self
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.device import Property
+from ovlab.specs.device import Properties
 
 PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -23,6 +23,7 @@ Launches = Annotated[int, Field(gt=0, le=10_000)]
 # Beyond these nothing is meant: a typing error would keep a launch busy until its timeout.
 Batch = Annotated[int, Field(gt=0, le=2**24)]
 Requests = Annotated[int, Field(gt=0, le=2**12)]
+Threads = Annotated[int, Field(gt=0, le=2**12)]
 Streams = Annotated[int, Field(gt=0, le=2**12)] | Literal["auto"] | None
 MOST_POINTS = 10_000
 FEWEST_QUERIES = 100  # a 99th percentile needs as many
@@ -158,10 +159,10 @@ class ScenarioSpec(Spec):
     infer_requests: Requests | None = None
     performance_hint: Literal["LATENCY", "THROUGHPUT"] | None = None
     streams: Streams = None
-    threads: PositiveInt | None = None
+    threads: Threads | None = None
     pinning: bool | None = None
-    properties: dict[str, Property] = {}
-    member_properties: dict[str, dict[str, Property]] = {}
+    properties: Properties = {}
+    member_properties: dict[str, Properties] = {}
     server: ServerSpec | None = None
     sweep: SweepSpec | None = None
 

@@ -85,6 +85,8 @@ def validate(
     started = time.perf_counter()
     frame, skipped = run(compiled, settings, split, evaluator)
     rate = len(split.images) / (time.perf_counter() - started)
+    for name in (REPLICATES, DISAGREEMENTS):  # of an earlier attempt, which may have had a reference
+        predictions.with_name(name).unlink(missing_ok=True)
     write_atomically(predictions, lambda path: frame.to_parquet(path, index=False))
     values = evaluator.score(frame)
     remarks = [*split.remarks, *split.label_remarks, *evaluator.remarks(frame)]

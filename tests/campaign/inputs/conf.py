@@ -125,10 +125,27 @@ VALUES.add(
     lambda room: room.plan(*SMALL, "experiment.scenarios=[offline]", "dataset.format=pickle"),
     "^error: .*format: 'pickle' is not valid",
 )
+for shape in ([10**30, 3, 64, 64], [1, 3, 10**9, 10**9], [1, 3, -(10**30), 64], [True, 3, 64, 64], [1.5, 3, 64, 64]):
+    add("model", "digits_cnn", "input__shape", shape, "shape")
 add("device", "cpu", "device", "", "device")
+for name in ("", " ", "a b", "x" * 5000, "\x1b[31m"):
+    add("device", "cpu", "properties", {name: "a"}, "is no name of a property")
+for value in ([1], None, {"A": 1}, float("nan")):
+    add("device", "cpu", "properties", {"A": value}, "properties.A: ")
+for launches in (True, 10**9, "many"):
+    VALUES.add(
+        f"launches = {launches}",
+        lambda room, launches=launches: room.plan(
+            *SMALL, "experiment.scenarios=[offline]", f"measurement.launches={launches}"
+        ),
+        "^error: override .*measurement.launches: ",
+    )
 add("scenario", "offline", "mode", "busy_loop", "mode")
 add("scenario", "offline", "batch", 10**12, "batch")
 add("scenario", "offline", "batch", -1, "batch")
 add("scenario", "offline", "infer_requests", 10**9, "infer_requests")
+for key in ("threads", "streams"):
+    for number in (10**9, 10**30, 0, -1, 1.5, float("nan"), "many"):
+        add("scenario", "offline", key, number, key)
 add("precision", "int8", "quantization__subset", 10**12, "subset")
 add("precision", "int8", "quantization__subset", -1, "subset")

@@ -83,3 +83,26 @@ file("loops while it loads", "while True: pass\n", "own_decoder.py")
 file("takes other arguments", OWN_DECODER.replace("outputs, *, width, height, classes", "outputs"), "takes no 'width'")
 file("takes the name of another", OWN_DECODER.replace('"own"', '"ssd"'), "decoder 'ssd' exists already")
 file("nested 10000 deep", "x = " + "(" * 10_000 + ")" * 10_000, "cannot be loaded")
+
+
+def works(name: str, code: str, words: str = "toy fp32: .* of 2 images") -> None:
+    """A decoder that does more than it should, and then its work: it has its user's rights (docs/reliability.md)."""
+    text = OWN_DECODER.replace("    return", "\n".join(f"    {line}" for line in code.splitlines()) + "\n    return")
+    DECODERS.add(name, lambda room: run(room, text), words, passes=True)
+
+
+works("runs a command", "import os; os.system('echo done > command.txt')")
+works("leaves a command running", "import subprocess; subprocess.Popen(['sleep', '3'])")
+works(
+    "leaves a thread that sleeps", "import threading, time\nthreading.Thread(target=time.sleep, args=(10**6,)).start()"
+)
+works("changes the folder", "import os; os.chdir('/')")
+works(
+    "ignores signals", "import signal\n[signal.signal(one, signal.SIG_IGN) for one in (signal.SIGTERM, signal.SIGINT)]"
+)
+works("closes standard output and error", "import os; os.closerange(1, 3)", "^$")
+works("takes the words away", "import logging; logging.disable()", "^$")
+works("prints", "print('\\x1b[31m' * 3)")
+works("forks, and both come back", "import os; os.fork()")
+works("changes the numbers that it gets", "[one.fill(0) for one in outputs.values() if one.flags.writeable]")
+works("warns", "import warnings; warnings.warn('odd')")

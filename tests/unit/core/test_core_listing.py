@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -137,6 +138,48 @@ def test_a_copy_with_other_times_is_the_same(tmp_path: Path, archive: Path) -> N
         os.utime(path, ns=PICKED)
     read_all(source)
     require_unchanged(source)
+
+
+def test_the_same_content_made_at_another_time_has_the_same_hashes(tmp_path: Path, archive: Path) -> None:
+    first = made(archive, tmp_path / "one")
+    later = tmp_path / "later"
+    shutil.unpack_archive(archive, later)
+    for path in later.rglob("*"):
+        os.utime(path, ns=PICKED)
+    second = made(Path(shutil.make_archive(str(tmp_path / "again"), "tar", later)), tmp_path / "two")
+    assert first.files == second.files
+    root = Path(first.data["root"])
+    assert {one.stat().st_mtime_ns for one in root.rglob("*.bmp")} != {PICKED[1]}
+
+
+@pytest.mark.parametrize("damage", ["none", "missing", "of another list", "cut", "no numbers"])
+def test_times_only_spare_work(tmp_path: Path, archive: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = made(archive, tmp_path)
+    times = Path(source.data["listing"] + listings.TIMES)
+    match damage:
+        case "missing":
+            times.unlink()
+        case "of another list":
+            times.write_text("0" * 64 + times.read_text()[64:])
+        case "cut":
+            times.write_text(times.read_text().rpartition(" ")[0])
+        case "no numbers":
+            times.write_text(times.read_text().replace(" ", " x"))
+    root = Path(source.data["root"])
+    hashed: list[Path] = []
+    compare = listings._require_same
+
+    def compared(path: Path, *rest: Any) -> None:
+        hashed.append(path)
+        compare(path, *rest)
+
+    monkeypatch.setattr(listings, "_require_same", compared)
+    read_all(source)
+    require_unchanged(source)
+    assert bool(hashed) == (damage != "none")
+    swapped(root)
+    with pytest.raises(ChangedFileError, match=r"0\.bmp: was changed after it was listed \(SHA-256"):
+        read_all(source)
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "add"])

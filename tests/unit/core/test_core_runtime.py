@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from ovlab.runtime import (
     read_ir,
     set_batch,
     task_output,
+    words_into_log,
 )
 from ovlab.specs import PrecisionSpec
 
@@ -147,3 +150,40 @@ def test_a_bound_input_lives_as_long_as_its_request(lab: Lab) -> None:
     bind_input(request, np.ones((1, *image_size(model), 3), np.uint8))
     assert dropped() is None
     assert int(request.get_input_tensor().data.min()) == 1
+
+
+NATIVE = b"E0000 expected identifier, got: \xff\x1b[31m\n"
+
+
+def test_native_words_go_into_the_log_alone(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ovlab")
+    log = logging.getLogger("ovlab.test")
+    with pytest.raises(RuntimeError, match="no model"), words_into_log(log):
+        os.write(2, NATIVE)
+        raise RuntimeError("no model")
+    assert capfd.readouterr().err == ""
+    assert [record.message for record in caplog.records] == [
+        "written to standard error: E0000 expected identifier, got: \\xff\x1b[31m"
+    ]
+    with words_into_log(log):
+        pass
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+    assert len(caplog.records) == 1
+
+
+def test_many_native_words_are_cut(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "ovlab")
+    with words_into_log(logging.getLogger("ovlab.test")):
+        for _ in range(30):
+            os.write(2, b"x" * 100_000)
+    assert len(caplog.records[0].message) < 21_000 and capfd.readouterr().err == ""
+
+
+def test_standard_error_may_be_closed() -> None:
+    code = "import os; os.close(2)\nfrom ovlab.runtime import words_into_log\nimport logging\n"
+    code += "with words_into_log(logging.getLogger('ovlab')): print('done')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "done\n"

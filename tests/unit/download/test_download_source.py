@@ -14,7 +14,7 @@ import pytest
 from ovlab.download import Places, download
 from ovlab.errors import OvlabError
 from ovlab.files import HASHES
-from ovlab.inputs.listing import LISTING
+from ovlab.inputs.listing import LISTING, TIMES
 from ovlab.specs import FileSpec, GeneratorSpec, SourceSpec
 
 
@@ -47,7 +47,8 @@ def test_files_and_archives_lie_side_by_side(tmp_path: Path, places: Places) -> 
     assert record.inputs["a.bin"] == hashlib.sha256(b"abc").hexdigest()
     assert [entry["origin"] for entry in record.data["files"]] == ["path", "path"]
     assert record.value("size") == pytest.approx(8e-6)
-    assert sorted(path.name for path in folder.parent.iterdir()) == [HASHES, "files", f"files{LISTING}"]
+    beside = [HASHES, "files", f"files{LISTING}", f"files{LISTING}{TIMES}"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == beside
 
 
 def test_unpacking_can_be_declined(tmp_path: Path, places: Places) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from toy import Lab, convert_settings, folders_spec, list_spec
 
+from ovlab.errors import OvlabError
 from ovlab.specs import (
     CalibrateSettings,
     Cell,
     DeviceSpec,
     ExperimentSpec,
     FileSpec,
+    InputSpec,
     MeasurementSpec,
     PrecisionSpec,
     QuantizationSpec,
@@ -21,6 +23,7 @@ from ovlab.specs import (
     SourceSpec,
     Spec,
     SplitSpec,
+    parse_spec,
 )
 
 SHA = "0" * 64
@@ -170,3 +173,30 @@ def test_kinds_of_devices(device: str, kind: str, virtual: bool) -> None:
     assert spec.runs_on_all == (kind == "MULTI")
     cumulative = spec.model_copy(update={"properties": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}})
     assert cumulative.runs_on_all == (kind in {"MULTI", "AUTO"})
+
+
+@pytest.mark.parametrize("key", ["launches", "duration_s", "images"])
+def test_a_truth_value_is_no_number(key: str) -> None:
+    with pytest.raises(OvlabError, match=rf"^x.yaml: {key}: True, expected no true or false$"):
+        parse_spec(MeasurementSpec, {key: True}, "x.yaml")
+
+
+def test_a_truth_value_is_no_dimension() -> None:
+    with pytest.raises(OvlabError, match=r"^x.yaml: shape: \[True, 3, 8, 8\], expected no true or false$"):
+        parse_spec(InputSpec, {"shape": [True, 3, 8, 8]}, "x.yaml")
+    assert DeviceSpec(device="CPU", properties={"A": True}).properties == {"A": True}
+    assert SourceSpec.model_validate({"files": [{"path": "x", "unpack": True}]}).files[0].unpack is True
+
+
+@pytest.mark.parametrize("shape", [[10**30, 3, 8, 8], [1, 3, 10**6, 10**6]])
+def test_an_input_that_no_machine_holds(shape: list[int]) -> None:
+    with pytest.raises(OvlabError, match=r"^x.yaml: shape: .* numbers in one image, expected at most 1e\+11$"):
+        parse_spec(InputSpec, {"shape": shape}, "x.yaml")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "\x1b[31m", "x" * 300, "1A", "\u0661"])
+@pytest.mark.parametrize("where", ["properties", "member_properties"])
+def test_a_name_that_no_property_has(name: str, where: str) -> None:
+    value = {name: 1} if where == "properties" else {"CPU": {name: 1}}
+    with pytest.raises(OvlabError, match=rf"^x.yaml: {where}\..*is no name of a property, expected one such as"):
+        parse_spec(DeviceSpec, {"device": "CPU", where: value}, "x.yaml")

@@ -21,8 +21,8 @@ from ovlab.runtime import core, read_ir
 from ovlab.tasks.detection.annotations import AnnotatedImage, AnnotatedSplit
 from ovlab.tasks.detection.drawing import BoxDrawing
 from ovlab.tasks.differences import Differences, Disagreement
+from ovlab.validate import DISAGREEMENTS, REPLICATES, validate
 from ovlab.validate import layers as layers_module
-from ovlab.validate import validate
 from ovlab.validate.distance import Distance
 from ovlab.validate.graph import comparable_outputs, quantised_layers
 from ovlab.validate.layers import ComparedModel, check_layers
@@ -176,6 +176,16 @@ def test_the_record_tells_whether_the_difference_is_real(lab: Lab, quantised: Pa
     assert record.data["layer_check"]["images"] == 8 and record.data["layer_check"]["layers"]
     shown = read_json(tmp_path / "int8" / "disagreements.json")
     assert shown["total"] == len(shown["items"]) == record.data["comparison"]["images_that_disagree"]
+
+
+def test_what_an_earlier_attempt_has_left_is_not_taken_for_its_own(lab: Lab, tmp_path: Path) -> None:
+    target = tmp_path / "int8" / "predictions.parquet"
+    target.parent.mkdir()
+    for name in (DISAGREEMENTS, REPLICATES):
+        target.with_name(name).write_text("of another attempt")
+    record = validate(lab.validate_settings(), lab.record, lab.folder, source_record(lab.data), target)
+    assert set(record.files) == {target.name}
+    assert not target.with_name(DISAGREEMENTS).exists() and not target.with_name(REPLICATES).exists()
 
 
 def test_it_can_be_turned_off(lab: Lab, quantised: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ovlab.errors import OvlabError
+from ovlab.errors import OvlabError, UnavailableError
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
 from ovlab.layers.profile.scaling import Scaling
@@ -103,7 +103,9 @@ def require_profilable(model: Path) -> None:
     Raises
     ------
     OvlabError
-        If it is no readable IR, an input's shape is dynamic, or it does not fit into the memory twice.
+        If it is no readable IR or an input's shape is dynamic.
+    UnavailableError
+        If it does not fit into this host's memory twice: no fault of the experiment.
     """
     ir = read_ir(model)
     try:
@@ -112,7 +114,7 @@ def require_profilable(model: Path) -> None:
         raise OvlabError(f"{model}: {error}") from None
     needed, available = TWICE * footprint(ir).total, available_memory()
     if needed > available:
-        raise OvlabError(
+        raise UnavailableError(
             f"{model}: takes an estimated {needed / 1e9:.3g} GB of memory to profile (twice, with counters and "
             f"without), but {available / 1e9:.3g} GB is available"
         )

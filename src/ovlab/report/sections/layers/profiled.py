@@ -68,14 +68,14 @@ def profiled_variants(settings: ReportSettings, records: Records) -> Iterator[Pr
 
 
 def not_profiled(settings: ReportSettings, records: Records) -> list[str]:
-    """Say which profiles failed, and why; devices that are not on the host count as none."""
+    """Say what was not profiled, and why; devices that are not on the host count as none."""
     sentences = []
     for (model, at, host), record in records.profiles.items():
         device = records.place(at, host)
         if record.status == "failed":
             sentences.append(f"{model} on {device} was not profiled: {record.reason}.")
         for precision, data in record.data.get("variants", {}).items():
-            if record.ok and data["status"] == "failed" and precision in settings.experiment.precisions:
+            if record.status != "failed" and data["status"] != "ok" and precision in settings.experiment.precisions:
                 sentences.append(f"{model} in {precision} on {device} was not profiled: {data['reason']}.")
     return sentences
 
