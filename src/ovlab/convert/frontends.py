@@ -15,6 +15,7 @@ from ovlab.convert.entry import entry_path
 from ovlab.convert.faults import conversion_error
 from ovlab.convert.identify import refuse_other_files
 from ovlab.convert.pytorch import read_pytorch
+from ovlab.convert.quantisation import dequantise_outputs
 from ovlab.errors import OvlabError
 from ovlab.extension import load_extension
 from ovlab.inputs import require_regular_files
@@ -75,6 +76,12 @@ def _convert(path: Path, extensions: list[Any]) -> ov.Model:
     return ov.convert_model(path, extension=extensions or None)
 
 
+def _tflite(path: Path, extensions: list[Any]) -> ov.Model:
+    model = _convert(path, extensions)
+    dequantise_outputs(model)
+    return model
+
+
 def _read(path: Path, _extensions: list[Any]) -> ov.Model:
     return core().read_model(path)
 
@@ -97,7 +104,7 @@ def _caffe(path: Path, model: ModelSpec) -> ov.Model:
 _READERS: dict[str, Callable[[Path, list[Any]], ov.Model]] = {
     "onnx": _convert,
     "tensorflow": _convert,
-    "tflite": _convert,
+    "tflite": _tflite,
     "paddle": _convert,
     "pytorch": read_pytorch,
     "ir": _read,
