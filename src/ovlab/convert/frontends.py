@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,9 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
             original = (
                 _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
             )
-    except OvlabError:
-        raise
+    except OvlabError as error:
+        # A user knows the file by its name, and not where the download has put it.
+        raise OvlabError(str(error).replace(f"{root}{os.sep}", ""), detail=error.detail) from None
     except Exception as error:
         raise conversion_error(path, model.framework, error) from None
     to_f32(original)
