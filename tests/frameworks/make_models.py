@@ -206,6 +206,13 @@ def tensorflow(weights: Weights, folder: Path) -> dict[str, NDArray[Any]]:
     two = WithFeatures()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([two.__call__.get_concrete_function()], two)
     (folder / "two_outputs.tflite").write_bytes(converter.convert())
+    for kind in (tf.int8, tf.uint8):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([two.__call__.get_concrete_function()], two)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([one[None]] for one in prepared())
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = kind
+        (folder / f"quantised_{kind.name}.tflite").write_bytes(converter.convert())
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"))
     (folder / "network.tflite").write_bytes(converter.convert())
     features = [two(tf.constant(one[None]))["features"].numpy() for one in prepared()]  # it takes one image

@@ -19,8 +19,10 @@ import yaml
 from framework_tools import PYTHON, made, need, why_not
 from workflow_runs import TINY, config_values, copy_workflow
 
+from ovlab.convert.frontends import read_original
 from ovlab.records import read_record
 from ovlab.runtime import core, read_ir
+from ovlab.specs import ModelSpec
 
 pytestmark = pytest.mark.timeout(1700)  # a few minutes where nothing else runs
 SCALED = {"mean": [127.5], "scale": [127.5]}
@@ -184,3 +186,20 @@ def test_the_report_calls_outputs_by_their_names(experiment: Experiment) -> None
         (path,) = experiment.folder.glob(f"results/accuracy/{name}/int8/*/accuracy.json")
         found = {one["name"] for one in read_record(path).data["layer_check"]["outputs"]}
         assert found == {way.output, way.features}, name
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_outputs_that_a_quantised_file_has_as_whole_numbers_are_values(models: Path, kind: str) -> None:
+    folder = made("tensorflow", models)
+    way = Way("tensorflow", f"quantised_{kind}.tflite", "tflite", "NHWC", preprocess={}, output="x")
+    model = read_original(folder, ModelSpec.model_validate(model_yaml(way, folder)))
+    assert [port.get_element_type() for port in model.outputs] == [ov.Type.f32] * 2
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    golden = np.load(folder / "golden.npz")
+    for number, image in enumerate(golden["images"]):
+        pixels = image[None] if kind == "uint8" else (image[None].astype(np.int16) - 128).astype(np.int8)
+        answer = compiled(pixels)
+        for port in compiled.outputs:
+            what = "logits" if len(port.get_shape()) == 2 else "features"
+            expected = golden[what][number : number + 1]
+            assert np.abs(answer[port] - expected).max() < 0.05 * np.ptp(golden[what]), what

@@ -45,7 +45,7 @@ MISTAKES: dict[str, tuple[str, str, str, dict[str, Any], str]] = {
         "pytorch",
         "static.pt2",
         {"output": {"classes": 12}},
-        "output: 10 numbers for one image, expected 12 scores (task classification)",
+        "output: 10 numbers for one image, expected 12 scores by output.classes (task classification)",
     ),
     "runs_code": (
         "pytorch",

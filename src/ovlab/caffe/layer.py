@@ -220,6 +220,8 @@ class _Builder:
 
 
 _BUILDERS: dict[str, _Builder] = {}
+MEANT = "; did you mean"
+ELSEWHERE = "; docs/caffe.md has the types that are, and how a file of your own adds one"
 
 # The package of the builders that come with ovlab; a builder from anywhere else is the user's own.
 _BUILT_IN = f"{__package__}.layers."
@@ -296,7 +298,9 @@ def build_layer(layer: Layer, bottoms: Sequence[ov.Output]) -> list[ov.Output]:
     """
     builder = _BUILDERS.get(layer.type)
     if builder is None:
-        raise layer.error(f"this type is not supported{nearest(layer.type, _BUILDERS)}")
+        meant = nearest(layer.type, _BUILDERS)
+        # The hundred types that there are would hide the answer.
+        raise layer.error("this type is not supported" + (meant if meant.startswith(MEANT) else ELSEWHERE))
     for what, names, (least, most) in (
         ("bottoms", layer.bottoms, builder.bottoms),
         ("tops", layer.tops, builder.tops),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ovlab.convert.entry import entry_path
 from ovlab.convert.faults import conversion_error
 from ovlab.convert.identify import refuse_other_files
 from ovlab.convert.pytorch import read_pytorch
+from ovlab.convert.quantisation import dequantise_outputs
 from ovlab.errors import OvlabError
 from ovlab.extension import load_extension
 from ovlab.inputs import require_regular_files
@@ -62,8 +64,9 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
             original = (
                 _caffe(path, model) if model.framework == "caffe" else _READERS[model.framework](path, extensions)
             )
-    except OvlabError:
-        raise
+    except OvlabError as error:
+        # A user knows the file by its name, and not where the download has put it.
+        raise OvlabError(str(error).replace(f"{root}{os.sep}", ""), detail=error.detail) from None
     except Exception as error:
         raise conversion_error(path, model.framework, error) from None
     to_f32(original)
@@ -73,6 +76,12 @@ def read_original(root: Path, model: ModelSpec, extension: ExtensionFile | None 
 
 def _convert(path: Path, extensions: list[Any]) -> ov.Model:
     return ov.convert_model(path, extension=extensions or None)
+
+
+def _tflite(path: Path, extensions: list[Any]) -> ov.Model:
+    model = _convert(path, extensions)
+    dequantise_outputs(model)
+    return model
 
 
 def _read(path: Path, _extensions: list[Any]) -> ov.Model:
@@ -97,7 +106,7 @@ def _caffe(path: Path, model: ModelSpec) -> ov.Model:
 _READERS: dict[str, Callable[[Path, list[Any]], ov.Model]] = {
     "onnx": _convert,
     "tensorflow": _convert,
-    "tflite": _convert,
+    "tflite": _tflite,
     "paddle": _convert,
     "pytorch": read_pytorch,
     "ir": _read,

@@ -1,19 +1,27 @@
-"""What of a graph is quantised already."""
+"""What of a graph is quantised already, and outputs that are whole numbers for that reason."""
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import openvino as ov
+from openvino import opset13 as ops
 
+log = logging.getLogger("ovlab.convert")
 QUANTISERS = frozenset({"FakeQuantize", "FakeConvert"})
 """What OpenVINO's frontends make of quantisation: of ONNX's QuantizeLinear and DequantizeLinear, TFLite's types."""
 WEIGHTED = frozenset(
     {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
 )
 INTEGERS = frozenset({"i4", "u4", "i8", "u8", "i16", "u16", "i32", "nf4", "f8e4m3", "f8e5m2", "f4e2m1"})
+SMALL = frozenset({"i8", "u8", "i16"})
+MOVING = frozenset({"Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze"})
+"""Operations that leave the numbers as they are."""
+FEW = 5
 # From stored numbers to the weights that an operation takes.
 DEQUANTISING = frozenset({"Convert", "Subtract", "Multiply", "Reshape", "Transpose"})
 
@@ -93,6 +101,57 @@ def _has_quantised_weights(port: Any) -> bool:
     if node.get_type_name() in QUANTISERS:
         return is_constant(node.input(0).get_source_output())
     return bool(node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in INTEGERS)
+
+
+def dequantise_outputs(model: ov.Model) -> None:
+    """Give outputs that a quantised file has as whole numbers the numbers that they stand for, in place.
+
+    A fully quantised TFLite model gives ``round(value / scale) + zero_point``. The frontend writes that as FakeQuantize
+    from the range of the values to that of the whole numbers, and a Convert to their type; what follows here takes the
+    second range back to the first. An output of 8 or 16 bits without ranges in the file stays as it is, which is said.
+    """
+    found, unknown = [], []
+    for result in model.get_results():
+        port = result.input(0).get_source_output()
+        if port.get_element_type().get_type_name() not in SMALL:
+            continue
+        names = port.get_names()
+        name = min(names, default=port.get_node().get_friendly_name())
+        ranges = _ranges(port)
+        if ranges is None:
+            unknown.append(name)
+            continue
+        low, high, least, most = ranges
+        step = (high - low) / (most - least)
+        scaled = ops.multiply(ops.convert(port, "f32"), np.float32(step))
+        value = ops.add(scaled, np.float32(low - step * least))
+        port.get_tensor().set_names(set())
+        value.output(0).get_tensor().set_names(names)
+        result.input(0).replace_source_output(value.output(0))
+        found.append(name)
+    if found:
+        model.validate_nodes_and_infer_types()
+        log.info("outputs that the file has as whole numbers are brought to the values they stand for: %s", _few(found))
+    if unknown:
+        log.warning("outputs are whole numbers of few bits, and the file has no scale for them: %s", _few(unknown))
+
+
+def _ranges(port: Any) -> tuple[float, float, float, float] | None:
+    """Return the bounds of the values and of the whole numbers of the FakeQuantize that an output comes from."""
+    node = port.get_node()
+    while node.get_type_name() in MOVING:
+        node = node.input(0).get_source_output().get_node()
+    if node.get_type_name() != "FakeQuantize":
+        return None
+    bounds = [node.input(number).get_source_output().get_node() for number in range(1, 5)]
+    if any(one.get_type_name() != "Constant" or one.data.size != 1 for one in bounds):
+        return None
+    low, high, least, most = (float(one.data.reshape(-1)[0]) for one in bounds)
+    return (low, high, least, most) if most > least else None
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
 
 
 def weight_types(model: ov.Model) -> dict[str, int]:

@@ -14,7 +14,13 @@ from ovlab.environment import describe_host
 from ovlab.errors import OvlabError
 from ovlab.layers.peaks import Peaks, known_peaks
 from ovlab.layers.profile.analysis import Analysis, analyse, compare_all
-from ovlab.layers.profile.launching import Launched, launch_rounds, launch_scaling, require_profilable
+from ovlab.layers.profile.launching import (
+    Launched,
+    disturbance,
+    launch_rounds,
+    launch_scaling,
+    require_profilable,
+)
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.profile.table import node_table
@@ -93,12 +99,15 @@ def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int
         for one in variants.values():
             require_profilable(one.model)
         peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
-        plan = ProfilingSpec()
+        plan, noise = ProfilingSpec(), NoiseSpec(wait_s=5)
         requests = {name: _request(one, device, plan) for name, one in variants.items()}
         with scratch_folder() as scratch, exclusive_host():
-            launched = launch_rounds(requests, plan, NoiseSpec(wait_s=5), 0, scratch)
+            launched = launch_rounds(requests, plan, noise, 0, scratch, peaks.kernel_ms)
             able = {} if launched["second"].error else {"second": requests["second"]}
             scaling = launch_scaling(able, plan, scratch)
+        for name, one in variants.items():
+            if not launched[name].error and (text := disturbance(launched[name], noise)):
+                log.warning("%s: %s", one.model, text)
         profiles = {name: _profile(one.model, launched[name]) for name, one in variants.items()}
         found = compare_all(profiles, peaks, ["first"]).get(("first", "second"))
         profile = profiles["second"]

@@ -181,7 +181,10 @@ def test_an_unsupported_type_is_named_with_its_line(files: Files) -> None:
     text = """input: "data" input_shape { dim: 1 }
 
     layer { name: "m" type: "Zoom" bottom: "data" top: "m" zoom_param { } }"""
-    with pytest.raises(OvlabError, match=r"net.prototxt, line 3: layer 'm' of type 'Zoom': this type is not supported"):
+    with pytest.raises(
+        OvlabError,
+        match=r"net.prototxt, line 3: layer 'm' of type 'Zoom': this type is not supported; docs/caffe.md has the",
+    ):
         read_model(*files(text))
     with pytest.raises(OvlabError, match=r"'Convolutoin': this type is not supported; did you mean 'Convolution'\?"):
         read_model(*files(text.replace("Zoom", "Convolutoin")))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from caffe_net import infer
+from caffe_net import caffemodel, infer
 from numpy.typing import NDArray
-from numpy_caffe import run_caffe
+from numpy_caffe import run_caffe, with_own_statistics
 
 from ovlab.caffe import read_model
 
@@ -130,15 +130,18 @@ def random_weights(name: str, folder: Path) -> tuple[Path, Path]:
     return prototxt, weights
 
 
-# EAST's hard-swish and sigmoid magnify rounding: an input moved by 1e-7 moves its outputs by 2e-4 of their range, and
-# OpenCV, with fused layers and without, lies as far from double precision as this.
+# EAST as the maker draws it magnifies rounding (its outputs move by 77 times what its input moves by, and OpenCV lies
+# further from double precision than this): its normalisations get the statistics of their own inputs.
 @pytest.mark.parametrize(
-    ("name", "most"), [("shufflenet", 1e-5), ("se_resnet50", 1e-4), ("enet_final", 1e-5), ("east_mbv3", 1e-3)]
+    ("name", "most"), [("shufflenet", 1e-5), ("se_resnet50", 1e-4), ("enet_final", 1e-5), ("east_mbv3", 2e-5)]
 )
 def test_public_deploy_files_with_random_weights(tmp_path: Path, name: str, most: float) -> None:
     prototxt, weights = random_weights(name, tmp_path)
+    shape = tuple(read_model(prototxt, weights).input().shape)
+    x = np.random.default_rng(3).uniform(-1, 1, shape).astype(np.float32)
+    if name == "east_mbv3":
+        weights.write_bytes(caffemodel(with_own_statistics(prototxt, weights, data=x)))
     model = read_model(prototxt, weights)
-    x = np.random.default_rng(3).uniform(-1, 1, tuple(model.input().shape)).astype(np.float32)
     wanted = run_caffe(prototxt, weights, data=x)
     for top, values in infer(model, x).items():
         reference = wanted[top].reshape(values.shape)

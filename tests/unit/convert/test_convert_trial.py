@@ -57,11 +57,15 @@ def complaint(lab: Lab, path: Path, model: ModelSpec, dataset: DatasetSpec | Non
             {"name": "logit"},
             "output.name: the model has no output 'logit'; did you mean 'logits'?",
         ),
-        ({"logits": (1, 5)}, {}, "output: 5 numbers for one image, expected 4 scores (task classification)"),
+        (
+            {"logits": (1, 5)},
+            {},
+            "output: 5 numbers for one image, expected 4 scores by the data set's 4 class names (task classification)",
+        ),
         (
             {"logits": (1, 4)},
             {"classes": 3},
-            "output: 4 numbers for one image, expected 3 scores (task classification)",
+            "output: 4 numbers for one image, expected 3 scores by output.classes (task classification)",
         ),
     ],
 )

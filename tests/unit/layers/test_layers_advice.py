@@ -67,6 +67,17 @@ def test_layers_left_in_floating_point() -> None:
     assert "left_in_floating_point" not in said(case(short, quantised=True))
 
 
+def test_what_others_made_has_no_scope_here() -> None:
+    operations = [operation("a"), operation("b")]
+    nodes = [node("a", 100.0, precision="i8"), node("b", 100.0)]
+    left = said(case(profile(nodes, operations), quantised=True, imported=True))["left_in_floating_point"]
+    before = profile([node("a", 100.0), node("b", [100.0, 101.0, 99.0])], operations)
+    slower = [node("a", 30.0, precision="i8"), node("b", [150.0, 151.0, 149.0], precision="i8")]
+    lost = said(case(profile(slower, operations), quantised=True, imported=True, reference=before))
+    for text in (left.text, lost["slower_than_before"].text):
+        assert "Others made this variant" in text and "scope" not in text and "preset" not in text
+
+
 def test_layers_that_lost_against_the_reference() -> None:
     operations = [operation("a"), operation("b")]
     before = profile([node("a", 100.0), node("b", [100.0, 101.0, 99.0])], operations)

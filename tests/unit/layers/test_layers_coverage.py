@@ -67,3 +67,4 @@ def test_a_variant_that_others_made_is_quantised_if_its_graph_is(quantisers: int
     made = profile([node("a", 60.0, precision="i8"), node("b", 30.0)], [operation("a"), operation("b")])
     imported = {"imported": {"quantisation": {"quantisers": quantisers, "weights": 2, "layers": 2}}}
     assert [one.why for one in coverage(made, Choices.of({}, imported)).floating] == why
+    assert Choices.of({}, imported).imported and not Choices.of({}, {}).imported

@@ -31,6 +31,8 @@ class Case:
         With the reference; None for the reference itself.
     quantised : bool
         Whether the variant is to compute in INT8.
+    imported : bool
+        Whether others made it, so that no setting here changes it.
     """
 
     profile: Profile
@@ -40,6 +42,7 @@ class Case:
     flags: Collection[str] = ()
     against: Comparison | None = None
     quantised: bool = False
+    imported: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,16 @@ def left_in_floating_point(case: Case) -> Advice | None:
         "left_in_floating_point",
         f"{counted(len(left), 'layer')} in {' and '.join(NAMES[one] for one in types)} ({whys}) "
         f"{'holds' if len(left) == 1 else 'hold'} {percent(share)} of the time: "
-        f"{listed([one.layer for one in left])}. Try to quantise {'it' if len(left) == 1 else 'them'} (a smaller "
-        f"ignored scope, the mixed preset){instead}, and check the accuracy.",
+        f"{listed([one.layer for one in left])}. {_try_to_quantise(case, len(left))}{instead}, and check the accuracy.",
         gain,
     )
+
+
+def _try_to_quantise(case: Case, layers: int) -> str:
+    if case.imported:
+        whose = "it is" if layers == 1 else "they are"
+        return f"Others made this variant: {whose} quantised where it is made, or in an int8 of this model made here"
+    return f"Try to quantise {'it' if layers == 1 else 'them'} (a smaller ignored scope, the mixed preset)"
 
 
 def slower_than_before(case: Case) -> Advice | None:
@@ -49,9 +55,15 @@ def slower_than_before(case: Case) -> Advice | None:
     return Advice(
         "slower_than_before",
         f"{counted(len(losers), 'layer')} {'is' if len(losers) == 1 else 'are'} slower than in the reference, by "
-        f"{-sum(pair.saved_us for pair in losers):.0f} us together. Try the ignored scope {listed(names)}.",
+        f"{-sum(pair.saved_us for pair in losers):.0f} us together. {_leave_out(case, listed(names))}.",
         gain,
     )
+
+
+def _leave_out(case: Case, names: str) -> str:
+    if case.imported:
+        return f"Others made this variant: leave out {names} where it is quantised, or make an int8 here that does"
+    return f"Try the ignored scope {names}"
 
 
 def _is_slower(pair: LayerPair) -> bool:

@@ -18,7 +18,8 @@ from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.properties import require_device
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.measure.host.place import named_host, require_host
-from ovlab.records import Record, read_record, write_record
+from ovlab.measure.host.sensors import kernel_ms
+from ovlab.records import Quantity, Record, read_record, write_record
 from ovlab.scratch import scratch_folder
 from ovlab.specs import DeviceSpec, PeaksSettings, PeaksSpec
 
@@ -59,10 +60,13 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     log.info("finding the peaks of %s (once for this host)", settings.device.device)
     with scratch_folder() as scratch, exclusive_host():
         results: list[dict[str, Any]] = []
+        kernels = [kernel_ms()]
         most = AGAIN * plan.launches
         while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
             results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
+            kernels.append(kernel_ms())
     values, data = best_values(results, plan, describe_host()["cpu"]["flags"])
+    values["calibration_kernel"] = Quantity(min(kernels), "ms")
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data | {"host": place})
 
 

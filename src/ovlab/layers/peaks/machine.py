@@ -32,6 +32,8 @@ class Peaks:
         With so many threads.
     disturbed : tuple of str
         Peaks of which every window was disturbed by other load, so that they may be too low.
+    kernel_ms : float or None
+        The least time of the calibration kernel (`ovlab.measure.host.sensors.kernel_ms`) when they were found.
     """
 
     arithmetic: dict[str, float] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Peaks:
     node_overhead_us: float = 0.0
     threads: int = 1
     disturbed: tuple[str, ...] = ()
+    kernel_ms: float | None = None
 
     @classmethod
     def of(cls, record: Record) -> Peaks:
@@ -67,6 +70,7 @@ class Peaks:
             record.value("node_overhead") or 0.0,
             threads,
             tuple(one.removesuffix(AMID_LOAD) for one in record.data.get("remarks", []) if one.endswith(AMID_LOAD)),
+            record.value("calibration_kernel"),
         )
 
     def level_of(self, working_set: float) -> str:

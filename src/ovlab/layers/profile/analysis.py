@@ -108,7 +108,7 @@ def analyse(
     """
     totals = control_totals(profile)
     covered, judged = coverage(profile, choices), verdict(profile, peaks)
-    case = Case(profile, covered, judged, peaks, flags, against, choices.quantised)
+    case = Case(profile, covered, judged, peaks, flags, against, choices.quantised, choices.imported)
     return Analysis(
         profile, totals, complaints(totals, covered.missing), covered, judged, conversions(profile), advise(case)
     )

@@ -16,30 +16,65 @@ from ovlab.layers.launches import run_child
 from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.request import ProfileRequest, ScalingRequest
 from ovlab.measure.host.footprint import footprint
-from ovlab.measure.host.noise_bounds import beyond
+from ovlab.measure.host.noise_bounds import beyond, describe
 from ovlab.measure.host.noise_gate import NoiseGate
 from ovlab.memory import available_memory
 from ovlab.runtime import read_ir
 from ovlab.specs import NoiseSpec, ProfilingSpec
 
 log = logging.getLogger("ovlab.layers")
+AGAIN = 2
+"""As many times as many rounds are made at most, where launches are disturbed."""
+SLOW = 1.25
+"""A launch whose latency is above so many times the variant's least was slow as a whole."""
 TWICE = 2
 """A profiling process holds the variant with counters and without."""
 
 
 @dataclass
 class Launched:
-    """What the launches of a variant gave; `error` says why it was taken out, and is empty otherwise."""
+    """What the launches of a variant gave, a round each.
+
+    Attributes
+    ----------
+    results, noise : list of dict
+        What each launch gave, and what others did meanwhile, with ``beyond``, the names of the readings beyond their
+        bounds.
+    error : str
+        Why it was taken out; empty otherwise.
+    left_out : int
+        Rounds that were disturbed and repeated.
+    """
 
     results: list[dict[str, Any]] = field(default_factory=list)
     noise: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
+    left_out: int = 0
+
+    def is_disturbed(self, number: int) -> bool:
+        """Tell whether a launch met noise, or was slow beside the variant's fastest."""
+        latencies = [one["latency_ms"] for one in self.results]
+        return bool(self.noise[number]["beyond"]) or latencies[number] > SLOW * min(latencies)
+
+    def keep(self, rounds: list[int]) -> None:
+        """Keep these rounds alone."""
+        self.left_out = len(self.results) - len(rounds)
+        self.results = [self.results[number] for number in rounds]
+        self.noise = [self.noise[number] for number in rounds]
 
 
 def launch_rounds(
-    requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, noise: NoiseSpec, seed: int, scratch: Path
+    requests: Mapping[str, ProfileRequest],
+    plan: ProfilingSpec,
+    noise: NoiseSpec,
+    seed: int,
+    scratch: Path,
+    kernel_ms: float | None = None,
 ) -> dict[str, Launched]:
     """Profile variants in rounds; one that fails is left out of later rounds.
+
+    A round in which a launch was disturbed is repeated, up to as many times as there are rounds. Where enough quiet
+    rounds came together these count alone; else all do, and `disturbance` says so.
 
     Parameters
     ----------
@@ -53,31 +88,78 @@ def launch_rounds(
         Draws the order.
     scratch : Path
         Folder for what is passed to launches and back.
+    kernel_ms : float, optional
+        The calibration kernel's time when the host's peaks were found: a host that is slow all the while is seen by it.
 
     Returns
     -------
     dict of Launched
-        By the names of `requests`. ``noise`` is what others did during each launch, with ``beyond``, the names of the
-        readings beyond their bounds.
+        By the names of `requests`.
     """
     gate = NoiseGate(noise)
     found = {name: Launched() for name in requests}
-    for number in range(1, plan.launches + 1):
-        gate.before_round(number)
-        names = [name for name, one in found.items() if not one.error]
-        for index in np.random.default_rng([seed, number]).permutation(len(names)):
-            one = found[names[index]]
-            before = gate.start()
-            try:
-                request = requests[names[index]]
-                one.results.append(run_child(request, scratch, plan.timeout_s, "profiling.timeout_s"))
-            except OvlabError as error:
-                one.error = str(error)
-                log.warning("%s: %s", names[index], error)
-                continue
-            readings = gate.finish(before, {})
-            one.noise.append({**readings, "beyond": beyond(noise, readings)})
+    made = 0
+    while made < plan.launches or (made < AGAIN * plan.launches and len(_quiet(found, made)) < plan.launches):
+        made += 1
+        gate.before_round(made)
+        _round(requests, plan, gate, np.random.default_rng([seed, made]), found, scratch)
+        gate.close_round()
+        best = min([*gate.kernels_ms, *([kernel_ms] if kernel_ms else [])])
+        for one in found.values():
+            if not one.error:
+                one.noise[-1]["kernel_slowdown"] = max(gate.kernels_ms[-2:]) / best - 1
+                one.noise[-1]["beyond"] = beyond(noise, one.noise[-1])
+    quiet = _quiet(found, made)
+    if len(quiet) >= plan.launches:
+        for one in found.values():
+            if not one.error:
+                one.keep(quiet)
     return found
+
+
+def _quiet(found: Mapping[str, Launched], made: int) -> list[int]:
+    """Return the rounds in which no launch was disturbed."""
+    able = [one for one in found.values() if not one.error]
+    return [number for number in range(made) if not any(one.is_disturbed(number) for one in able)]
+
+
+def _round(
+    requests: Mapping[str, ProfileRequest],
+    plan: ProfilingSpec,
+    gate: NoiseGate,
+    order: np.random.Generator,
+    found: Mapping[str, Launched],
+    scratch: Path,
+) -> None:
+    names = [name for name, one in found.items() if not one.error]
+    for index in order.permutation(len(names)):
+        one = found[names[index]]
+        before = gate.start()
+        try:
+            one.results.append(run_child(requests[names[index]], scratch, plan.timeout_s, "profiling.timeout_s"))
+        except OvlabError as error:
+            one.error = str(error)
+            log.warning("%s: %s", names[index], error)
+            continue
+        one.noise.append(dict(gate.finish(before, {})))
+
+
+def disturbance(one: Launched, noise: NoiseSpec) -> str:
+    """Say that a profile was measured amid noise or by slow launches; empty if none of its launches was."""
+    made = len(one.results)
+    disturbed = [number for number in range(made) if one.is_disturbed(number)]
+    if not disturbed:
+        return ""
+    latencies = [result["latency_ms"] for result in one.results]
+    apart = max(latencies) / min(latencies)
+    reasons = [
+        describe(noise, [one.noise[number] for number in disturbed]),
+        f"latencies up to {apart:.2g} times the least" if apart > SLOW else "",
+    ]
+    return (
+        f"{len(disturbed)} of {made} launches were disturbed ({', '.join(reason for reason in reasons if reason)}): "
+        "shares of time may be those of a slow host"
+    )
 
 
 def launch_scaling(requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, scratch: Path) -> dict[str, Scaling]:

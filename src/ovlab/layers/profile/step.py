@@ -16,7 +16,13 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
-from ovlab.layers.profile.launching import Launched, launch_rounds, launch_scaling, require_profilable
+from ovlab.layers.profile.launching import (
+    Launched,
+    disturbance,
+    launch_rounds,
+    launch_scaling,
+    require_profilable,
+)
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.table import launch_table, node_table, write_tables
 from ovlab.layers.request import ProfileRequest
@@ -84,7 +90,8 @@ def profile_variants(
                 found[name] = {"status": "unavailable", "reason": str(error)}
             except OvlabError as error:
                 found[name] = {"status": "failed", "reason": str(error)}
-        launched = launch_rounds(requests, settings.profiling, settings.noise, settings.seed, scratch)
+        plan, noise = settings.profiling, settings.noise
+        launched = launch_rounds(requests, plan, noise, settings.seed, scratch, machine.kernel_ms)
         able = {name: requests[name] for name, one in launched.items() if not one.error}
         scaling = launch_scaling(able, settings.profiling, scratch) if settings.profiling.batch else {}
     record = _record(settings, variants, machine, found, launched, folder)
@@ -147,7 +154,11 @@ def _record(
         analysis = analyse(profile, choices, peaks, flags, comparisons.get((settings.reference, name)))
         for complaint in analysis.complaints:
             log.warning("%s %s: totals do not close: %s", settings.model_name, name, complaint)
+        disturbed = disturbance(launched[name], settings.noise)
+        if disturbed:
+            log.warning("%s %s: %s", settings.model_name, name, disturbed)
         found[name] = {"status": "ok", "reason": "", **analysis.plain(), "noise": launched[name].noise}
+        found[name] |= {"disturbed": disturbed, "left_out_rounds": launched[name].left_out}
     reasons = [f"{name}: {one['reason']}" for name, one in found.items() if one["status"] == "failed"]
     if profiles:
         record.files = _write(profiles, peaks, comparisons, folder)

@@ -46,6 +46,8 @@ class Choices:
         Its ignored scope.
     given_back : collection of str
         Layers that accuracy control gave back to floating point.
+    imported : bool
+        Whether others made the variant, so that nothing of this was chosen here.
     """
 
     quantised: bool = False
@@ -53,14 +55,16 @@ class Choices:
     types: Collection[str] = ()
     patterns: Collection[str] = ()
     given_back: Collection[str] = ()
+    imported: bool = False
 
     @classmethod
     def of(cls, settings: dict[str, Any], data: dict[str, Any]) -> Choices:
         """Take them from the settings and the data of a variant's record."""
         quantization = settings.get("quantization")
         if not quantization:
-            imported = data.get("imported") or {"quantisation": {"quantisers": 0}}
-            return cls(imported["quantisation"]["quantisers"] > 0)  # what others chose is not known
+            imported = data.get("imported")
+            quantised = imported is not None and imported["quantisation"]["quantisers"] > 0
+            return cls(quantised, imported=imported is not None)  # what others chose is not known
         scope = quantization.get("ignored_scope") or {}
         control = data.get("accuracy_control") or {}
         return cls(

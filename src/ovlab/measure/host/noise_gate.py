@@ -72,6 +72,10 @@ class NoiseGate:
         if beyond(self.spec, found):
             self._wait(number, found)
 
+    def close_round(self) -> None:
+        """Time the calibration kernel behind a round too."""
+        self.kernels_ms.append(kernel_ms())
+
     def _wait(self, number: int, found: dict[str, float | None]) -> None:
         cause, seconds, said = describe(self.spec, [found]), 0.0, -math.inf
         left = self.spec.wait_s - self.waited_s

@@ -129,8 +129,7 @@ class ClassificationEvaluator:
         # Where labels count from 1, the name of class 0 may be there or not.
         fitting = {self._classes + offset, self._classes + max(offset, 0)} if self._classes is not None else {size}
         if size < 2 or size not in fitting:
-            expected = f"{self._classes + offset} scores" if self._classes else "a score for each class"
-            raise OvlabError(f"output: {size} numbers for one image, expected {expected} (task classification)")
+            raise OvlabError(f"output: {size} numbers for one image, expected {self._expected()} (task classification)")
         if not np.isfinite(scores).all():
             broken = images[int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])]
             raise OvlabError(f"output: NaN or infinity for image {broken.id}")
@@ -138,7 +137,26 @@ class ClassificationEvaluator:
             if image.label != UNKNOWN and not 0 <= image.label + offset < size:
                 expected = f"{max(0, -offset)} to {size - offset - 1}"
                 because = f" (output.label_offset is {offset})" if offset else ""
-                raise OvlabError(f"{image.id}: class index {image.label} is out of range, expected {expected}{because}")
+                raise OvlabError(
+                    f"{image.id}: class index {image.label} is out of range, expected {expected}{because}"
+                    f"{self._counted_from_one(size)}"
+                )
+
+    def _counted_from_one(self, size: int) -> str:
+        """Say what to do where the data set's classes are 1 to the number of scores."""
+        known = [image.label for image in self._split.images if image.label != UNKNOWN]
+        if self._output.label_offset or not known or min(known) != 1 or max(known) != size:
+            return ""
+        return f"; the labels are 1 to {size}: output.label_offset: -1 in the model's YAML takes them so"
+
+    def _expected(self) -> str:
+        """Say how many scores are expected, and what says so."""
+        if not self._classes:
+            return "a score for each class"
+        offset = self._output.label_offset
+        source = "output.classes" if self._output.classes else f"the data set's {self._classes} class names"
+        beside = f" and label_offset {offset}" if offset else ""
+        return f"{self._classes + offset} scores by {source}{beside}"
 
     def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Make a table of the rows of :meth:`predict`, one an image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,25 @@ def image_of(label: int, name: str = "a.png") -> LabelledImage:
 
 def scores(*numbers: float, name: str = "logits") -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
     return {name: np.array([numbers], np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "offset", "hint"),
+    [
+        ((1, 2, 3), 0, "; the labels are 1 to 3: output.label_offset: -1 in the model's YAML takes them so"),
+        ((0, 1, 3), 0, ""),
+        ((1, 2, 4), 0, ""),
+        ((1, 2, 3), 1, ""),
+    ],
+)
+def test_labels_that_count_from_one_are_told(labels: tuple[int, ...], offset: int, hint: str) -> None:
+    images = tuple(image_of(label, f"{label}.png") for label in labels)
+    output = OutputSpec.model_validate({"label_offset": offset})
+    task = ClassificationEvaluator(output, LabelledSplit("validation", images, ()))
+    with pytest.raises(OvlabError) as caught:
+        for image in images:
+            task.predict(image, scores(0.1, 0.2, 0.7))
+    assert re.search(r"class index \d is out of range, expected [^;]*(.*)$", str(caught.value))[1] == hint  # type: ignore[index]
 
 
 def test_the_row_of_an_image() -> None:
@@ -58,12 +78,20 @@ def test_a_background_class_shifts_the_labels() -> None:
     assert row["top1"]
 
 
+OF_THREE = "output: 3 numbers for one image, "
+
+
 @pytest.mark.parametrize(
     ("names", "output", "numbers", "expected"),
     [
-        (4, {}, (1, 2, 3), "output: 3 numbers for one image, expected 4 scores (task classification)"),
-        (0, {"classes": 10}, (1, 2, 3), "output: 3 numbers for one image, expected 10 scores (task classification)"),
-        (3, {"label_offset": 1}, (1, 2, 3), "output: 3 numbers for one image, expected 4 scores (task classification)"),
+        (4, {}, (1, 2, 3), OF_THREE + "expected 4 scores by the data set's 4 class names (task classification)"),
+        (0, {"classes": 10}, (1, 2, 3), OF_THREE + "expected 10 scores by output.classes (task classification)"),
+        (
+            3,
+            {"label_offset": 1},
+            (1, 2, 3),
+            OF_THREE + "expected 4 scores by the data set's 3 class names and label_offset 1 (task classification)",
+        ),
         (0, {}, (1,), "output: 1 numbers for one image, expected a score for each class (task classification)"),
         (0, {}, (1, np.nan, 2), "output: NaN or infinity for image a.png"),
         (0, {}, (1, np.inf, 2), "output: NaN or infinity for image a.png"),
