@@ -22,10 +22,13 @@ from ovlab.report.style import (
     STYLE,
     Plot,
     colours,
+    dashes,
     draw_bars,
     file_name,
     fitting,
+    hatches,
     interval_note,
+    legend_above,
     log_axis,
     new_panels,
     plain_number,
@@ -63,8 +66,8 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
             _speedup_panel(axes, panel, names, palette)
             axes.set_title(f"{model}\n{device}" if ok["model"].nunique() > 1 else str(device))
         figure.supylabel(f"speed-up against {reference} (×)")
-        handles = [Patch(color=palette[name], label=name) for name in names]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6))
+        hatched = hatches(names)
+        legend_above(figure, [Patch(color=palette[name], hatch=hatched[name], label=name) for name in names])
     caption = (
         f"Speed-up against {reference} (the dashed line): {speedup_definition(rows)}. "
         f"{interval_note(rows)} An interval that ends in a triangle goes on beyond the panel."
@@ -130,10 +133,8 @@ def _latency_figure(
                 axes.set_axis_off()
         figure.supxlabel("latency (ms)")
         figure.supylabel("share of inferences (%)")
-        handles = [Line2D([], [], color=palette[name], lw=2, label=name) for name in names]
-        figure.legend(
-            handles=handles, loc="outside upper center", ncols=min(len(names), 6 if len(scenarios) > 1 else 3)
-        )
+        dashed = dashes(names)
+        legend_above(figure, [Line2D([], [], color=palette[name], lw=2, ls=dashed[name], label=name) for name in names])
     total = sum(len(one) for one in panels.values())
     caption = (
         f"{model}: distribution of latency, all {total} timed inferences of {launches} launches (none dropped). Bold: "
@@ -149,10 +150,13 @@ def _latency_panel(
         own = samples[samples["precision"] == name]
         each = [_distribution(launch["latency_ms"], points[0]) for _, launch in own.groupby("round", sort=False)]
         axes.add_collection(LineCollection(each, colors=palette[name], linewidths=0.5, alpha=0.55))
+    dashed = dashes(names)
     for name in names:
         own = samples[samples["precision"] == name]
         if not own.empty:
-            (line,) = axes.plot(*_distribution(own["latency_ms"], points[1]).T, lw=1.6, color=palette[name])
+            (line,) = axes.plot(
+                *_distribution(own["latency_ms"], points[1]).T, lw=1.6, color=palette[name], ls=dashed[name]
+            )
             tell(line, f"{name}: {_percentiles(own)}")
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
