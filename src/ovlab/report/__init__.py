@@ -15,7 +15,7 @@ from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
-from ovlab.report.style import NARROW, WIDE, drawn_for, save, save_pdf
+from ovlab.report.style import NARROW, WIDE, drawn_for, fits_page, save, save_pdf
 from ovlab.report.style import SUFFIXES as FIGURE_SUFFIXES
 from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
@@ -101,12 +101,13 @@ def report(
 def _write_widths(context: ReportContext, section: ShownSection, folder: Path) -> None:
     """Write the figures of a section as PDF in the two widths of a paper: one that has it already is copied."""
     for name, width in WIDTHS.items():
-        others = [figure for figure in section.figures if figure.plot.figure.get_figwidth() != width]
+        wanted = [figure for figure in section.figures if fits_page(figure.plot.figure, width)]
+        others = [figure.plot.name for figure in wanted if figure.plot.figure.get_figwidth() != width]
         with drawn_for(width):
             drawn = {plot.name: plot for plot in section.section.figures(context)} if others else {}
-        for figure in section.figures:
+        for figure in wanted:
             path = folder / f"{figure.plot.name}-{name}.pdf"
-            if figure in others:
+            if figure.plot.name in others:
                 save_pdf(drawn[figure.plot.name], path)
             else:
                 write_atomically(path, functools.partial(Path.write_bytes, data=figure.pdf))
@@ -114,8 +115,14 @@ def _write_widths(context: ReportContext, section: ShownSection, folder: Path) -
 
 def _files_of(section: ShownSection) -> list[str]:
     tables = [f"{TABLES}/{table.name}.{suffix}" for table in section.tables for suffix in TABLE_SUFFIXES]
-    endings = [*(f".{suffix}" for suffix in FIGURE_SUFFIXES), *(f"-{name}.pdf" for name in WIDTHS)]
-    return tables + [f"{FIGURES}/{one.plot.name}{ending}" for one in section.figures for ending in endings]
+    figures = [f"{FIGURES}/{one.plot.name}.{suffix}" for one in section.figures for suffix in FIGURE_SUFFIXES]
+    widths = [
+        (one.plot, name)
+        for one in section.figures
+        for name, width in WIDTHS.items()
+        if fits_page(one.plot.figure, width)
+    ]
+    return [*tables, *figures, *(f"{FIGURES}/{plot.name}-{name}.pdf" for plot, name in widths)]
 
 
 def _list_files(folder: Path, files: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
@@ -21,8 +21,10 @@ LOG_FROM = 6.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 KEY, LETTER, GAP = 0.42, 0.068, 0.14
 """Widths in inches of a legend's sign, of a letter beside it, and between entries."""
-LEAST_PANEL = 1.45
-"""Narrowest panel in inches whose ticks can be read."""
+COLUMNS_OF_NARROW = 2
+"""Most panels across one column of a paper: narrower ones have ticks that cannot be read."""
+TALLEST = 9.0
+"""Height in inches of the text of a page."""
 _width: ContextVar[float | None] = ContextVar("width", default=None)
 
 
@@ -55,10 +57,8 @@ def new_panels(
     narrow : bool
         Whether one panel fits into one column of a paper.
     """
-    columns = max(1, min(panels, columns))
     width = _width.get()
-    if width == NARROW:
-        columns = min(columns, int((NARROW - 0.4) / LEAST_PANEL))
+    columns = max(1, min(panels, columns, COLUMNS_OF_NARROW if width == NARROW else columns))
     rows = math.ceil(panels / columns)
     across = width or (NARROW if columns == 1 and narrow else WIDE)
     # Not by pyplot, whose state is global.
@@ -67,6 +67,18 @@ def new_panels(
     for axes in grid.flat[panels:]:
         axes.set_axis_off()
     return figure, list(grid.flat[:panels])
+
+
+def fits_page(figure: Figure, width: float) -> bool:
+    """Tell whether a figure drawn for a width is no taller than a page of a paper."""
+    if width == figure.get_figwidth():
+        return True
+    grids = [spec.get_gridspec() for axes in figure.axes if (spec := axes.get_subplotspec()) is not None]
+    if not grids or width == WIDE:
+        return True
+    panels, rows = len(figure.axes), grids[0].nrows
+    narrow_rows = math.ceil(panels / min(grids[0].ncols, COLUMNS_OF_NARROW))
+    return (figure.get_figheight() - 0.5) / rows * narrow_rows + 0.5 <= TALLEST
 
 
 def fitting(width: float) -> int:
@@ -98,5 +110,7 @@ def log_axis(axes: Axes, low: float, high: float) -> None:
     # Two decades need more ticks than their powers of ten.
     subs = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    if len(subs) > 1:
+        axes.xaxis.set_minor_locator(NullLocator())  # enough is marked
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())

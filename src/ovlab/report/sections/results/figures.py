@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -146,18 +147,16 @@ def _latency_figure(
 def _latency_panel(
     axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: tuple[int, int]
 ) -> None:
-    for name in names:
-        own = samples[samples["precision"] == name]
-        each = [_distribution(launch["latency_ms"], points[0]) for _, launch in own.groupby("round", sort=False)]
+    parts = {str(name): own for name, own in samples.groupby("precision", sort=False)}
+    drawn, dashed = [name for name in names if name in parts], dashes(names)
+    for name in drawn:
+        launches = parts[name].groupby("round", sort=False)["latency_ms"]
+        each = [_distribution(launch, points[0]) for _, launch in launches]
         axes.add_collection(LineCollection(each, colors=palette[name], linewidths=0.5, alpha=0.55))
-    dashed = dashes(names)
-    for name in names:
-        own = samples[samples["precision"] == name]
-        if not own.empty:
-            (line,) = axes.plot(
-                *_distribution(own["latency_ms"], points[1]).T, lw=1.6, color=palette[name], ls=dashed[name]
-            )
-            tell(line, f"{name}: {_percentiles(own)}")
+    for name in drawn:
+        look: Any = {"lw": 1.6, "color": palette[name], "ls": dashed[name]}
+        (line,) = axes.plot(*_distribution(parts[name]["latency_ms"], points[1]).T, **look)
+        tell(line, f"{name}: {_percentiles(parts[name])}")
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.15, high * 1.15)
@@ -170,9 +169,9 @@ def _latency_panel(
 
 
 def _percentiles(own: pd.DataFrame) -> str:
-    named = [
-        f"p{percent} {significant(float(own['latency_ms'].quantile(percent / 100)))} ms" for percent in (50, 90, 99)
-    ]
+    percents = (50, 90, 99)
+    values = np.percentile(own["latency_ms"], percents)
+    named = [f"p{percent} {significant(float(value))} ms" for percent, value in zip(percents, values, strict=True)]
     return f"{', '.join(named)} ({counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')})"
 
 
