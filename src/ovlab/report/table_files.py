@@ -54,6 +54,7 @@ def to_latex(table: Table) -> str:
         )
     )
     body: list[str] = []
+    runs = iter(table.runs)
     for names, group in table.groups():
         if names:
             heading = " / ".join(escape_latex(str(name)) for name in names)
@@ -62,7 +63,10 @@ def to_latex(table: Table) -> str:
             kind = "l" if len(heading) <= 60 else r"p{0.9\linewidth}"
             body.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}{kind}@{{}}}}{{\textbf{{{heading}}}}} \\")
         for row in group:
-            body += _latex_rows(columns, row, aligned, stacked=table.stacked)
+            lines = _latex_rows(columns, row, aligned, stacked=table.stacked)
+            # A comment, so that each number can be traced from where it stands in the paper.
+            run = next(runs, "")
+            body += [*lines[:-1], f"{lines[-1]} % run {run}" if run else lines[-1]]
     return "\n".join(
         [
             r"% Needs \usepackage{booktabs} and \usepackage{siunitx}. Written by ovlab.",

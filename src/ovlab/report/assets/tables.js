@@ -1,7 +1,7 @@
 // Tables: sort, filter, hide columns, copy. What is copied is what is shown.
 
 const FEWEST_ROWS = 4; // a table with fewer rows needs no tools but copying
-const MANY_ROWS = 200; // of a longer table so many are shown at first, and after sorting or filtering: it stays quick
+const MANY_ROWS = 120; // of a longer table so many are shown at first, and after sorting or filtering: it stays quick
 
 class Grid {
   constructor(box) {

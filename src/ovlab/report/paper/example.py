@@ -29,9 +29,9 @@ def example(numbers: Numbers, tables: Sequence[Table], figures: Sequence[Plot]) 
         r"\input{setup}",
         r"\section{Results}",
     ]
-    speedups = [name for name in numbers if name.endswith("/speedup")]
-    best = max(speedups, key=lambda name: float(numbers[name].value), default="")
-    if best and numbers[best].low:
+    speedups = [name for name in numbers.shown if name.endswith("/speedup")]
+    best = max(speedups, key=lambda name: float(numbers.shown[name].value), default="")
+    if best and numbers.shown[best].low:
         parts.append(rf"The largest speed-up is \ovlab{{{best}}} (95\,\% interval \ovlabinterval{{{best}}}).")
     parts += [_figure(one) for name in SHOWN_FIGURES for one in figures if one.name == name]
     written = {table.name for table in tables if table.rows}

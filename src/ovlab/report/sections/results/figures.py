@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ovlab.report.format import counted, significant
+from ovlab.report.format import Estimate, counted, estimate_text, show
+from ovlab.report.results import rows_of
 from ovlab.report.sections.results.tables import speedup_definition
 from ovlab.report.style import (
     INK,
@@ -38,6 +39,7 @@ from ovlab.report.style import (
 
 POINTS, POINTS_OF_ALL = 40_000, 150_000
 """About so many points are drawn for a figure, and for all models' figures; all samples go into each curve."""
+Row = dict[Any, Any]
 Samples = Callable[[str, str, str], pd.DataFrame | None]
 
 
@@ -128,7 +130,9 @@ def _latency_figure(
         figure, grid = new_panels(len(devices) * len(scenarios), len(scenarios), 1.6, share_y=True)
         for axes, (device, scenario) in zip(grid, product(devices, scenarios), strict=True):
             if (device, scenario) in panels:
-                _latency_panel(axes, panels[device, scenario], names, palette, points)
+                own = cells[(cells["device"] == device) & (cells["scenario"] == scenario)]
+                rows = {str(row["precision"]): row for row in rows_of(own)}
+                _latency_panel(axes, panels[device, scenario], rows, palette, points)
                 axes.set_title(f"{device}, {scenario}")
             else:
                 axes.set_axis_off()
@@ -145,10 +149,10 @@ def _latency_figure(
 
 
 def _latency_panel(
-    axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: tuple[int, int]
+    axes: Axes, samples: pd.DataFrame, rows: dict[str, Row], palette: dict[str, str], points: tuple[int, int]
 ) -> None:
     parts = {str(name): own for name, own in samples.groupby("precision", sort=False)}
-    drawn, dashed = [name for name in names if name in parts], dashes(names)
+    drawn, dashed = [name for name in rows if name in parts], dashes(rows)
     for name in drawn:
         launches = parts[name].groupby("round", sort=False)["latency_ms"]
         each = [_distribution(launch, points[0]) for _, launch in launches]
@@ -156,7 +160,7 @@ def _latency_panel(
     for name in drawn:
         look: Any = {"lw": 1.6, "color": palette[name], "ls": dashed[name]}
         (line,) = axes.plot(*_distribution(parts[name]["latency_ms"], points[1]).T, **look)
-        tell(line, f"{name}: {_percentiles(parts[name])}")
+        tell(line, f"{name}: {_percentiles(rows[name], parts[name])}")
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.15, high * 1.15)
@@ -168,11 +172,12 @@ def _latency_panel(
     axes.grid()
 
 
-def _percentiles(own: pd.DataFrame) -> str:
-    percents = (50, 90, 99)
-    values = np.percentile(own["latency_ms"], percents)
-    named = [f"p{percent} {significant(float(value))} ms" for percent, value in zip(percents, values, strict=True)]
-    return f"{', '.join(named)} ({counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')})"
+def _percentiles(row: Row, own: pd.DataFrame) -> str:
+    """Return the percentiles as the table of results has them, and how much was measured."""
+    median = estimate_text(Estimate.of_row(row, "latency_ms_p50"), " ms")
+    others = [f"p{percent} {show(Estimate.of(row[f'latency_ms_p{percent}'])).value} ms" for percent in (90, 99)]
+    much = f"{counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')}"
+    return f"median {median}, {', '.join(others)} ({much})"
 
 
 def _distribution(latencies: pd.Series, points: int) -> NDArray[np.float64]:
