@@ -163,7 +163,7 @@ def significant(value: float, digits: int = SIGNIFICANT, *, signed: bool = False
     if value == 0:
         return "0"
     if abs(value) < SMALL:
-        return f"{value:.{digits - 1}e}"
+        return f"{value:{'+' if signed else ''}.{digits - 1}e}"
     return _fixed(value, decimals(value, digits), signed)
 
 

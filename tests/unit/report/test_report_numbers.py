@@ -77,7 +77,7 @@ def assert_row(table: Table, shown: list[Shown | str], known: dict[str, Any]) ->
             assert pd.isna(raw), place
             continue
         assert is_shown_by(text, raw * column.scale), place
-        assert not column.signed or text[0] in "+−-" or raw * column.scale == pytest.approx(0, abs=1e-3), place
+        assert not column.signed or text[0] in "+−-" or value_of(text)[0] == 0, place
         ends = [known.get(f"{column.key}_{end}") for end in ("low", "high")]
         if bounds is None:
             assert not column.interval or any(pd.isna(one) for one in ends) or ends[0] == ends[1], place
@@ -170,7 +170,8 @@ def number(text: str) -> Shown:
 
 def latex_rows(text: str) -> Iterator[list[Shown | str]]:
     """Yield the rows of a LaTeX table, without the names of their groups; stacked bounds with their values."""
-    body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
+    long = r"\endfoot" in text
+    body = text[text.index(r"\endfoot" if long else r"\midrule") : text.index(r"\end{" if long else r"\bottomrule")]
     lines = [re.sub(r"\s*\\\\\*?( % run \w+)?$", "", line) for line in body.splitlines()[1:]]
     rows: list[list[Shown | str]] = []
     for line in lines:
