@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shlex
 import sys
@@ -136,7 +137,15 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
     for source in grid.sources.values():
         os.environ |= hand_over(source.spec)
     os.environ |= hand_over_mirror(str(config.get("mirror") or ""))
-    return grid
+    return replace(grid, report=grid.report.model_copy(update={"options": _told_options(config)}))
+
+
+def _told_options(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the run was given besides the experiment, as ``--config`` takes it again, secrets hidden."""
+    told = [f"{key}={hide_secrets(str(config[key]))}" for key in ("mirror", "extra_conf") if config.get(key)]
+    if lines := as_lines(config.get("overrides")):
+        told.append(f"overrides={json.dumps([hide_secrets(line) for line in lines], ensure_ascii=False)}")
+    return tuple(told)
 
 
 def clean_up(grid: Grid) -> None:

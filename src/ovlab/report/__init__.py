@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ovlab.files import folders_flushed_once, read_json, write_json, write_text
+from ovlab.files import folders_flushed_once, read_json, write_atomically, write_json, write_text
 from ovlab.report.data_files import NAMES, write_data
 from ovlab.report.page import ShownSection, render_page, show_sections
 from ovlab.report.paper import FOLDER, paper_files
@@ -14,8 +15,8 @@ from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
+from ovlab.report.style import NARROW, WIDE, drawn_for, fits_page, save, save_pdf
 from ovlab.report.style import SUFFIXES as FIGURE_SUFFIXES
-from ovlab.report.style import save
 from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
@@ -26,6 +27,8 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
 TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
+WIDTHS = {"column": NARROW, "text": WIDE}
+"""Endings of the PDFs whose width a paper asks for: one column, or the text across two."""
 RESULTS = [f"{TABLES}/{name}" for name in NAMES]
 
 
@@ -84,6 +87,7 @@ def report(
             for figure in section.figures:
                 figure.svg = save(figure.plot, folder / FIGURES)
                 figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
+            _write_widths(context, section, folder / FIGURES)
     for name, text in texts.items():
         write_text(folder / name, text)
     for name in earlier - set(files):
@@ -94,10 +98,31 @@ def report(
     return shown
 
 
+def _write_widths(context: ReportContext, section: ShownSection, folder: Path) -> None:
+    """Write the figures of a section as PDF in the two widths of a paper: one that has it already is copied."""
+    for name, width in WIDTHS.items():
+        wanted = [figure for figure in section.figures if fits_page(figure.plot.figure, width)]
+        others = [figure.plot.name for figure in wanted if figure.plot.figure.get_figwidth() != width]
+        with drawn_for(width):
+            drawn = {plot.name: plot for plot in section.section.figures(context)} if others else {}
+        for figure in wanted:
+            path = folder / f"{figure.plot.name}-{name}.pdf"
+            if figure.plot.name in others:
+                save_pdf(drawn[figure.plot.name], path)
+            else:
+                write_atomically(path, functools.partial(Path.write_bytes, data=figure.pdf))
+
+
 def _files_of(section: ShownSection) -> list[str]:
     tables = [f"{TABLES}/{table.name}.{suffix}" for table in section.tables for suffix in TABLE_SUFFIXES]
     figures = [f"{FIGURES}/{one.plot.name}.{suffix}" for one in section.figures for suffix in FIGURE_SUFFIXES]
-    return tables + figures
+    widths = [
+        (one.plot, name)
+        for one in section.figures
+        for name, width in WIDTHS.items()
+        if fits_page(one.plot.figure, width)
+    ]
+    return [*tables, *figures, *(f"{FIGURES}/{plot.name}-{name}.pdf" for plot, name in widths)]
 
 
 def _list_files(folder: Path, files: Iterable[str]) -> None:

@@ -33,7 +33,14 @@ CI = "Brackets: 95 % confidence interval"
 
 
 def results_table(
-    name: str, caption: str, columns: list[Column], frame: pd.DataFrame, *, grouped: int = 0, unique: bool = False
+    name: str,
+    caption: str,
+    columns: list[Column],
+    frame: pd.DataFrame,
+    *,
+    grouped: int = 0,
+    unique: bool = False,
+    run: str = "run_id",
 ) -> Table:
     """Make a table of columns of the results.
 
@@ -43,20 +50,30 @@ def results_table(
         Rows of the results.
     unique : bool
         Whether rows that are alike in the shown columns are shown once.
+    run : str
+        The column that says which run the numbers come from.
     """
-    rows = [[_entry(column, row) for column in columns] for row in frame.to_dict("records")]
+    made = [([_entry(column, row) for column in columns], _run(row.get(run))) for row in frame.to_dict("records")]
     if unique:
-        rows = [list(row) for row in dict.fromkeys(tuple(row) for row in rows)]
-    return Table(name, caption, columns, _gathered(rows, grouped), grouped)
+        first: dict[tuple[Entry, ...], tuple[list[Entry], str]] = {}
+        for row, own in made:
+            first.setdefault(tuple(row), (row, own))
+        made = list(first.values())
+    made = _gathered(made, grouped)
+    return Table(name, caption, columns, [row for row, _ in made], grouped, runs=[own for _, own in made])
 
 
-def _gathered(rows: list[list[Entry]], grouped: int) -> list[list[Entry]]:
+def _run(name: object) -> str:
+    return name if isinstance(name, str) else ""
+
+
+def _gathered(rows: list[tuple[list[Entry], str]], grouped: int) -> list[tuple[list[Entry], str]]:
     """Bring the rows of a group together, groups in the order of their first row."""
     first: dict[tuple[Entry, ...], int] = {}
-    for number, row in enumerate(rows):
+    for number, (row, _) in enumerate(rows):
         for part in range(1, grouped + 1):
             first.setdefault(tuple(row[:part]), number)
-    return sorted(rows, key=lambda row: [first[tuple(row[:part])] for part in range(1, grouped + 1)])
+    return sorted(rows, key=lambda one: [first[tuple(one[0][:part])] for part in range(1, grouped + 1)])
 
 
 def _entry(column: Column, row: dict[Any, Any]) -> Entry:

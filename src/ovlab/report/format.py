@@ -144,7 +144,8 @@ def show(estimate: Estimate, *, signed: bool = False, least: int = 0, most: int 
             return Shown(_fixed(value, most, signed))
         return Shown(significant(value, signed=signed))
     if low == high:
-        written = f"{value:g}"  # 1 rather than 1.00; what was computed gets as many digits as one without interval
+        # 1 rather than 1.00; what was computed gets as many digits as one without interval
+        written = f"{value:{'+' if signed and value else ''}g}"
         return Shown(written if float(f"{value:.{SIGNIFICANT}g}") == value else significant(value, signed=signed))
     sides = [side for side in (value - low, high - value) if side > 0]
     places = max(least, _places(min(sides))) if sides else decimals(value, SIGNIFICANT)
@@ -162,7 +163,7 @@ def significant(value: float, digits: int = SIGNIFICANT, *, signed: bool = False
     if value == 0:
         return "0"
     if abs(value) < SMALL:
-        return f"{value:.{digits - 1}e}"
+        return f"{value:{'+' if signed else ''}.{digits - 1}e}"
     return _fixed(value, decimals(value, digits), signed)
 
 

@@ -91,6 +91,11 @@ MEANINGS = (
         "the run of the session that the row's timings come from",
     ),
     Meaning(
+        ("accuracy_run_id", "variant_run_id"),
+        "",
+        "the runs that validated the variant and that made it: its accuracy and its size come from them",
+    ),
+    Meaning(
         ("metric",),
         "",
         "what `accuracy` is: `top-1` for classification",

@@ -101,6 +101,8 @@ EXTRA_COLUMNS = [
     "accuracy_max",
     "accuracy_std",
     "accuracy_by_seed",
+    "accuracy_run_id",
+    "variant_run_id",
 ]
 COUNTS = [
     "samples",
@@ -190,6 +192,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
         if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
         row |= seed_spread(records, cell.model, cell.precision)
+    row |= {f"{one.kind}_run_id": one.run_id for one in (variant, accuracy) if one is not None}
     if session is not None:
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -84,6 +84,8 @@ class Table:
         Whether intervals stand below their values in LaTeX, where the table is too wide otherwise.
     whole : Table, optional
         What the CSV file holds, where this table is a part of it or puts its rows together.
+    runs : list of str
+        The run that each row's numbers come from, where that is one.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Table:
     grouped: int = 0
     stacked: bool = False
     whole: Table | None = None
+    runs: list[str] = field(default_factory=list)
 
     def without(self, key: str) -> Table:
         """Return the table without a column, also in what the CSV file holds; itself where it has none of that key."""
@@ -121,4 +124,4 @@ class Table:
             for part in parts:
                 name = column.key if part == "value" else f"{column.key}_{part}"
                 data[name] = [getattr(entry, part) if isinstance(entry, Estimate) else None for entry in entries]
-        return pd.DataFrame(data)
+        return pd.DataFrame(data | ({"run_id": self.runs} if self.runs else {}))

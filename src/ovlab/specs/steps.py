@@ -235,6 +235,8 @@ class ReportSettings(Spec):
         By name, each without a `source`, which is one model's.
     imported : tuple of ImportedVariant
         The variants that others made.
+    options : tuple of str
+        What the run was given besides the experiment's name, as ``--config`` takes it, secrets hidden.
     """
 
     name: str
@@ -251,6 +253,7 @@ class ReportSettings(Spec):
     hosts: dict[str, HostSpec] = {HERE: HostSpec()}
     baseline: BaselineSpec = BaselineSpec()
     imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
+    options: Annotated[tuple[str, ...], Field(exclude_if=operator.not_)] = ()
 
     def source_of(self, model: str, precision: str) -> ModelSpec | None:
         """Return where a variant comes from that others made; None for those that were made here."""

@@ -26,7 +26,7 @@ BESIDES = {
     "src/ovlab/measure/child/launch.py": "for the parent that waits for it, into its scratch folder",
     "src/ovlab/data/inputs.py": "images for the launches, into a scratch folder",
     "src/ovlab/layers/child/main.py": "for the parent that waits for it, into its scratch folder",
-    "src/ovlab/report/style.py": "a drawing in memory",
+    "src/ovlab/report/style/files.py": "a drawing in memory",
 }
 
 

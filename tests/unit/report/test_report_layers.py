@@ -84,7 +84,7 @@ def test_nodes_and_pairs_are_short_on_the_page_and_whole_in_the_file(made: tuple
 def test_the_roofline_has_a_panel_for_each_variant(made: tuple[ReportSettings, Records], tmp_path: Path) -> None:
     plot = make_plots(*made)["roofline_net_cpu"]
     titles = [axes.get_title() for axes in plot.figure.axes if axes.get_title()]
-    assert titles == ["fp32 (98 % of the time)", "int8 (91 % of the time)"]
+    assert titles == ["fp32 (98 %)", "int8 (91 %)"]
     assert plot.figure.axes[0].get_xscale() == plot.figure.axes[0].get_yscale() == "log"
     text = save(plot, tmp_path)
     assert "bandwidth of" in text and "INT8" in text and (tmp_path / "roofline_net_cpu.pdf").stat().st_size > 1000

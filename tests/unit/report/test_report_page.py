@@ -78,9 +78,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_files_are_there(plain: Path) -> None:
     found = {str(path.relative_to(plain)) for path in plain.rglob("*.*")}
-    figures = {
-        f"figures/{n}.{s}" for n in ("speedup", "accuracy_latency", "latency_net") for s in ("svg", "pdf", "png")
-    }
+    endings = (".svg", ".pdf", ".png", "-column.pdf", "-text.pdf")
+    figures = {f"figures/{name}{end}" for name in ("speedup", "accuracy_latency", "latency_net") for end in endings}
     tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md", "typ")}
     data = {"tables/results.csv", "tables/results.parquet", "tables/results_columns.csv"}
     paper = {f"paper/numbers.{suffix}" for suffix in ("tex", "typ", "yml")}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from layers_factory import add_profile
 from report_factory import Recipe, make_records, make_settings
 
 from ovlab.report import report
@@ -18,6 +19,8 @@ from ovlab.report import report
 NAMES = ["a_b&c%", "a_b-c%", "=1+1", "<script>ж→₁"]
 KEYS = {"latency": "latency_ms_p50", "throughput": "throughput_fps", "speedup": "speedup", "size": "model_size_mb"}
 KEYS |= {"accuracy": "accuracy", "accuracy-difference": "accuracy_delta"}
+KEYS |= {"latency-p99": "latency_ms_p99", "speedup-over-default": "speedup_over_default"}
+OVER = {"fp32": (0.6, 0.55, 0.66), "default": (1.0, 1.0, 1.0), "int8": (1.7654, 1.6543, 1.8765)}
 PERCENT = {"accuracy", "accuracy-difference"}
 
 
@@ -25,8 +28,14 @@ PERCENT = {"accuracy", "accuracy-difference"}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with names that LaTeX would choke on. Read-only."""
     place = tmp_path_factory.mktemp("paper")
-    recipe = Recipe(models=NAMES, precisions=["fp32", "default", "int8"], scenarios=["offline"], comparisons=True)
-    report(make_settings(recipe), make_records(recipe, place / "sessions"), place / "report" / "index.html")
+    recipe = Recipe(models=NAMES, precisions=["fp32", "default", "int8"], comparisons=True, noise={}, over_default=OVER)
+    records = make_records(recipe, place / "sessions")
+    layered = add_profile(make_records(Recipe(), place / "other"), place / "profile")
+    records.peaks = layered.peaks
+    for name in ("net", NAMES[0]):
+        records.profiles[name, "cpu"] = layered.profiles["net", "cpu"]
+        records.profile_folders[name, "cpu"] = layered.profile_folders["net", "cpu"]
+    report(make_settings(recipe), records, place / "report" / "index.html")
     return place / "report"
 
 
@@ -41,15 +50,13 @@ def test_every_number_is_that_of_the_results_as_far_as_it_is_shown(folder: Path)
     # Names that differ only in signs that cannot stand in a key are told apart by a number.
     keys = ["a_b-c-", "a_b-c--2", "-1-1", "-script----"]
     models = dict(zip(keys, ["a_b&c%", "a_b-c%", "'=1+1", "<script>ж→₁"], strict=True))
-    cells = {(row["model"], row["precision"]): row for _, row in results.iterrows()}
-    assert len(values) == 4 * 3 * 7
+    cells = {(row["model"], row["precision"], row["scenario"]): row for _, row in results.iterrows()}
+    assert len(values) == 4 * 3 * 2 * 8
     for name, text in values.items():
         place, _, quantity = name.rpartition("/")
-        if quantity not in KEYS:
-            continue
-        model, precision, *_ = place.split("/")
+        model, precision, _, scenario = place.removesuffix("-2").split("/")
         key = "a_b-c--2" if place.endswith("-2") else model
-        row, factor = cells[models[key], precision], 100 if quantity in PERCENT else 1
+        row, factor = cells[models[key], precision, scenario], 100 if quantity in PERCENT else 1
         shown = [(text, KEYS[quantity])]
         if name in intervals:
             low, high = intervals[name].strip("[]").split(", ")
@@ -110,4 +117,5 @@ def test_the_example_compiles_as_it_is(folder: Path, tmp_path: Path, missing: bo
     subprocess.run(["bibtex", "example"], cwd=paper, capture_output=True, check=True)
     for _ in range(2):
         last = subprocess.run(latex, cwd=paper, capture_output=True, text=True, errors="replace", check=True)
+    assert not re.findall(r"Overfull.*|.*too large for page.*", last.stdout)
     assert "undefined" not in last.stdout and (paper / "example.pdf").stat().st_size > 10_000

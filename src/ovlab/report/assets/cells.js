@@ -36,7 +36,7 @@
         element('pre', {}, session.command),
         element('p', { class: 'hint' },
           element('button', { type: 'button', onclick: () => copy(session.command, 'Command') }, 'Copy the command'),
-          ' It measures this cell’s session again, in the folder of the Snakefile, with the mirror, extra_conf and overrides that the experiment was run with, if any.')) : []),
+          ' It measures this cell’s session again, from the folder that the experiment was run in; a password stands as ***.')) : []),
       ...part('Numbers, as results.csv has them',
         element('p', { class: 'hint' }, element('button', { type: 'button', onclick: () => copy(JSON.stringify(record, null, 2), 'Record as JSON') }, 'Copy the whole record as JSON')),
         rows(cell.shown)),
@@ -55,7 +55,7 @@
     row.classList.add('asks');
     const name = row.querySelector('th');
     const button = element('button', { type: 'button', class: 'open', 'aria-haspopup': 'dialog' }, ...name.childNodes);
-    button.title = 'Full record of this cell';
+    button.title = `Full record of this cell${name.title ? `, ${name.title}` : ''}`;
     name.append(button);
     row.addEventListener('click', (event) => {
       const selecting = String(getSelection()) !== '' && !button.contains(event.target);

@@ -1,7 +1,7 @@
 // Tables: sort, filter, hide columns, copy. What is copied is what is shown.
 
 const FEWEST_ROWS = 4; // a table with fewer rows needs no tools but copying
-const MANY_ROWS = 250; // of a longer table so many are shown at first: it stays quick
+const MANY_ROWS = 120; // of a longer table so many are shown at first, and after sorting or filtering: it stays quick
 
 class Grid {
   constructor(box) {
@@ -12,36 +12,51 @@ class Grid {
     this.addGroupColumns(JSON.parse(this.table.dataset.groups || '[]'));
     this.headers = [...this.table.tHead.rows[0].cells];
     this.rows = this.groups.flatMap((body) => [...body.rows].filter((row) => !row.classList.contains('group')));
-    this.home = new Map(this.rows.map((row) => [row, row.parentNode]));
+    this.home = new Map(this.groups.map((body) => [body, [...body.rows].filter((row) => !row.classList.contains('group'))]));
     this.sorted = document.createElement('tbody');
     this.hidden = new Set();
     this.order = null; // { column, falling }
-    this.limit = this.rows.length > MANY_ROWS ? MANY_ROWS : Infinity;
+    this.ordered = this.rows; // as they are sorted
+    this.words = []; // that a row must have
+    this.limit = MANY_ROWS;
+    this.more = element('button', { type: 'button', class: 'more' });
+    this.more.addEventListener('click', () => { this.limit = Infinity; this.showRows(); });
     this.addTools();
-    if (this.limit < Infinity) this.addMore();
-  }
-
-  addMore() {
-    const more = element('button', { type: 'button', class: 'more' }, `Show all ${this.rows.length} rows`);
-    more.addEventListener('click', () => { this.limit = Infinity; more.remove(); this.showRows(); });
-    this.table.parentNode.after(more);
+    this.table.parentNode.after(this.more);
     this.showRows();
+    addEventListener('beforeprint', () => this.showRows(Infinity));
+    addEventListener('afterprint', () => this.showRows());
   }
 
-  // Rows in their present order: those that fit the filter, as many as the limit allows.
-  showRows() {
-    let left = this.limit;
-    for (const body of this.table.tBodies) {
-      let any = false;
-      for (const row of body.rows) {
-        if (row.classList.contains('group')) continue;
-        const beyond = !row.hidden && left-- <= 0;
-        if (beyond !== row.classList.contains('beyond')) row.classList.toggle('beyond', beyond);
-        any ||= !row.hidden && !beyond;
-      }
-      const heading = body.rows[0];
-      if (heading?.classList.contains('group')) heading.hidden = !any;
+  matching() {
+    if (!this.words.length) return this.ordered;
+    this.texts ||= new Map(this.rows.map((row) => [row, row.textContent.toLowerCase()]));
+    return this.ordered.filter((row) => this.words.every((word) => this.texts.get(row).includes(word)));
+  }
+
+  // Rows in their present order: those that fit the filter, as many as the limit allows; others are not in the document.
+  showRows(limit = this.limit) {
+    const found = this.matching();
+    const shown = found.slice(0, limit);
+    this.more.hidden = shown.length === found.length;
+    this.more.textContent = `Show all ${found.length} rows`;
+    this.table.classList.toggle('flat', this.order !== null);
+    if (this.order !== null) {
+      this.sorted.replaceChildren(...shown);
+      for (const body of this.groups) body.remove();
+      this.table.append(this.sorted);
+      return found.length;
     }
+    const kept = new Set(shown);
+    this.sorted.remove();
+    for (const [body, rows] of this.home) {
+      const left = rows.filter((row) => kept.has(row));
+      const heading = body.querySelector('.group');
+      body.replaceChildren(...(heading ? [heading] : []), ...left);
+      if (left.length) this.table.append(body);
+      else body.remove();
+    }
+    return found.length;
   }
 
   // What is a heading of a group is a column too, shown when rows of all groups stand together.
@@ -75,12 +90,9 @@ class Grid {
   }
 
   addSorting(header, column) {
-    const unit = header.querySelector('.unit');
     const title = header.firstChild.textContent.trim();
     const button = element('button', { type: 'button', class: 'sort' }, title);
-    header.firstChild.remove();
-    header.prepend(button);
-    if (unit) button.append(unit);
+    header.firstChild.replaceWith(button);
     button.addEventListener('click', () => {
       const falling = this.order?.column === column && !this.order.falling;
       const back = this.order?.column === column && this.order.falling;
@@ -118,10 +130,9 @@ class Grid {
       if (order?.column === column) one.setAttribute('aria-sort', order.falling ? 'descending' : 'ascending');
       else one.removeAttribute('aria-sort');
     });
-    this.table.classList.toggle('flat', order !== null);
+    this.limit = MANY_ROWS;
     if (order === null) {
-      for (const row of this.rows) this.home.get(row).append(row);
-      this.sorted.remove();
+      this.ordered = this.rows;
       this.showRows();
       return;
     }
@@ -132,8 +143,7 @@ class Grid {
       if (a === null || b === null) return (a === null) - (b === null); // what is not known comes last
       return sign * (typeof a === 'number' && typeof b === 'number' ? a - b : compare(String(a), String(b)));
     });
-    this.sorted.append(...keyed.map(([, row]) => row));
-    this.table.append(this.sorted);
+    this.ordered = keyed.map(([, row]) => row);
     this.showRows();
   }
 
@@ -143,22 +153,15 @@ class Grid {
   }
 
   filter(text) {
-    this.texts ||= new Map(this.rows.map((row) => [row, row.textContent.toLowerCase()]));
-    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    let left = 0;
-    for (const row of this.rows) {
-      const fits = words.every((word) => this.texts.get(row).includes(word));
-      if (row.hidden === fits) row.hidden = !fits;
-      left += fits;
-    }
-    this.showRows();
-    return left;
+    this.words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    this.limit = MANY_ROWS;
+    return this.showRows();
   }
 
-  // The rows as shown: every column that is not hidden, a number with its bounds.
+  // The rows that fit the filter, in the order shown: every column that is not hidden, a number with its bounds.
   shown() {
     const columns = this.headers.map((_, column) => column).filter((column) => !this.hidden.has(column));
-    const rows = [...this.table.tBodies].flatMap((body) => [...body.rows]).filter((row) => !row.hidden && !row.classList.contains('group'));
+    const rows = this.matching();
     return {
       columns,
       rows: rows.map((row) => columns.map((column) => {

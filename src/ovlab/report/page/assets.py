@@ -8,7 +8,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
-SCRIPTS = ("dom.js", "look.js", "figures.js", "tables.js", "cells.js")
+SCRIPTS = ("dom.js", "look.js", "figures.js", "cells.js", "tables.js")
 
 
 def resource(name: str) -> str:

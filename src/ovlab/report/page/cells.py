@@ -17,6 +17,7 @@ from ovlab.report.records import Records, SessionKey
 from ovlab.report.result_columns import meaning_of
 from ovlab.report.results import COUNTS
 from ovlab.report.section import ReportContext
+from ovlab.specs import ReportSettings
 from ovlab.text import visible_json
 
 BOUNDS = ("_low", "_high")
@@ -101,13 +102,13 @@ def _path(names: SessionKey, report: ReportContext) -> dict[str, str]:
     if folder is None:
         return {}
     record = folder / "session.json"
-    return {"record": str(record), "command": reproduction(report.settings.name, record)}
+    return {"record": str(record), "command": reproduction(report.settings, record)}
 
 
-def reproduction(experiment: str, record: Path) -> str:
-    """Return the command that measures a session anew: only that, with what it needs."""
-    parts = ["snakemake", "--cores", "all", str(record), "--force", "--config", f"experiment={experiment}"]
-    return shlex.join(parts)
+def reproduction(settings: ReportSettings, record: Path) -> str:
+    """Return the command that measures a session anew: only that, with what it needs and what the run was given."""
+    config = [f"experiment={settings.name}", *settings.options]
+    return shlex.join(["snakemake", "--cores", "all", str(record), "--force", "--config", *config])
 
 
 def _origin(record: Record) -> dict[str, Any]:

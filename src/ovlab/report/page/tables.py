@@ -37,10 +37,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row; `cell` is the number of the cell of the results that it speaks of."""
+    """A row; `cell` is the number of the cell of the results that it speaks of, `run` what its numbers come from."""
 
     cells: list[Cell]
     cell: int | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,11 @@ def shown_table(table: Table, numbers: CellNumbers | None = None) -> ShownTable:
         max((_tail(column, row[i]) for row in everything), key=len, default="") for i, column in enumerate(columns)
     ]
 
+    runs = iter(table.runs)
+
     def shown_row(names: list[str], row: list[Entry]) -> Row:
         cells = [_cell(column, entry, tail) for column, entry, tail in zip(columns, row, tails, strict=True)]
-        return Row(cells, _number([*names, *row], table.columns, numbers or {}))
+        return Row(cells, _number([*names, *row], table.columns, numbers or {}), next(runs, ""))
 
     return ShownTable(
         table.name,

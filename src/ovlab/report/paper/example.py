@@ -20,8 +20,8 @@ def example(numbers: Numbers, tables: Sequence[Table], figures: Sequence[Plot]) 
         r"\documentclass[10pt]{article}",
         r"\usepackage[T1]{fontenc}",
         r"\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}",
-        r"\usepackage[a4paper,margin=20mm]{geometry}",
-        r"\usepackage{booktabs,siunitx,graphicx,url}",
+        r"\usepackage[a4paper,margin=19mm]{geometry}",
+        r"\usepackage{booktabs,longtable,siunitx,graphicx,url}",
         r"\setlength{\belowcaptionskip}{6pt}",
         r"\input{numbers}",
         r"\begin{document}",
@@ -29,9 +29,9 @@ def example(numbers: Numbers, tables: Sequence[Table], figures: Sequence[Plot]) 
         r"\input{setup}",
         r"\section{Results}",
     ]
-    speedups = [name for name in numbers if name.endswith("/speedup")]
-    best = max(speedups, key=lambda name: float(numbers[name].value), default="")
-    if best and numbers[best].low:
+    speedups = [name for name in numbers.shown if name.endswith("/speedup")]
+    best = max(speedups, key=lambda name: float(numbers.shown[name].value), default="")
+    if best and numbers.shown[best].low:
         parts.append(rf"The largest speed-up is \ovlab{{{best}}} (95\,\% interval \ovlabinterval{{{best}}}).")
     parts += [_figure(one) for name in SHOWN_FIGURES for one in figures if one.name == name]
     written = {table.name for table in tables if table.rows}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import yaml
@@ -26,7 +29,22 @@ QUANTITIES = {
     "size": SIZE,
 }
 """What is given of each measured cell; in the units of the report's tables."""
-Numbers = dict[str, Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers by name, and the runs that they come from.
+
+    Attributes
+    ----------
+    shown : dict
+        Each number as it is shown, ``MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY`` by name.
+    runs : dict
+        What is to be said of the runs of each cell, ``MODEL/PRECISION/DEVICE/SCENARIO`` by name.
+    """
+
+    shown: dict[str, Shown]
+    runs: dict[str, str]
 
 
 def headline_numbers(report: ReportContext) -> Numbers:
@@ -34,20 +52,25 @@ def headline_numbers(report: ReportContext) -> Numbers:
 
     The host follows the scenario, unless it is ``here``.
     """
-    found: Numbers = {}
-    places: set[str] = set()
+    found = Numbers({}, {})
     for row in rows_of(report.ok):
         place = base = "/".join(map(_safe, Cell.of(row).words))
         number = 1
-        while place in places:  # names that differ in what cannot stand here
+        while place in found.runs:  # names that differ in what cannot stand here
             number += 1
             place = f"{base}-{number}"
-        places.add(place)
+        found.runs[place] = f"timings of run {row['run_id']}, accuracy of run {row['accuracy_run_id']}"
         for name, column in QUANTITIES.items():
             shown = column.shown(_estimate(column, row))
             if shown.value != MISSING:
-                found[f"{place}/{name}"] = shown
+                found.shown[f"{place}/{name}"] = shown
     return found
+
+
+def _by_cell(numbers: Numbers) -> Iterator[tuple[str, list[tuple[str, Shown]]]]:
+    """Yield what is to be said of each cell's runs, and its numbers."""
+    for place, cells in groupby(numbers.shown.items(), key=lambda one: one[0].rpartition("/")[0]):
+        yield f"{place}: {numbers.runs[place]}", list(cells)
 
 
 def _estimate(column: Column, row: dict[Any, Any]) -> Estimate:
@@ -72,11 +95,17 @@ def numbers_tex(numbers: Numbers) -> str:
         r"\newcommand*{\ovlabinterval}[1]{\ovlab@get{interval}{#1}}",
         r"\newcommand*{\ovlab@put}[3]{\expandafter\gdef\csname ovlab@#1@#2\endcsname{#3}}",
     ]
-    for name, shown in numbers.items():
-        lines.append(rf"\ovlab@put{{value}}{{{name}}}{{{_tex(shown.value)}}}")
-        if shown.low:
-            lines.append(rf"\ovlab@put{{interval}}{{{name}}}{{[{_tex(shown.low)}, {_tex(shown.high)}]}}")
+    for said, cells in _by_cell(numbers):
+        lines.append(f"% {said}")
+        lines += [line for name, shown in cells for line in _put(name, shown)]
     return "\n".join([*lines, r"\makeatother", ""])
+
+
+def _put(name: str, shown: Shown) -> list[str]:
+    value = rf"\ovlab@put{{value}}{{{name}}}{{{_tex(shown.value)}}}"
+    if not shown.low:
+        return [value]
+    return [value, rf"\ovlab@put{{interval}}{{{name}}}{{[{_tex(shown.low)}, {_tex(shown.high)}]}}"]
 
 
 def _tex(text: str) -> str:
@@ -86,14 +115,17 @@ def _tex(text: str) -> str:
 
 def numbers_typ(numbers: Numbers) -> str:
     """Return a file for Typst: ``#import "numbers.typ": ovlab`` and then ``#ovlab.at("NAME")``."""
-    entries = [f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}," for name, text in _texts(numbers)]
+    entries = []
+    for said, cells in _by_cell(numbers):
+        entries.append(f"  // {said}")
+        entries += [f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}," for name, text in _texts(cells)]
     return "\n".join(["// Written by ovlab: numbers as the report shows them.", "#let ovlab = (", *entries, ")", ""])
 
 
 def numbers_yml(numbers: Numbers) -> str:
     """Return a file for Quarto's ``_variables.yml``: ``{{< var ovlab.MODEL.PRECISION.DEVICE.SCENARIO.QUANTITY >}}``."""
     tree: dict[str, Any] = {}
-    for name, text in _texts(numbers):
+    for name, text in _texts(numbers.shown.items()):
         *path, last = name.replace(".", "-").split("/")
         place = tree
         for part in path:
@@ -103,10 +135,10 @@ def numbers_yml(numbers: Numbers) -> str:
     return dumped
 
 
-def _texts(numbers: Numbers) -> list[tuple[str, str]]:
+def _texts(numbers: Iterable[tuple[str, Shown]]) -> list[tuple[str, str]]:
     """Return names and texts: each number, and its interval under ``NAME-interval``."""
     texts = []
-    for name, shown in numbers.items():
+    for name, shown in numbers:
         texts.append((name, typographic(shown.value)))
         if shown.low:
             texts.append((f"{name}-interval", interval_text(shown)))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from ovlab.report.format import counted, escape_latex, joined, one_line
 from ovlab.report.page.host import NAMED_PACKAGES, host_facts
+from ovlab.report.records import Records
 from ovlab.report.section import ReportContext
 from ovlab.report.task_words import words_of_tasks
 
+HASH = 12
+"""Digits of a hash that are given: the records have them all."""
 CITE = re.compile(r"\[@([a-z0-9]+)\]")
 REFERENCES = {
     "openvino": (
@@ -111,6 +115,29 @@ def sentences(report: ReportContext) -> list[str]:
         "throughputs in the same round."
     )
     said += [_with_citations(words.method) for words in words_of_tasks(settings)]
+    said += _identities(report.records)
+    return said
+
+
+def _identities(records: Records) -> list[str]:
+    """Name the code, the models' files and the validated images by their hashes."""
+    commits = dict.fromkeys(str(one.environment.get("git_commit") or "")[:HASH] for one in records.everything())
+    known = [commit for commit in commits if commit]
+    said = [f"The records were made with ovlab at commit {joined(known)}."] if known else []
+    files = {
+        str(one["name"]): str(one["sha256"])[:HASH]
+        for record in records.sources
+        for one in record.data.get("files", [])
+        if one.get("sha256")
+    }
+    if files:
+        said.append(f"Files (SHA-256): {joined([f'{name} ({digest})' for name, digest in files.items()])}.")
+    images: dict[str, Any] = {}
+    for (model, _), record in records.accuracies.items():
+        if digest := record.data.get("images_digest"):
+            images.setdefault(model, digest)
+    if images:
+        said.append(f"Validated images: {joined([f'{digest} for {model}' for model, digest in images.items()])}.")
     return said
 
 

@@ -21,6 +21,7 @@ from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
 from ovlab.report.sections.models import Models
 from ovlab.report.sections.not_measured import NotMeasured
+from ovlab.report.sections.provenance import Provenance
 from ovlab.report.sections.remarks import Remarks
 from ovlab.report.sections.results import Results
 from ovlab.report.sections.server import Server
@@ -34,8 +35,8 @@ SECTIONS: tuple[Section, ...] = (
     Results(),
     Server(),
     Sweep(),
-    Layers(),
     Accuracy(),
+    Layers(),
     Findings(),
     Claims(),
     Hosts(),
@@ -46,6 +47,7 @@ SECTIONS: tuple[Section, ...] = (
     Measuring(),
     Models(),
     Environment(),
+    Provenance(),
     NotMeasured(),
     Settings(),
 )

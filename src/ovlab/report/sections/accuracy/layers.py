@@ -8,15 +8,14 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
 import yaml
 from matplotlib.lines import Line2D
 
 from ovlab.records import Record
 from ovlab.report.columns import AXES, PRECISION
-from ovlab.report.format import MISSING, Estimate
+from ovlab.report.format import MISSING, Estimate, show
 from ovlab.report.records import Records
-from ovlab.report.style import STYLE, Plot, colours, file_name, new_panels
+from ovlab.report.style import STYLE, Plot, colours, dashes, file_name, legend_above, new_panels, shapes, tell_each
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
@@ -169,14 +168,26 @@ def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, st
             for precision, check in checks.items()
         ).reset_index(drop=True)
         points[["snr_db", "own_snr_db"]] = points[["snr_db", "own_snr_db"]].astype(float)
-        colour: Any = {"hue": "precision", "palette": palette, "ax": axes}
-        sns.lineplot(points, x="position", y="snr_db", lw=1.1, legend=False, **colour)
-        sns.scatterplot(points, x="position", y="own_snr_db", s=14, linewidth=0, legend=False, **colour)
+        dashed, shaped = dashes(checks), shapes(checks)
+        for name in checks:
+            own = points[points["precision"] == name]
+            axes.plot(own["position"], own["snr_db"], lw=1.1, color=palette[name], ls=dashed[name])
+            known = own[own["own_snr_db"].notna()]
+            dots = axes.scatter(
+                known["position"], known["own_snr_db"], s=14, linewidth=0, color=palette[name], marker=shaped[name]
+            )
+            tell_each(dots, [_told(name, row) for row in known.to_dict("records")])
         axes.set(xlabel="layer, in the order of execution", ylabel="signal to noise (dB)")
         axes.grid()
         # The caption says what is line and what is dot, so that the legend needs one entry a precision.
-        handles = [Line2D([], [], color=palette[name], lw=1.1, label=name) for name in checks]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(checks), 4))
+        look: Any = {"lw": 1.1, "ms": 4}
+        legend_above(
+            figure,
+            [
+                Line2D([], [], color=palette[one], ls=dashed[one], marker=shaped[one], label=one, **look)
+                for one in checks
+            ],
+        )
     images = max(check["images"] for check in checks.values())
     caption = (
         f"{model}: signal to noise of each quantised layer’s result against {reference}’s on {images} images. Lines: "
@@ -184,6 +195,11 @@ def _figure(model: str, checks: dict[str, dict[str, Any]], palette: dict[str, st
         "the layers to leave in floating point first."
     )
     return Plot(file_name("layers", model), caption, figure)
+
+
+def _told(precision: str, layer: dict[Any, Any]) -> str:
+    own, all_before = (show(Estimate.of(layer[name])).value for name in ("own_snr_db", "snr_db"))
+    return f"{precision}, layer {layer['position']}: {layer['name']}\nown {own} dB, accumulated {all_before} dB"
 
 
 def _cosine(value: float | None) -> Estimate:

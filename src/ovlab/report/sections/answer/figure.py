@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 from ovlab.report.format import Estimate, estimate_text
 from ovlab.report.results import headline_scenario, rows_of
 from ovlab.report.sections.answer.best import best_variant
-from ovlab.report.style import INK, LOG_FROM, STYLE, Plot, colours, interval_note, log_axis, new_panels, tell
+from ovlab.report.style import (
+    INK,
+    LOG_FROM,
+    STYLE,
+    Plot,
+    colours,
+    fills,
+    interval_note,
+    legend_above,
+    log_axis,
+    new_panels,
+    tell,
+)
 from ovlab.report.task_words import metric_title
 from ovlab.specs import ReportSettings, default_precision
 
@@ -55,13 +67,13 @@ def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
         titles = {metric_title(settings, row) for row in rows_of(rows)}
         figure.supxlabel("median latency (ms)")
         figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)")
-        handles = [Line2D([], [], marker="s", ls="", ms=5, color=palette[name], label=name) for name in names]
+        shape = "o" if len(devices) > 1 else marks[devices[0]]
+        handles = [Line2D([], [], marker=shape, ls="", label=name, **_look(name, palette)) for name in names]
         white: Any = {"ls": "", "ms": 5, "mfc": "white", "mec": INK}
         if len(devices) > 1:
             handles += [Line2D([], [], marker=marks[device], label=device, **white) for device in devices]
         handles.append(Line2D([], [], color="#555555", lw=0.8, ls=(0, (3, 2)), label="Pareto front"))
-        columns = min(len(handles), 8 if len(panels) > 1 else 3)
-        figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2, handletextpad=0.4)
+        legend_above(figure, handles)
     caption = (
         f"Accuracy against median latency under {scenario}; better is up and to the left. {interval_note(rows)} "
         "Those of accuracy come from the validation images; an interval may go on beyond the panel. The Pareto front "
@@ -111,6 +123,11 @@ def _draw_front(axes: Axes, panel: pd.DataFrame, named: dict[Named, str]) -> Non
             note.set_path_effects([withStroke(linewidth=2.5, foreground="#ffffff")])
 
 
+def _look(name: str, palette: dict[str, str]) -> dict[str, Any]:
+    """Return how a precision's points look: its colour, and without colours what is filled of them."""
+    return {"color": palette[name], "mfcalt": "#ffffff", "fillstyle": fills([name])[name], "ms": 5.5, "mew": 0.9}
+
+
 def _draw_points(axes: Axes, panel: pd.DataFrame, marks: dict[str, str], palette: dict[str, str], metric: str) -> None:
     shown = panel.assign(**{name: 100 * panel[name].astype(float) for name in ACCURACY})
     across, along = _distances(shown[LATENCY]), _distances(shown[ACCURACY])
@@ -121,7 +138,7 @@ def _draw_points(axes: Axes, panel: pd.DataFrame, marks: dict[str, str], palette
     for row in rows_of(panel):
         latency, accuracy = Estimate.of_row(row, "latency_ms_p50"), Estimate.of_row(row, "accuracy", 100)
         name, device = row["precision"], row["device"]
-        look: Any = {"color": palette[name], "ms": sizes[name], "mec": "#ffffff", "mew": 0.5}
+        look = _look(name, palette) | {"ms": sizes[name]}
         (point,) = axes.plot(row["latency_ms_p50"], 100 * row["accuracy"], marks[device], **look)
         told = f"{name} on {device}\nmedian latency {estimate_text(latency, ' ms')}"
         tell(point, f"{told}\n{metric} {estimate_text(accuracy, ' %', least=2)}")

@@ -7,21 +7,22 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ovlab.layers.peaks.machine import DRAM, Peaks
+from ovlab.report.format import significant
 from ovlab.report.records import Records, elsewhere
 from ovlab.report.sections.layers.profiled import compared_with, nodes_of
-from ovlab.report.style import INK, STYLE, Plot, file_name, log_axis, new_panels, plain_number
+from ovlab.report.style import INK, STYLE, Plot, file_name, legend_above, log_axis, new_panels, plain_number, tell_each
 from ovlab.specs import ReportSettings
 
 # Colours of element types, those of the precisions that they are mostly asked for by.
 TYPES = {"f32": "#7B8BA3", "bf16": "#009E73", "f16": "#56B4E9", "i8": "#D55E00"}
 TITLES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "i8": "INT8"}
+MARKERS = {"f32": "o", "bf16": "D", "f16": "^", "i8": "s"}
 COLUMNS, PANELS = 3, 9
 """The reference, the device's own choice and INT8 side by side, others below them; what fits on a page."""
 LARGEST = 130
@@ -78,7 +79,7 @@ def _figure(title: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks
             own = shown[shown["precision"] == precision]
             _roofs(axes, own, peaks, across)
             _nodes(axes, own, longest)
-            axes.set_title(f"{precision} ({100 * own['share'].sum():.0f} % of the time)", fontsize=8)
+            axes.set_title(f"{precision} ({100 * own['share'].sum():.0f} %)", fontsize=8)
             log_axis(axes, *across)
             axes.set_yscale("log")
             axes.set(ylim=along, xlabel=None, ylabel=None)
@@ -86,9 +87,7 @@ def _figure(title: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks
             axes.yaxis.set_minor_formatter(NullFormatter())
         figure.supxlabel("arithmetic intensity (operations/byte)", fontsize=8)
         figure.supylabel("reached (GOP/s)", fontsize=8)
-        figure.legend(
-            handles=_handles(shown, peaks, levels, longest), loc="outside upper center", ncols=6, columnspacing=1.2
-        )
+        legend_above(figure, _handles(shown, peaks, levels, longest))
     caption = (
         f"{title}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
         "element type, slanted the bandwidth of the level of cache that holds the variant’s working set and, dotted, "
@@ -111,32 +110,36 @@ def _roofs(axes: Axes, own: pd.DataFrame, peaks: Peaks, across: tuple[float, flo
         colour = TYPES.get(kind, INK)
         start = peak / steepest if steepest else across[0]
         axes.plot([start, end], [peak / 1e9] * 2, color=colour, lw=1, zorder=1)
-        place: Any = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 6}
-        axes.annotate(f"{peak / 1e9:.0f}", (start, peak / 1e9), (-4, 1), color=colour, **place)
+        place: Any = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": 6}
+        title = f"{TITLES.get(kind, kind)} {peak / 1e9:.0f}"
+        axes.annotate(title, (end, peak / 1e9), (0, 0.5), color=colour, **place)
 
 
 def _nodes(axes: Axes, own: pd.DataFrame, longest: float) -> None:
-    sns.scatterplot(
-        own,
-        x="intensity",
-        y="gops",
-        hue="executed_precision",
-        palette={kind: TYPES.get(kind, INK) for kind in own["executed_precision"].unique()},
-        size="time_us",
-        sizes=(SMALLEST, LARGEST),
-        size_norm=(0, longest),
-        alpha=0.75,
-        linewidth=0.3,
-        legend=False,
-        ax=axes,
-        zorder=2,
-    )
+    for kind, nodes in own.groupby("executed_precision", sort=False):
+        area = SMALLEST + (LARGEST - SMALLEST) * nodes["time_us"] / longest
+        look: Any = {"color": TYPES.get(str(kind), INK), "marker": MARKERS.get(str(kind), "o"), "ec": "#ffffff"}
+        points = axes.scatter(nodes["intensity"], nodes["gops"], area, alpha=0.75, lw=0.3, zorder=2, **look)
+        tell_each(points, [_told(node) for node in nodes.to_dict("records")])
     axes.grid()
+
+
+def _told(node: dict[Any, Any]) -> str:
+    kind = str(node["executed_precision"])
+    reached, intensity, time, share = (
+        significant(value) for value in (node["gops"], node["intensity"], node["time_us"], 100 * node["share"])
+    )
+    return (
+        f"{node['node']}, {TITLES.get(kind, kind)}\n{reached} GOP/s at {intensity} operations/byte\n"
+        f"{time} µs, {share} % of the time"
+    )
 
 
 def _handles(shown: pd.DataFrame, peaks: Peaks, levels: list[str], longest: float) -> list[Line2D]:
     kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
-    handles = [Line2D([], [], marker="o", ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds]
+    handles = [
+        Line2D([], [], marker=MARKERS[one], ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds
+    ]
     caches = [level for level in levels if level != DRAM]
     if caches:
         handles.append(Line2D([], [], color=INK, lw=0.8, label=f"bandwidth of {' or '.join(caches)}"))

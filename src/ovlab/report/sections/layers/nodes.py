@@ -22,9 +22,9 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
     columns = [
         *AXES,
         PRECISION,
-        Column("node", "node", width=r"0.25\linewidth"),
-        Column("type", "type"),
-        Column("kernel", "kernel"),
+        Column("node", "node", width=r"0.2\linewidth"),
+        Column("type", "type", width=r"0.1\linewidth"),
+        Column("kernel", "kernel", width=r"0.12\linewidth"),
         Column("executed_precision", "executed in"),
         Column("time_us", "time", "µs", numeric=True),
         Column("time_us_min", "least", "µs", numeric=True),

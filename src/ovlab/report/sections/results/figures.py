@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,8 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ovlab.report.format import counted, significant
+from ovlab.report.format import Estimate, counted, estimate_text, show
 from ovlab.report.records import Records
+from ovlab.report.results import rows_of
 from ovlab.report.sections.results.tables import speedup_definition
 from ovlab.report.style import (
     INK,
@@ -22,10 +24,13 @@ from ovlab.report.style import (
     STYLE,
     Plot,
     colours,
+    dashes,
     draw_bars,
     file_name,
     fitting,
+    hatches,
     interval_note,
+    legend_above,
     log_axis,
     new_panels,
     plain_number,
@@ -34,6 +39,7 @@ from ovlab.report.style import (
 
 POINTS, POINTS_OF_ALL = 40_000, 150_000
 """About so many points are drawn for a figure, and for all models' figures; all samples go into each curve."""
+Row = dict[Any, Any]
 
 
 def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
@@ -62,8 +68,8 @@ def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
             _speedup_panel(axes, panel, names, palette)
             axes.set_title(f"{model}\n{device}" if ok["model"].nunique() > 1 else str(device))
         figure.supylabel(f"speed-up against {reference} (×)")
-        handles = [Patch(color=palette[name], label=name) for name in names]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6))
+        hatched = hatches(names)
+        legend_above(figure, [Patch(color=palette[name], hatch=hatched[name], label=name) for name in names])
     caption = (
         f"Speed-up against {reference} (the dashed line): {speedup_definition(rows)}. "
         f"{interval_note(rows)} An interval that ends in a triangle goes on beyond the panel."
@@ -124,16 +130,16 @@ def _latency_figure(
         figure, grid = new_panels(len(devices) * len(scenarios), len(scenarios), 1.6, share_y=True)
         for axes, (device, scenario) in zip(grid, product(devices, scenarios), strict=True):
             if (device, scenario) in panels:
-                _latency_panel(axes, panels[device, scenario], names, palette, points)
+                own = cells[(cells["device"] == device) & (cells["scenario"] == scenario)]
+                rows = {str(row["precision"]): row for row in rows_of(own)}
+                _latency_panel(axes, panels[device, scenario], rows, palette, points)
                 axes.set_title(f"{device}, {scenario}")
             else:
                 axes.set_axis_off()
         figure.supxlabel("latency (ms)")
         figure.supylabel("share of inferences (%)")
-        handles = [Line2D([], [], color=palette[name], lw=2, label=name) for name in names]
-        figure.legend(
-            handles=handles, loc="outside upper center", ncols=min(len(names), 6 if len(scenarios) > 1 else 3)
-        )
+        dashed = dashes(names)
+        legend_above(figure, [Line2D([], [], color=palette[name], lw=2, ls=dashed[name], label=name) for name in names])
     total = sum(len(one) for one in panels.values())
     caption = (
         f"{model}: distribution of latency, all {total} timed inferences of {launches} launches (none dropped). Bold: "
@@ -143,17 +149,18 @@ def _latency_figure(
 
 
 def _latency_panel(
-    axes: Axes, samples: pd.DataFrame, names: list[str], palette: dict[str, str], points: tuple[int, int]
+    axes: Axes, samples: pd.DataFrame, rows: dict[str, Row], palette: dict[str, str], points: tuple[int, int]
 ) -> None:
-    for name in names:
-        own = samples[samples["precision"] == name]
-        each = [_distribution(launch["latency_ms"], points[0]) for _, launch in own.groupby("round", sort=False)]
+    parts = {str(name): own for name, own in samples.groupby("precision", sort=False)}
+    drawn, dashed = [name for name in rows if name in parts], dashes(rows)
+    for name in drawn:
+        launches = parts[name].groupby("round", sort=False)["latency_ms"]
+        each = [_distribution(launch, points[0]) for _, launch in launches]
         axes.add_collection(LineCollection(each, colors=palette[name], linewidths=0.5, alpha=0.55))
-    for name in names:
-        own = samples[samples["precision"] == name]
-        if not own.empty:
-            (line,) = axes.plot(*_distribution(own["latency_ms"], points[1]).T, lw=1.6, color=palette[name])
-            tell(line, f"{name}: {_percentiles(own)}")
+    for name in drawn:
+        look: Any = {"lw": 1.6, "color": palette[name], "ls": dashed[name]}
+        (line,) = axes.plot(*_distribution(parts[name]["latency_ms"], points[1]).T, **look)
+        tell(line, f"{name}: {_percentiles(rows[name], parts[name])}")
     low, high = float(samples["latency_ms"].min()), float(samples["latency_ms"].max())
     if high / low > LOG_FROM:
         log_axis(axes, low / 1.15, high * 1.15)
@@ -165,11 +172,12 @@ def _latency_panel(
     axes.grid()
 
 
-def _percentiles(own: pd.DataFrame) -> str:
-    named = [
-        f"p{percent} {significant(float(own['latency_ms'].quantile(percent / 100)))} ms" for percent in (50, 90, 99)
-    ]
-    return f"{', '.join(named)} ({counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')})"
+def _percentiles(row: Row, own: pd.DataFrame) -> str:
+    """Return the percentiles as the table of results has them, and how much was measured."""
+    median = estimate_text(Estimate.of_row(row, "latency_ms_p50"), " ms")
+    others = [f"p{percent} {show(Estimate.of(row[f'latency_ms_p{percent}'])).value} ms" for percent in (90, 99)]
+    much = f"{counted(len(own), 'inference')}, {counted(own['round'].nunique(), 'launch')}"
+    return f"median {median}, {', '.join(others)} ({much})"
 
 
 def _distribution(latencies: pd.Series, points: int) -> NDArray[np.float64]:

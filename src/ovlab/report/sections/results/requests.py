@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +11,18 @@ from matplotlib.lines import Line2D
 
 from ovlab.report.format import Estimate, counted, estimate_text
 from ovlab.report.results import rows_of
-from ovlab.report.style import STYLE, Plot, colours, fitting, interval_note, new_panels, tell
+from ovlab.report.style import (
+    STYLE,
+    Plot,
+    colours,
+    dashes,
+    fitting,
+    interval_note,
+    legend_above,
+    new_panels,
+    shapes,
+    tell,
+)
 
 FEWEST_POINTS = 2
 APART = 0.05
@@ -44,13 +57,18 @@ def requests_figure(ok: pd.DataFrame) -> Plot | None:
             axes.set_title(f"{model}, {device}" if ok["model"].nunique() > 1 else str(device))
         figure.supxlabel("requests in flight")
         figure.supylabel("throughput (images/s)")
-        handles = [Line2D([], [], color=palette[name], marker="o", ms=3, lw=1.2, label=name) for name in names]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(names), 6 if len(panels) > 1 else 3))
+        looks = {name: _look(name, palette) for name in names}
+        legend_above(figure, [Line2D([], [], lw=1.2, label=name, **looks[name]) for name in names])
     caption = (
         "Throughput over requests in flight: a point for each scenario, with its batch and streams as the table of "
         f"results has them. {interval_note(drawn)} Points at the same number of requests stand a little apart."
     )
     return Plot("requests", caption, figure)
+
+
+def _look(name: str, palette: dict[str, str]) -> dict[str, Any]:
+    """Return how a precision's line and points look, in colour and without."""
+    return {"color": palette[name], "ls": dashes([name])[name], "marker": shapes([name])[name], "ms": 4.5}
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, palette: dict[str, str]) -> None:
@@ -60,12 +78,16 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, palette: dict[str, str]) -> None
         shift = (place - (len(own) - 1) / 2) * APART
         cells = rows_of(rows[rows["precision"] == name].sort_values("infer_requests", kind="stable"))
         across = [numbers.index(int(row["infer_requests"])) + shift for row in cells]
-        axes.plot(across, [float(row["throughput_fps"]) for row in cells], color=palette[name], lw=1.0, zorder=2)
+        look = _look(name, palette)
+        shape = look.pop("marker"), look.pop("ms")
+        axes.plot(across, [float(row["throughput_fps"]) for row in cells], lw=1.0, zorder=2, **look)
         for x, row in zip(across, cells, strict=True):
             speed = Estimate.of_row(row, "throughput_fps")
             if speed.low is not None and speed.high is not None:
                 axes.plot([x, x], [speed.low, speed.high], color=palette[name], lw=0.9, zorder=2)
-            (point,) = axes.plot(x, row["throughput_fps"], "o", color=palette[name], ms=4, mec="#ffffff", mew=0.5)
+            (point,) = axes.plot(
+                x, row["throughput_fps"], shape[0], color=palette[name], ms=shape[1], mec="#ffffff", mew=0.5
+            )
             requests = counted(int(row["infer_requests"]), "request")
             tell(point, f"{name}, {row['scenario']}, {requests} in flight: {estimate_text(speed, ' images/s')}")
     axes.set_xticks(range(len(numbers)), [str(one) for one in numbers])

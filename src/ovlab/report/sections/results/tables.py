@@ -92,7 +92,7 @@ def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
     ]
     known = frame[frame["accuracy"].notna()]
     caption = f"Accuracy, and its difference to {reference} on the same images (paired). {CI}."
-    return results_table("accuracy", caption, columns, known, grouped=1, unique=True)
+    return results_table("accuracy", caption, columns, known, grouped=1, unique=True, run="accuracy_run_id")
 
 
 def costs_table(ok: pd.DataFrame) -> Table:

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ovlab.report.format import Estimate, show
-from ovlab.report.style import INK, STYLE, Plot, colours, draw_bars, new_panels
+from ovlab.report.format import Estimate, estimate_text, show
+from ovlab.report.style import INK, STYLE, Plot, colours, draw_bars, legend_above, new_panels, tell_each
 
 
 def server_figure(ok: pd.DataFrame) -> Plot | None:
@@ -30,7 +30,7 @@ def server_figure(ok: pd.DataFrame) -> Plot | None:
             Line2D([], [], marker="_", ls="", ms=9, mew=1.2, color=INK, label="capacity"),
             Line2D([], [], color=INK, lw=0.7, ls=(0, (4, 3)), label="offered rate"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+        legend_above(figure, handles)
     caption = (
         "Bars: highest rate of random arrivals whose 99th percentile of latency is within the scenario’s bound, with "
         "its 95 % confidence interval from launches. Above them what all requests in flight achieve."
@@ -47,7 +47,9 @@ def _server_panel(axes: Axes, panel: pd.DataFrame, palette: dict[str, str]) -> N
         place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
         rate = Estimate.of_row(row, "max_rate")
         axes.annotate(show(rate).value if rate.value else "none", (x, 0), (0, 3), **place)
-    axes.plot(range(len(panel)), capacities, "_", color=INK, ms=16, mew=1.2)
+    marks = axes.scatter(range(len(panel)), capacities, s=200, marker="_", color=INK, linewidths=1.2)
+    told = zip(panel["precision"], (Estimate.of_row(row, "capacity") for row in panel.to_dict("records")), strict=True)
+    tell_each(marks, [f"{name}, capacity: {estimate_text(one, '/s')}" for name, one in told])
     axes.axhline(offered, color=INK, lw=0.7, ls=(0, (4, 3)))
     axes.set_ylim(0, 1.12 * top)
     axes.set_xlim(-0.6, len(panel) - 0.4)

@@ -10,10 +10,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from ovlab.report.format import Estimate, counted, significant
+from ovlab.report.format import Estimate, counted, show, significant
 from ovlab.report.records import elsewhere
 from ovlab.report.results import rows_of
-from ovlab.report.style import ON_COLOUR, STYLE, Plot, file_name, fitting, new_panels
+from ovlab.report.style import ON_COLOUR, STYLE, Plot, file_name, fitting, new_panels, tell
 from ovlab.specs import ReportSettings, ScenarioSpec
 
 COARSE = "coarse"
@@ -79,12 +79,23 @@ def _matrix(
     }
     text: Any = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 6, "color": ON_COLOUR}}
     sns.heatmap(values.fillna(0), **colour, **text, cbar=False, ax=axes)
+    told = labelled.assign(told=[_told(row) for row in rows_of(labelled)])
+    numbers = told.pivot(**index, values="told").reindex(index=place, columns=batches).fillna("")
+    for artist, number in zip(axes.texts, numbers.to_numpy().flat, strict=True):
+        if number:
+            tell(artist, number)
     for row in rows_of(best):
         corner = batches.index(row["batch"]), settings.index((row["infer_requests"], row["streams"]))
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec=ON_COLOUR, lw=1.4, clip_on=False))
     axes.set_yticks(axes.get_yticks(), [", ".join(one) for one in settings], rotation=0)
     axes.tick_params(length=0)
     axes.set(xlabel=None, ylabel=None)
+
+
+def _told(row: dict[Any, Any]) -> str:
+    place = f"batch {row['batch']}, {row['infer_requests']} requests, {row['streams']} streams"
+    speed, latency = (show(Estimate.of(row.get(name))).value for name in ("throughput_fps", "latency_ms_p99"))
+    return f"{place}\n{speed} images/s, p99 {latency} ms"
 
 
 def _text(row: dict[Any, Any], scenario: ScenarioSpec) -> str:
