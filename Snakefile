@@ -32,6 +32,14 @@ if workflow.is_main_process:
     put_failed_aside(GRID)
 
 
+# Under a cluster's executor these run where Snakemake does: they are short, and nodes often reach no network.
+localrules:
+    all,
+    download,
+    report,
+    verdict,
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/convert.smk"
