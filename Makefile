@@ -5,7 +5,7 @@ SEED ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks lint format lock clean
+.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks slurm kubernetes test-cluster lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -31,7 +31,7 @@ coverage: .venv/test.stamp
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
 # Whole experiments besides: reruns, kills, real models where ../shared/real is there.
-test-all: test test-runs test-campaign test-frameworks
+test-all: test test-runs test-campaign test-frameworks test-cluster
 
 test-library: .venv/test.stamp
 	$(BIN)/coverage run -m pytest tests/unit --ignore=tests/unit/report --durations=10
@@ -55,6 +55,16 @@ test-frameworks: .venv/test.stamp
 	$(BIN)/python -m pytest tests/frameworks --durations=10
 
 frameworks: .venv-frameworks/frameworks.stamp
+
+# Executors of clusters (docs/cluster.md): snakemake --profile profiles/slurm, profiles/kubernetes.
+slurm: .venv/slurm.stamp
+
+kubernetes: .venv/kubernetes.stamp
+
+# A Slurm of its own on this machine, where Debian's slurm-wlm and munge are installed; the executors in .venv.
+test-cluster: .venv/test.stamp
+	-$(MAKE) slurm kubernetes
+	$(BIN)/python -m pytest tests/cluster --durations=10
 
 test-runs: .venv/test.stamp
 	$(BIN)/python -m pytest tests/e2e tests/real tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
@@ -80,6 +90,8 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra test -c requirements.lock -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra frameworks -c requirements.lock -o requirements-frameworks.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra slurm -c requirements.lock -o requirements-slurm.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra kubernetes -c requirements.lock -o requirements-kubernetes.lock
 
 clean:
 	rm -rf results/* .snakemake
@@ -88,6 +100,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/%.stamp: requirements-%.lock .venv/run.stamp
+	$(PIP) --require-hashes -r $<
 	touch $@
 
 .venv/test.stamp: requirements-dev.lock .venv/run.stamp

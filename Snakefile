@@ -8,7 +8,13 @@
 
 from snakemake.utils import min_version
 
-from ovlab_flow import clean_up, grid_for_snakemake, last_words, put_failed_aside
+from ovlab_flow import (
+    clean_up,
+    grid_for_snakemake,
+    hide_from_jobs,
+    last_words,
+    put_failed_aside,
+)
 
 min_version("9.27")
 
@@ -17,10 +23,21 @@ min_version("9.27")
 report: "workflow/report/workflow.rst"
 
 
-GRID = grid_for_snakemake(config, workflow.basedir)
+GRID = grid_for_snakemake(
+    config, workflow.basedir, is_job=not workflow.is_main_process
+)
 
 if workflow.is_main_process:
+    hide_from_jobs(workflow.config_settings.config_args)
     put_failed_aside(GRID)
+
+
+# Under a cluster's executor these run where Snakemake does: they are short, and nodes often reach no network.
+localrules:
+    all,
+    download,
+    report,
+    verdict,
 
 
 include: "workflow/rules/common.smk"

@@ -45,7 +45,6 @@ from ovlab_flow.yaml_files import KEYS_AND_VALUES, read_yaml
 
 GROUPS = ("model", "dataset", "precision", "device", "scenario", "host")
 EXCEPTIONS = "model_precision"
-CONF = "conf"
 
 
 class RunSpec(Spec):

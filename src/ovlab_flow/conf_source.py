@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ovlab.errors import OvlabError
 from ovlab.text import shortened
+from ovlab_flow.grid_cache.seen import note_file, note_folder, note_text
 from ovlab_flow.yaml_files import read_yaml
 
 log = logging.getLogger("ovlab_flow")
@@ -49,6 +50,7 @@ class ConfSource(ConfigSource):
             If it is no YAML that can be used: file, line, key.
         """
         path = self._inside(self._normalize_file_name(config_path))
+        note_file(path)
         if not path.is_file():
             raise ConfigLoadError(f"no file {shown_path(path)}")
         if self.provider == EXTRA:
@@ -69,14 +71,17 @@ class ConfSource(ConfigSource):
 
     def is_group(self, config_path: str) -> bool:
         """Tell whether there is such a folder."""
+        note_folder(Path(self.path, config_path))
         return Path(self.path, config_path).is_dir()
 
     def is_config(self, config_path: str) -> bool:
         """Tell whether there is such a file."""
+        note_file(Path(self.path, self._normalize_file_name(config_path)))
         return Path(self.path, self._normalize_file_name(config_path)).is_file()
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """List the names of a group."""
+        note_folder(Path(self.path, config_path))
         found: list[str] = []
         for path in Path(self.path, config_path).iterdir():
             self._list_add_result(found, f"{config_path}/{path.name}", path.name, results_filter)
@@ -97,6 +102,7 @@ def _check_defaults(config: DictConfig, shown: str) -> None:
 
     data: Any = OmegaConf.to_container(config, resolve=False)
     entries = data.get("defaults", [])
+    note_text(str(entries))
     if not isinstance(entries, list):
         refuse(entries)
     for entry in entries:

@@ -8,6 +8,7 @@ from ovlab.errors import OvlabError
 from ovlab.files import sha256_of
 from ovlab.specs import ExtensionFile
 from ovlab.text import shortened
+from ovlab_flow.grid_cache.seen import note_file
 from ovlab_flow.paths import is_file
 
 
@@ -25,4 +26,7 @@ def check_extension(path: str | None, where: str) -> None:
 
 def extension_file(path: str | None) -> ExtensionFile | None:
     """Return what the convert step needs to know of an extension; none for a model without one."""
-    return None if path is None else ExtensionFile(path=path, sha256=sha256_of(Path(path)))
+    if path is None:
+        return None
+    note_file(Path(path))
+    return ExtensionFile(path=path, sha256=sha256_of(Path(path)))

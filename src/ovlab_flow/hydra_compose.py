@@ -12,6 +12,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ovlab.errors import OvlabError
 from ovlab.text import shortened
+from ovlab_flow.grid_cache.seen import note_text
 from ovlab_flow.yaml_files import ESCAPE, is_text
 
 MOST_INTERPOLATIONS = 16
@@ -63,6 +64,7 @@ def plain_data(composed: DictConfig, files: Mapping[str, str]) -> dict[str, Any]
     count = 0
     for key, text in _texts(unresolved):
         count += len(_INTERPOLATION.findall(text))
+        note_text(text)
         if not is_text(text):
             raise OvlabError(f"configuration: {key}: {shortened(text)} holds a character that no text has")
     if count > MOST_INTERPOLATIONS:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 LONGEST_NAME = 100
 """Bytes of a name: files that are made of two names and an ending must fit into a file system's 255."""
 _NAME = re.compile(r"\w(?:[\w .+-]*[\w+-])?")
@@ -30,6 +28,8 @@ def why_bad_name(name: str) -> str | None:
         return _NAME_RULE
     if name.endswith(".yaml"):
         return "ends in .yaml twice"
+    from omegaconf import OmegaConf
+
     # A list in YAML would say something else with it than this name.
     read = OmegaConf.select(OmegaConf.create(f"name: {name}"), "name")
     if str(read) != name:

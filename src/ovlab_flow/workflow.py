@@ -15,21 +15,23 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from ovlab.addresses import hide_secrets
-from ovlab.addresses.handover import hand_over, hand_over_mirror
+from ovlab.addresses.handover import hand_over, hand_over_mirror, show_mirror
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import require_writable, temporary_folder
 from ovlab.scratch.leftovers import cache_folder, remove_leftovers
 from ovlab.text import shortened, visible
-from ovlab_flow.compose import CONF, composer
-from ovlab_flow.grid import Grid, build_grid
-from ovlab_flow.overrides import as_lines
+from ovlab_flow.grid import Grid
+from ovlab_flow.grid_cache.store import handed_over_grid, stored_grid
 from ovlab_flow.paths import has_placeholder
 
 OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides")
 DEFAULT_EXPERIMENT = "quickstart"
 HOME = Path(__file__).resolve().parents[2]
 """The checkout that this library is in: where `conf` ships."""
+CONF = "conf"
 SUMMARY = "failures.txt"
+ASKED = "OVLAB_OPTIONS"
+"""Environment variable that hands ``--config`` over to the jobs of a run, credentials and all."""
 # When the summaries of earlier runs were written: not compared with the clock, which may be set while a run goes on.
 _EARLIER: dict[Path, int] = {}
 
@@ -62,9 +64,16 @@ def load_grid(
     OvlabError
         If anything in the configuration is wrong.
     """
+    return compared(_composed(experiment, conf, extra_conf, overrides), baseline)
+
+
+def _composed(experiment: str, conf: Path, extra_conf: str, overrides: Sequence[str]) -> Grid:
+    # Hydra is loaded where something is composed: the jobs of a run are handed their grid.
+    from ovlab_flow.compose import composer
+    from ovlab_flow.grid.build import build_grid
+
     with composer(conf, experiment, Path(extra_conf) if extra_conf else None, overrides) as opened:
-        grid = build_grid(opened, experiment)
-    return compared(grid, baseline)
+        return build_grid(opened, experiment)
 
 
 def compared(grid: Grid, baseline: str) -> Grid:
@@ -95,11 +104,11 @@ def compared(grid: Grid, baseline: str) -> Grid:
     return replace(grid, report=report)
 
 
-def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Grid:
+def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME, *, is_job: bool = False) -> Grid:
     """Load the grid that Snakemake's ``--config`` asks for, and fill in the options' defaults.
 
     Credentials in addresses are handed to the download jobs in the environment of this process: they stand in no
-    setting, parameter or command line.
+    setting, parameter or command line. So is the grid, for the jobs that parse the Snakefile again on other machines.
 
     Parameters
     ----------
@@ -107,12 +116,16 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
         ``experiment``, ``mirror``, ``extra_conf``, ``baseline`` and ``overrides``, all optional.
     home : str or Path
         Folder of the Snakefile, with what ships beside it.
+    is_job : bool
+        Whether this process is a job of a run, rather than the run.
 
     Raises
     ------
     WorkflowError
         With one line that says what is wrong; Snakemake prints it without a traceback.
     """
+    if is_job:
+        config = _handed_over(config)
     try:
         for key in config:
             if key not in OPTIONS:
@@ -125,27 +138,70 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
                 f"{home}: Snakemake takes {{...}} and <...> in the path of this workflow for something else; run it "
                 "from its own folder"
             )
-        grid = load_grid(
-            str(config.get("experiment") or DEFAULT_EXPERIMENT),
-            conf=Path(home) / CONF,
-            extra_conf=str(config.get("extra_conf") or ""),
-            baseline=str(config.get("baseline") or ""),
-            overrides=as_lines(config.get("overrides")),
-        )
+        grid = compared(_kept_or_composed(config, Path(home), is_job), str(config.get("baseline") or ""))
     except OvlabError as error:
         raise WorkflowError(hide_secrets(str(error))) from None
-    for source in grid.sources.values():
-        os.environ |= hand_over(source.spec)
     os.environ |= hand_over_mirror(str(config.get("mirror") or ""))
+    if not is_job:
+        os.environ[ASKED] = json.dumps(dict(config))
     return replace(grid, report=grid.report.model_copy(update={"options": _told_options(config)}))
 
 
 def _told_options(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what the run was given besides the experiment, as ``--config`` takes it again, secrets hidden."""
+    from ovlab_flow.overrides import as_lines
+
     told = [f"{key}={hide_secrets(str(config[key]))}" for key in ("mirror", "extra_conf") if config.get(key)]
     if lines := as_lines(config.get("overrides")):
         told.append(f"overrides={json.dumps([hide_secrets(line) for line in lines], ensure_ascii=False)}")
     return tuple(told)
+
+
+def _kept_or_composed(config: Mapping[str, Any], home: Path, is_job: bool) -> Grid:
+    experiment, extra_conf = str(config.get("experiment") or DEFAULT_EXPERIMENT), str(config.get("extra_conf") or "")
+
+    def compose() -> Grid:
+        from ovlab_flow.overrides import as_lines
+
+        grid = _composed(experiment, home / CONF, extra_conf, as_lines(config.get("overrides")))
+        for source in grid.sources.values():
+            os.environ |= hand_over(source.spec)
+        return grid
+
+    asked = {
+        "experiment": experiment,
+        "extra_conf": extra_conf,
+        "overrides": config.get("overrides"),
+        "conf": str((home / CONF).resolve()),
+        "folder": str(Path.cwd()),
+    }
+    if is_job:
+        return handed_over_grid(asked) or compose()
+    return stored_grid(asked, compose, lambda grid: any(hand_over(one.spec) for one in grid.sources.values()))
+
+
+def _handed_over(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of the run that this job belongs to; on its command line they stand without credentials."""
+    try:
+        options = json.loads(os.environ.get(ASKED, ""))
+    except ValueError:
+        return config
+    return options if isinstance(options, dict) and options.keys() == config.keys() else config
+
+
+def hide_from_jobs(arguments: list[str] | None) -> None:
+    """Hide credentials in what Snakemake puts on the command lines of its jobs, which whoever is on their host sees.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The ``KEY=VALUE`` of ``--config``; changed in place. The jobs get the whole ones in their environment.
+    """
+    if arguments is not None:
+        arguments[:] = [
+            f"{key}={show_mirror(value)}" if key == "mirror" else hide_secrets(f"{key}={value}")
+            for key, _, value in (one.partition("=") for one in arguments)
+        ]
 
 
 def clean_up(grid: Grid) -> None:

@@ -34,6 +34,7 @@ rule benchmark:
     threads: workflow.cores
     resources:
         slot=1000,
+        mem_mb=lambda w: memory(*GRID.session(w).variants),
     params:
         settings=lambda w: GRID.session(w).settings.to_json(),
     message:

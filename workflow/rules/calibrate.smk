@@ -27,6 +27,8 @@ rule calibrate:
         "<results>/logs/variants/{model}/{precision}/{digest}.log",
     wildcard_constraints:
         digest=GRID.digests(quantised=True),
+    resources:
+        mem_mb=lambda w: memory(GRID.variant(w)),
     params:
         settings=lambda w: GRID.variant(w).settings.to_json(),
     message:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ovlab.addresses.handover import show_mirror
 from ovlab_flow.grid import pattern
+from ovlab_flow.needs import memory_mb
 
 
 pathvars:
@@ -49,3 +50,8 @@ def library(*packages):
     return sorted(
         str(path) for path in found if path.suffix in {".py", ".j2", ".css", ".js"}
     )
+
+
+def memory(*variants):
+    """Estimate what a step with these variants asks of a cluster, in MB; what runs here is not held to it."""
+    return memory_mb([one.model_source for one in variants], shipped("resources"))

@@ -18,6 +18,8 @@ rule convert:
         "<results>/logs/variants/{model}/{precision}/{digest}.log",
     wildcard_constraints:
         digest=GRID.digests(quantised=False),
+    resources:
+        mem_mb=lambda w: memory(GRID.variant(w)),
     params:
         settings=lambda w: GRID.variant(w).settings.to_json(),
     message:

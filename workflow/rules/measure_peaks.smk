@@ -17,6 +17,7 @@ rule measure_peaks:
     threads: workflow.cores
     resources:
         slot=1000,
+        mem_mb=memory(),
     params:
         settings=lambda w: GRID.machine(w).settings.to_json(),
     message:

@@ -28,6 +28,7 @@ rule profile_layers:
     threads: workflow.cores
     resources:
         slot=1000,
+        mem_mb=lambda w: memory(*GRID.profile(w).variants),
     params:
         settings=lambda w: GRID.profile(w).settings.to_json(),
     message:

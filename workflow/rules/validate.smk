@@ -39,6 +39,8 @@ rule validate:
     log:
         "<results>/logs/accuracy/{model}/{precision}/{digest}.log",
     threads: workflow.cores
+    resources:
+        mem_mb=lambda w: memory(GRID.accuracy(w).variant),
     params:
         settings=lambda w: GRID.accuracy(w).settings.to_json(),
     message:
