@@ -25,6 +25,8 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
+SETTINGS = "settings.json"
+"""What the report was made with, beside the page: with the records it is all that makes the report again."""
 TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
 RESULTS = [f"{TABLES}/{name}" for name in NAMES]
 
@@ -47,8 +49,8 @@ def report(
         What its steps left; with the sessions' folders, the distribution of latencies is drawn too.
     page : Path
         The HTML file to write, last of all. ``tables/`` (CSV, LaTeX, Markdown), ``figures/`` (SVG, PDF, PNG) and
-        ``graphs/`` (what sections write besides) lie beside it. ``files.json`` lists the files, so that the next report
-        removes those which it has not got.
+        ``graphs/`` (what sections write besides) lie beside it, and ``settings.json``. ``files.json`` lists the
+        files, so that the next report removes those which it has not got.
     sections : sequence of Section
         What the page consists of, in its order.
     verdict : Path, optional
@@ -89,6 +91,7 @@ def report(
     for name in earlier - set(files):
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)
+    write_text(folder / SETTINGS, settings.to_json() + "\n")
     write_text(page, render_page(context, shown))
     log.info("%s: %s", page, summarise(frame))
     return shown
