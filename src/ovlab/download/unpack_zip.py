@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ovlab.download.bounds import Tally, refused, unwritable
@@ -35,10 +36,7 @@ def unpack_zip(archive: Path, folder: Path, limits: UnpackSpec, need_space: Call
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError
         If the archive is damaged.
     """
-    _check_list(archive, limits)
-    with zipfile.ZipFile(archive) as file:
-        entries = file.infolist()
-        _check_entries(archive, entries, file.start_dir, limits)
+    with open_zip(archive, limits) as (file, entries):
         need_space(sum(entry.file_size for entry in entries))
         with Progress(f"unpacking {archive.name}", len(entries), "entries") as progress:
             for entry in entries:
@@ -47,6 +45,28 @@ def unpack_zip(archive: Path, folder: Path, limits: UnpackSpec, need_space: Call
                 except (OSError, ValueError) as error:
                     raise unwritable(archive, entry.filename, error) from None
                 progress.advance()
+
+
+@contextlib.contextmanager
+def open_zip(archive: Path, limits: UnpackSpec) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """Open a zip archive once all of its entries have been looked at.
+
+    Yields
+    ------
+    tuple of ZipFile and list of ZipInfo
+
+    Raises
+    ------
+    OvlabError
+        If an entry is refused.
+    zipfile.BadZipFile
+        If the archive is damaged.
+    """
+    _check_list(archive, limits)
+    with zipfile.ZipFile(archive) as file:
+        entries = file.infolist()
+        _check_entries(archive, entries, file.start_dir, limits)
+        yield file, entries
 
 
 def _check_list(archive: Path, limits: UnpackSpec) -> None:

@@ -26,6 +26,8 @@ __all__ = ["Records", "read_reported", "report", "results_frame"]
 
 log = logging.getLogger("ovlab.report")
 LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
+SETTINGS = "settings.json"
+"""What the report was made with, beside the page: with the records it is all that makes the report again."""
 TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
 WIDTHS = {"column": NARROW, "text": WIDE}
 """Endings of the PDFs whose width a paper asks for: one column, or the text across two."""
@@ -50,8 +52,8 @@ def report(
         What its steps left; with the sessions' folders, the distribution of latencies is drawn too.
     page : Path
         The HTML file to write, last of all. ``tables/`` (CSV, LaTeX, Markdown), ``figures/`` (SVG, PDF, PNG) and
-        ``graphs/`` (what sections write besides) lie beside it. ``files.json`` lists the files, so that the next report
-        removes those which it has not got.
+        ``graphs/`` (what sections write besides) lie beside it, and ``settings.json``. ``files.json`` lists the
+        files, so that the next report removes those which it has not got.
     sections : sequence of Section
         What the page consists of, in its order.
     verdict : Path, optional
@@ -93,6 +95,7 @@ def report(
     for name in earlier - set(files):
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)
+    write_text(folder / SETTINGS, settings.to_json() + "\n")
     write_text(page, render_page(context, shown))
     log.info("%s: %s", page, summarise(frame))
     return shown

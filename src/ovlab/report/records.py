@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,26 @@ def elsewhere(host: str) -> tuple[str, ...]:
     return () if host == HERE else (host,)
 
 
-def read_reported(path: Path, kind: Kind) -> Record:
+def read_reported(path: Path, kind: Kind, check: Callable[[Record, Path], None] = require_intact) -> Record:
     """Read a record for the report: one that cannot be relied on becomes a failed one that says why.
 
     That is so if it cannot be read, or if it or a file beside it was changed after it was made; the names of its cell
     are those of its folders then.
+
+    Parameters
+    ----------
+    path : Path
+        The record.
+    kind : str
+        What it is of.
+    check : callable
+        ``check(record, folder)`` raises `OvlabError` where a file beside the record is not what it was; by default each
+        is read. A bundle has read them all, and may come without some.
     """
     try:
         record = read_record(path, kind)
         if record.ok:
-            require_intact(record, path.parent)
+            check(record, path.parent)
     except OvlabError as error:
         names = PLACES.get(kind, ())
         folders = path.resolve().parent.parts[-len(names) :] if names else ()
@@ -172,6 +182,31 @@ class Records:
             )
             for host in self.hosts
         }
+
+    @classmethod
+    def at(cls, found: Sequence[tuple[Path, Record]]) -> Records:
+        """Sort records of all kinds, each with its path; what they have left lies beside them."""
+        kinds: dict[Kind, list[tuple[Path, Record]]] = {}
+        for path, record in found:
+            kinds.setdefault(record.kind, []).append((path, record))
+
+        def of(kind: Kind) -> list[Record]:
+            return [record for _, record in kinds.get(kind, [])]
+
+        def folders(kind: Kind) -> list[Path]:
+            return [path.parent for path, _ in kinds.get(kind, [])]
+
+        return cls.of(
+            sources=of("source"),
+            variants=of("variant"),
+            accuracies=of("accuracy"),
+            sessions=of("session"),
+            session_folders=folders("session"),
+            accuracy_folders=folders("accuracy"),
+            peaks=of("peaks"),
+            profiles=of("profile"),
+            profile_folders=folders("profile"),
+        )
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""

@@ -84,7 +84,7 @@ def test_all_files_are_there(plain: Path) -> None:
     data = {"tables/results.csv", "tables/results.parquet", "tables/results_columns.csv"}
     paper = {f"paper/numbers.{suffix}" for suffix in ("tex", "typ", "yml")}
     paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "references.bib", "example.tex")}
-    assert found == {"index.html", "files.json", *data} | figures | tables | paper
+    assert found == {"index.html", "files.json", "settings.json", *data} | figures | tables | paper
 
 
 def test_the_page_needs_no_other_file(plain: Path) -> None:
