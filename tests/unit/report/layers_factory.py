@@ -50,9 +50,9 @@ def add_profile(records: Records, folder: Path) -> Records:
     write_tables(nodes, launch_table("fp32", found["fp32"]), folder)
     pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).to_csv(folder / "comparisons.csv", index=False)
     names = {"model_name": "net", "device_name": "cpu", "profiling": {"launches": 3}}
-    records.profiles["net", "cpu"] = record("profile", names, data=data)
-    records.profile_folders["net", "cpu"] = folder
-    records.peaks["cpu"] = peaks_record()
+    records.profiles["net", "cpu", "here"] = record("profile", names, data=data)
+    records.profile_folders["net", "cpu", "here"] = folder
+    records.peaks["cpu", "here"] = peaks_record()
     return records
 
 

@@ -290,7 +290,7 @@ def context_of(settings: ReportSettings, records: Records) -> ReportContext:
 def make_tables(settings: ReportSettings, records: Records) -> dict[str, Table]:
     """Make the tables of all sections, by name."""
     context = context_of(settings, records)
-    return {table.name: table for section in SECTIONS for table in section.tables(context)}
+    return {table.name: table for section in SECTIONS for table in context.tables_of(section)}
 
 
 def make_plots(settings: ReportSettings, records: Records) -> dict[str, Plot]:
@@ -304,6 +304,6 @@ def page_of(settings: ReportSettings, records: Records) -> str:
     context = context_of(settings, records)
     shown = []
     for section in SECTIONS:
-        tables = section.tables(context)
+        tables = context.tables_of(section)
         shown.append(ShownSection(section, tables, [], section.is_shown(context, tables, [])))
     return render_page(context, shown)

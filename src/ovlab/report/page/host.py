@@ -50,7 +50,14 @@ def _facts(environment: dict[str, Any]) -> HostFacts:
 
 
 def host_line(records: Records) -> str:
-    """Return the host in one line; several hosts are separated by semicolons."""
+    """Return the host in one line; several are separated by semicolons, and named where they have names."""
+    named = records.by_host()
+    if len(named) < 2:
+        return _lines(records)
+    return "; ".join(f"{name}: {_lines(own) or 'nothing is known'}" for name, own in named.items())
+
+
+def _lines(records: Records) -> str:
     return "; ".join(line for line in map(_line, host_facts(records)) if line)
 
 

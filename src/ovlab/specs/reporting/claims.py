@@ -35,6 +35,7 @@ class OtherCell(Spec):
     precision: str | None = None
     device: str | None = None
     scenario: str | None = None
+    host: str | None = None
 
     def of(self, cell: Cell) -> Cell:
         """Return the cell that is compared with one of the left side."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovlab.report.format import Estimate
+from ovlab.report.records import elsewhere
 from ovlab.report.sections.measured import measured, value_text
 from ovlab.specs import Cell, GoalSpec, Limit
 from ovlab.specs.reporting.measures import MEASURES
@@ -78,7 +79,8 @@ class Candidate:
     @property
     def name(self) -> str:
         """The cell as a sentence names it, within its model."""
-        return f"{self.cell.precision} on {self.cell.device} ({self.cell.scenario})"
+        where = "".join(f", {host}" for host in elsewhere(self.cell.host))
+        return f"{self.cell.precision} on {self.cell.device} ({self.cell.scenario}{where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
     Judgement or None
         None if the goal does not look at the model.
     """
-    looked_at = [(cell, row) for row in rows if (cell := _cell(row)).model == model and goal.where.matches(cell)]
+    looked_at = [(cell, row) for row in rows if (cell := Cell.of(row)).model == model and goal.where.matches(cell)]
     if not looked_at:
         return None
     candidates = [_candidate(goal, cell, row) for cell, row in looked_at if row["status"] == "ok"]
@@ -143,10 +145,6 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
     sure = next((one for one in within if one.state == SURELY), None) if best.state != SURELY else None
     rival = within[1] if len(within) > 1 and _overlap(best.preferred, within[1].preferred) else None
     return Judgement(goal, model, best, sure, rival)
-
-
-def _cell(row: Mapping[Any, Any]) -> Cell:
-    return Cell(*(str(row[axis]) for axis in Cell._fields))
 
 
 def _candidate(goal: GoalSpec, cell: Cell, row: Mapping[Any, Any]) -> Candidate:
