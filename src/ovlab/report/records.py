@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ovlab.errors import OvlabError, one_line
+from ovlab.merge.facts import Merged
 from ovlab.records import Kind, Record, read_record, require_intact
 from ovlab.specs import HERE
 
@@ -70,6 +71,9 @@ class Records:
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
     Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
     one that is measured; `repeated` holds all of them, by (kind, model, precision).
+
+    Where results of several folders are merged, `merged` says of which, and `parts` holds what each host's folder left:
+    its variants and accuracies may be others. Those of all hosts are here the first folder's that has them.
     """
 
     sources: list[Record] = field(default_factory=list)
@@ -82,6 +86,8 @@ class Records:
     peaks: dict[tuple[str, str], Record] = field(default_factory=dict)
     profiles: dict[ProfileKey, Record] = field(default_factory=dict)
     profile_folders: dict[ProfileKey, Path] = field(default_factory=dict)
+    parts: dict[str, Records] = field(default_factory=dict)
+    merged: Merged | None = None
 
     @classmethod
     def of(
@@ -151,7 +157,6 @@ class Records:
             },
         )
 
-<<<<<<< HEAD
     @classmethod
     def at(cls, found: Sequence[tuple[Path, Record]]) -> Records:
         """Sort records of all kinds, each with its path; what they have left lies beside them."""
@@ -176,7 +181,7 @@ class Records:
             profiles=of("profile"),
             profile_folders=folders("profile"),
         )
-=======
+
     @property
     def hosts(self) -> list[str]:
         """The hosts that measured, or were asked to, in the experiment's order."""
@@ -186,6 +191,10 @@ class Records:
         """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
         return f"{device} of {host}" if len(self.hosts) > 1 else device
 
+    def of_host(self, host: str) -> Records:
+        """Return the records that the variants of a host, and their accuracies, are among."""
+        return self.parts.get(host, self)
+
     def by_host(self) -> dict[str, Records]:
         """Return what each host measured, with all that is of no host."""
 
@@ -194,7 +203,7 @@ class Records:
 
         return {
             host: replace(
-                self,
+                self.of_host(host),
                 sessions=of(host, self.sessions),
                 folders=of(host, self.folders),
                 peaks=of(host, self.peaks),
@@ -203,7 +212,6 @@ class Records:
             )
             for host in self.hosts
         }
->>>>>>> wt/hosts
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""

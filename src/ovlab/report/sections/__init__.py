@@ -18,6 +18,7 @@ from ovlab.report.sections.findings import Findings
 from ovlab.report.sections.goals import Goals
 from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
+from ovlab.report.sections.merged import MergedResults
 from ovlab.report.sections.models import Models
 from ovlab.report.sections.not_measured import NotMeasured
 from ovlab.report.sections.remarks import Remarks
@@ -30,6 +31,7 @@ SECTIONS: tuple[Section, ...] = (
     Answer(),
     Goals(),
     Changes(),
+    MergedResults(),
     Results(),
     Server(),
     Sweep(),
