@@ -195,6 +195,11 @@ class Records:
         """Return the records that the variants of a host, and their accuracies, are among."""
         return self.parts.get(host, self)
 
+    def found_by_host(self) -> list[Record]:
+        """Return the records of steps that found themselves on the host that was asked: they tell what it is."""
+        found = [*self.sessions.values(), *self.profiles.values(), *self.peaks.values()]
+        return [record for record in found if record.ok or "host" in record.data]
+
     def by_host(self) -> dict[str, Records]:
         """Return what each host measured, with all that is of no host."""
 

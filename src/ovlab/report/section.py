@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,6 +73,17 @@ class ReportContext:
     def placed_ok(self) -> pd.DataFrame:
         """Of these the rows with status ``ok``."""
         return self.placed.loc[self.ok.index]
+
+    def of_host(self, host: str) -> ReportContext:
+        """Return the same report of one host alone."""
+        settings = self.settings
+        experiment = settings.experiment.model_copy(update={"hosts": (host,)})
+        return replace(
+            self,
+            settings=settings.model_copy(update={"experiment": experiment}),
+            records=self.records.by_host().get(host, Records()),
+            frame=self.frame[self.frame["host"] == host],
+        )
 
     def tables_of(self, section: Section) -> list[Table]:
         """Return a section's tables, without the column of hosts where there is one host."""

@@ -79,6 +79,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         "sections": [(one.section, _render_section(report, one, numbers)) for one in visible],
         "version": ovlab.__version__,
         "absent": joined(absent_devices(report.placed)),
+        "several_hosts": len(report.hosts) > 1,
         "css": style(),
         "script": script(),
         "data": page_data(report),

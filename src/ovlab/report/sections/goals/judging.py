@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovlab.report.format import Estimate
-from ovlab.report.records import elsewhere
 from ovlab.report.sections.measured import measured, value_text
-from ovlab.specs import Cell, GoalSpec, Limit
+from ovlab.specs import HERE, Cell, GoalSpec, Limit
 from ovlab.specs.reporting.measures import MEASURES
 
 SURELY, PROBABLY, BEYOND = "surely", "probably", "beyond"
@@ -79,8 +78,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """The cell as a sentence names it, within its model."""
-        where = "".join(f", {host}" for host in elsewhere(self.cell.host))
-        return f"{self.cell.precision} on {self.cell.device} ({self.cell.scenario}{where})"
+        return f"{self.cell.precision} on {self.cell.device} ({self.cell.scenario})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,8 @@ class Judgement:
         Where none is within the limits, the one that misses by least.
     reason : str
         Why nothing could be judged, where nothing was measured.
+    host : str
+        The host that it was judged on.
     """
 
     goal: GoalSpec
@@ -112,6 +112,7 @@ class Judgement:
     rival: Candidate | None = None
     closest: Candidate | None = None
     reason: str = ""
+    host: str = HERE
 
 
 def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judgement | None:
