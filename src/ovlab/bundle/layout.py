@@ -66,6 +66,8 @@ class BundleInfo(Spec):
         Whether the files of models (IRs, sources) and of data sets are in it.
     workflow_commit : str, optional
         The checkout that `conf` and the workflow's files were copied from.
+    conf_differences : tuple of str
+        Values that the YAML files say otherwise than what was run: overrides, or edits since.
     paths_replaced : int
         Records in which paths of the machine were replaced by placeholders.
     software : dict of str
@@ -81,6 +83,7 @@ class BundleInfo(Spec):
     models: bool
     data: bool
     workflow_commit: str | None = None
+    conf_differences: tuple[str, ...] = ()
     paths_replaced: int = 0
     software: dict[str, str] = {}
 

@@ -12,7 +12,7 @@ from ovlab.errors import OvlabError
 from ovlab.specs.by_task import Format
 from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, PairComparison, SplitFiles, Task, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, FromRecords, PairComparison, SplitFiles, Task, Words
 from ovlab.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "ComparisonByImage",
     "Evaluator",
     "Format",
+    "FromRecords",
     "PairComparison",
     "SplitFiles",
     "Task",

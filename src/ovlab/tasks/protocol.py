@@ -120,6 +120,25 @@ class ComparisonByImage:
     compare: Callable[[pd.DataFrame, pd.DataFrame], PairComparison]
 
 
+@dataclass(frozen=True)
+class FromRecords:
+    """How predictions are scored again from what was recorded: without images, models or code of the user's own.
+
+    Attributes
+    ----------
+    truth : callable
+        From a split that `Task.read` gave to a table of what is known of its images: column ``image``, and what the
+        metric needs; in the split's order, which resamples are drawn by.
+    evaluator : callable
+        ``evaluator(model, dataset, predictions, truth, class_names)`` makes the evaluator that scores and compares
+        these predictions as the one of `Task.evaluator` did. It raises `OvlabError` where columns of the predictions
+        contradict each other or the truth.
+    """
+
+    truth: Callable[[Split], pd.DataFrame]
+    evaluator: Callable[[ModelSpec, DatasetSpec, pd.DataFrame, pd.DataFrame, Sequence[str]], Evaluator]
+
+
 class Evaluator(Protocol):
     """Makes predictions of a model's outputs on a split, and scores them."""
 
@@ -187,6 +206,8 @@ class Task(Protocol):
     by_image : ComparisonByImage or None
         For a metric that is a mean over images. None where it belongs to all images together, so that its values on
         the same resamples are compared (`Evaluator.replicates`).
+    from_records : FromRecords or None
+        How accuracy is recomputed from recorded predictions; None where it cannot be.
     """
 
     name: str
@@ -195,6 +216,7 @@ class Task(Protocol):
     formats: Mapping[str, Format]
     words: Words
     by_image: ComparisonByImage | None
+    from_records: FromRecords | None
 
     def read(self, files: SplitFiles) -> Split:
         """List the images of a split, in a fixed order, with what is known of them.

@@ -17,7 +17,7 @@ from ovlab.records import Quantity
 from ovlab.specs import DatasetSpec, ModelSpec, Spec
 from ovlab.stats.comparison import compare_flags
 from ovlab.stats.proportion import accuracy, agreement
-from ovlab.tasks import ComparisonByImage, Evaluator, Format, PairComparison, SplitFiles, Words
+from ovlab.tasks import ComparisonByImage, Evaluator, Format, FromRecords, PairComparison, SplitFiles, Words
 from ovlab.tasks.differences import Differences, Disagreement
 from ovlab.tasks.recorded_comparison import comparison_quantities
 
@@ -124,6 +124,7 @@ class CountingTask:
         method="Exact count: Wilson’s interval.", metric_titles={"exact count": "images counted right"}
     )
     by_image: ComparisonByImage | None = ComparisonByImage(("image", "counted", "right"), compare_counts)
+    from_records: FromRecords | None = None
 
     def read(self, files: SplitFiles) -> Split:
         return read_counts(files)

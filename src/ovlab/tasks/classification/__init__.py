@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ovlab.specs.by_task import Format
@@ -10,7 +10,7 @@ from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
 from ovlab.tasks.classification.spec import ClassificationDatasetSpec, ClassificationModelSpec
 from ovlab.tasks.classification.words import WORDS
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, PairComparison, SplitFiles, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, FromRecords, PairComparison, SplitFiles, Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,20 @@ def _compare_by_image(frame: pd.DataFrame, reference: pd.DataFrame) -> PairCompa
     from ovlab.tasks.classification.evaluator import compare_by_image
 
     return compare_by_image(frame, reference)
+
+
+def _truth(split: Split) -> pd.DataFrame:
+    from ovlab.tasks.classification.recorded import truth_table
+
+    return truth_table(split)
+
+
+def _recorded_evaluator(
+    model: ModelSpec, dataset: DatasetSpec, predictions: pd.DataFrame, truth: pd.DataFrame, class_names: Sequence[str]
+) -> Evaluator:
+    from ovlab.tasks.classification.recorded import recorded_evaluator
+
+    return recorded_evaluator(model, dataset, predictions, truth, class_names)
 
 
 class ClassificationTask:
@@ -37,6 +51,7 @@ class ClassificationTask:
     }
     words: Words = WORDS
     by_image: ComparisonByImage | None = ComparisonByImage(("image", "top1", "predicted"), _compare_by_image)
+    from_records: FromRecords | None = FromRecords(_truth, _recorded_evaluator)
 
     def read(self, files: SplitFiles) -> Split:
         """List the images of a split with their labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ovlab.specs.by_task import Format
@@ -10,10 +10,26 @@ from ovlab.specs.dataset import DatasetSpec
 from ovlab.specs.model import ModelSpec
 from ovlab.tasks.detection.spec import DetectionDatasetSpec, DetectionModelSpec
 from ovlab.tasks.detection.words import WORDS
-from ovlab.tasks.protocol import ComparisonByImage, Evaluator, SplitFiles, Words
+from ovlab.tasks.protocol import ComparisonByImage, Evaluator, FromRecords, SplitFiles, Words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ovlab.data.split import Split
+
+
+def _truth(split: Split) -> pd.DataFrame:
+    from ovlab.tasks.detection.recorded import truth_table
+
+    return truth_table(split)
+
+
+def _recorded_evaluator(
+    model: ModelSpec, dataset: DatasetSpec, predictions: pd.DataFrame, truth: pd.DataFrame, class_names: Sequence[str]
+) -> Evaluator:
+    from ovlab.tasks.detection.recorded import recorded_evaluator
+
+    return recorded_evaluator(model, dataset, predictions, truth, class_names)
 
 
 class DetectionTask:
@@ -30,6 +46,7 @@ class DetectionTask:
     }
     words: Words = WORDS
     by_image: ComparisonByImage | None = None  # average precision belongs to all images together
+    from_records: FromRecords | None = FromRecords(_truth, _recorded_evaluator)
 
     def read(self, files: SplitFiles) -> Split:
         """List the images of a split with their objects."""
