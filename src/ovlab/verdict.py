@@ -136,7 +136,12 @@ def _failed_parts(record: Record) -> str:
 
 def put_aside(step: FailedStep) -> None:
     """Rename the record of a failed step to ``NAME.failed.json``, so that the next run makes the step anew."""
-    move(step.record, step.record.with_name(f"{step.record.stem}.failed.json"))
+    move(step.record, step.record.with_name(put_aside_name(step.record)))
+
+
+def put_aside_name(record: Path) -> str:
+    """Return what the record of a failed step is called when it is put aside."""
+    return f"{record.stem}.failed.json"
 
 
 def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedStep], folder: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ovlab.errors import OvlabError, one_line
+from ovlab.merge.facts import Merged
 from ovlab.records import Kind, Record, read_record, require_intact
 from ovlab.specs import HERE
 
@@ -70,6 +71,9 @@ class Records:
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
     Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
     one that is measured; `repeated` holds all of them, by (kind, model, precision).
+
+    Where results of several folders are merged, `merged` says of which, and `parts` holds what each host's folder left:
+    its variants and accuracies may be others. Those of all hosts are here the first folder's that has them.
     """
 
     sources: list[Record] = field(default_factory=list)
@@ -82,6 +86,8 @@ class Records:
     peaks: dict[tuple[str, str], Record] = field(default_factory=dict)
     profiles: dict[ProfileKey, Record] = field(default_factory=dict)
     profile_folders: dict[ProfileKey, Path] = field(default_factory=dict)
+    parts: dict[str, Records] = field(default_factory=dict)
+    merged: Merged | None = None
 
     @classmethod
     def of(
@@ -151,38 +157,6 @@ class Records:
             },
         )
 
-    @property
-    def hosts(self) -> list[str]:
-        """The hosts that measured, or were asked to, in the experiment's order."""
-        return list(dict.fromkeys(names[-1] for kind in (self.sessions, self.profiles, self.peaks) for names in kind))
-
-    def place(self, device: str, host: str) -> str:
-        """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
-        return f"{device} of {host}" if len(self.hosts) > 1 else device
-
-    def found_by_host(self) -> list[Record]:
-        """Return the records of steps that found themselves on the host that was asked: they tell what it is."""
-        found = [*self.sessions.values(), *self.profiles.values(), *self.peaks.values()]
-        return [record for record in found if record.ok or "host" in record.data]
-
-    def by_host(self) -> dict[str, Records]:
-        """Return what each host measured, with all that is of no host."""
-
-        def of(host: str, kind: dict[Any, Any]) -> dict[Any, Any]:
-            return {names: one for names, one in kind.items() if names[-1] == host}
-
-        return {
-            host: replace(
-                self,
-                sessions=of(host, self.sessions),
-                folders=of(host, self.folders),
-                peaks=of(host, self.peaks),
-                profiles=of(host, self.profiles),
-                profile_folders=of(host, self.profile_folders),
-            )
-            for host in self.hosts
-        }
-
     @classmethod
     def at(cls, found: Sequence[tuple[Path, Record]]) -> Records:
         """Sort records of all kinds, each with its path; what they have left lies beside them."""
@@ -207,6 +181,42 @@ class Records:
             profiles=of("profile"),
             profile_folders=folders("profile"),
         )
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that measured, or were asked to, in the experiment's order."""
+        return list(dict.fromkeys(names[-1] for kind in (self.sessions, self.profiles, self.peaks) for names in kind))
+
+    def place(self, device: str, host: str) -> str:
+        """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
+        return f"{device} of {host}" if len(self.hosts) > 1 else device
+
+    def of_host(self, host: str) -> Records:
+        """Return the records that the variants of a host, and their accuracies, are among."""
+        return self.parts.get(host, self)
+
+    def found_by_host(self) -> list[Record]:
+        """Return the records of steps that found themselves on the host that was asked: they tell what it is."""
+        found = [*self.sessions.values(), *self.profiles.values(), *self.peaks.values()]
+        return [record for record in found if record.ok or "host" in record.data]
+
+    def by_host(self) -> dict[str, Records]:
+        """Return what each host measured, with all that is of no host."""
+
+        def of(host: str, kind: dict[Any, Any]) -> dict[Any, Any]:
+            return {names: one for names, one in kind.items() if names[-1] == host}
+
+        return {
+            host: replace(
+                self.of_host(host),
+                sessions=of(host, self.sessions),
+                folders=of(host, self.folders),
+                peaks=of(host, self.peaks),
+                profiles=of(host, self.profiles),
+                profile_folders=of(host, self.profile_folders),
+            )
+            for host in self.hosts
+        }
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""

@@ -70,6 +70,14 @@ MEANINGS = (
         ),
     ),
     Meaning(
+        ("differs",),
+        "",
+        (
+            "of merged results ([merge.md](merge.md)): in what the row was made otherwise than those of most hosts, "
+            "joined by `; `; `differences.csv` has the values; empty where in nothing"
+        ),
+    ),
+    Meaning(
         ("status",),
         "",
         ("`ok`; `unavailable`: the host lacks what the cell needs; `failed`: a step on its way failed"),

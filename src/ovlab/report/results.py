@@ -103,6 +103,7 @@ EXTRA_COLUMNS = [
     "accuracy_by_seed",
     "accuracy_run_id",
     "variant_run_id",
+    "differs",
 ]
 COUNTS = [
     "samples",
@@ -172,7 +173,7 @@ def results_frame(settings: ReportSettings, records: Records) -> pd.DataFrame:
         With at least the columns of the contract; fractions in 0..1, times in ms, sizes in MB (10^6 bytes). What is
         not known is missing, never 0.
     """
-    rows = [_row(settings, cell, records) for cell in settings.experiment.cells()]
+    rows = [_row(settings, cell, records.of_host(cell.host)) for cell in settings.experiment.cells()]
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *EXTRA_COLUMNS])
     return frame.astype(dict.fromkeys(COUNTS, "Int64"))
 
@@ -198,7 +199,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
         row |= _session_part(cell, settings, session)
     if row["status"] == "ok":
         row |= _profile_part(cell, records.profiles.get((cell.model, cell.device, cell.host)))
-    return row
+    return row | ({"differs": "; ".join(records.merged.marks(cell))} if records.merged is not None else {})
 
 
 def _status(cell: Cell, variant: Record | None, accuracy: Record | None, session: Record | None) -> dict[str, str]:

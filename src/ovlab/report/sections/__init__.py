@@ -19,6 +19,7 @@ from ovlab.report.sections.goals import Goals
 from ovlab.report.sections.hosts import Hosts
 from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
+from ovlab.report.sections.merged import MergedResults
 from ovlab.report.sections.models import Models
 from ovlab.report.sections.not_measured import NotMeasured
 from ovlab.report.sections.provenance import Provenance
@@ -32,6 +33,7 @@ SECTIONS: tuple[Section, ...] = (
     Answer(),
     Goals(),
     Changes(),
+    MergedResults(),
     Results(),
     Server(),
     Sweep(),

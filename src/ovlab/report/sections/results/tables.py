@@ -13,6 +13,7 @@ from ovlab.report.columns import (
     DELTA,
     DEVICES,
     EXECUTED,
+    HOST,
     LATENCY,
     LAUNCHES,
     MAXIMUM,
@@ -46,13 +47,19 @@ COSTS = [
 def headline_table(ok: pd.DataFrame, reference: str) -> Table:
     """Make the main table: one row a cell that was measured."""
     columns = [*AXES, PRECISION, EXECUTED, DEVICES, LATENCY, P90, P99, THROUGHPUT, *speedup_columns(ok)]
-    columns += [ACCURACY, DELTA, SIZE]
+    columns += [ACCURACY, DELTA, SIZE, *_marks(ok)]
     caption = (
         f"Latency, throughput, speed-up and accuracy of each cell. Speed-up and difference are against {reference}; "
         "over default: against what the device does by itself. "
         f"{CI}; none where it is not known. MB: 10⁶ bytes."
     )
     return replace(results_table("headline", caption, columns, ok, grouped=4), stacked=True)
+
+
+def _marks(frame: pd.DataFrame) -> list[Column]:
+    """Return the column of what merged results differ in, where they do."""
+    differs = frame["differs"].fillna("") if "differs" in frame else pd.Series([], dtype=str)
+    return [Column("differs", "differs", width=r"0.2\linewidth")] if (differs != "").any() else []
 
 
 def speedup_columns(ok: pd.DataFrame) -> list[Column]:
@@ -92,7 +99,12 @@ def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
     ]
     known = frame[frame["accuracy"].notna()]
     caption = f"Accuracy, and its difference to {reference} on the same images (paired). {CI}."
-    return results_table("accuracy", caption, columns, known, grouped=1, unique=True, run="accuracy_run_id")
+    table = results_table("accuracy", caption, columns, known, grouped=1, unique=True, run="accuracy_run_id")
+    if len(table.rows) == len(known[["model", "precision"]].drop_duplicates()):
+        return table
+    # Merged results, of which some have another variant: each host's, so that none is taken for another's.
+    by_host = [AXES[0], HOST, *columns[1:]]
+    return results_table("accuracy", caption, by_host, known, grouped=1, unique=True, run="accuracy_run_id")
 
 
 def costs_table(ok: pd.DataFrame) -> Table:
