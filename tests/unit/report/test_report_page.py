@@ -18,7 +18,7 @@ from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.table import Column, Table
 
-TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment")
+TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment", "runs")
 TABLES += ("noise", "devices", "spread", "variants", "costs", "server", "sweep", "significance", "power", "classes")
 TABLES += ("distance", "layers", "verdicts", "verdict_checks", "advice", "profile_totals", "coverage")
 TABLES += (
@@ -83,7 +83,8 @@ def test_all_files_are_there(plain: Path) -> None:
     tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md", "typ")}
     data = {"tables/results.csv", "tables/results.parquet", "tables/results_columns.csv"}
     paper = {f"paper/numbers.{suffix}" for suffix in ("tex", "typ", "yml")}
-    paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "references.bib", "example.tex")}
+    paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "setup.typ", "references.bib")}
+    paper |= {f"paper/example.{suffix}" for suffix in ("tex", "typ", "qmd")}
     assert found == {"index.html", "files.json", *data} | figures | tables | paper
 
 
