@@ -18,7 +18,18 @@ from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.table import Column, Table
 
-TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment", "runs")
+TABLES = (
+    "headline",
+    "speedup",
+    "accuracy",
+    "claims",
+    "unavailable",
+    "failures",
+    "members",
+    "remarks",
+    "environment",
+    "runs",
+)
 TABLES += ("noise", "devices", "spread", "variants", "costs", "server", "sweep", "significance", "power", "classes")
 TABLES += ("distance", "layers", "verdicts", "verdict_checks", "advice", "profile_totals", "coverage")
 TABLES += (
