@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import base64
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
 from snakemake.exceptions import WorkflowError
 from web_server import WebServer
 from workflow_runs import ROOT
 
 from ovlab.records import read_record
 from ovlab_flow import grid_for_snakemake, last_words, load_grid
+from ovlab_flow.overrides import as_lines
 
 USER, PASSWORD, TOKEN = "ursula", "s3cret-passw0rd", "t0ken-of-hers"
 SECRETS = (USER, PASSWORD, TOKEN, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
@@ -167,6 +170,19 @@ def test_mistakes_show_no_credentials(key: str, value: str) -> None:
     with pytest.raises(WorkflowError) as caught:
         grid_for_snakemake({key: value.format(f"{USER}:{PASSWORD}", TOKEN)})
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
+
+
+def test_the_report_knows_what_the_run_was_given_but_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    mirror = f"https://{USER}:{PASSWORD}@example.org/mirror?token={TOKEN}"
+    overrides = ["seed=3", "experiment.devices=[cpu]"]
+    grid = grid_for_snakemake({"experiment": "quickstart", "mirror": mirror, "overrides": f"[{','.join(overrides)}]"})
+    told = grid.report.options
+    assert told[0] == "mirror=https://***@example.org/mirror?***"
+    # The command of the report gives them again: what Snakemake reads of it is what was given.
+    assert as_lines(parse_config([told[1]])["overrides"]) == overrides
+    assert not [secret for secret in SECRETS if secret in grid.report.to_json()]
+    assert grid_for_snakemake({"experiment": "quickstart"}).report.options == ()
 
 
 def test_the_last_words_show_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,13 +105,14 @@ def test_text_stays_text(make: Maker, tmp_path: Path) -> None:
 
 
 def test_an_inlined_svg_keeps_its_references(make: Maker, tmp_path: Path) -> None:
-    body = inline_svg(save(plots(make, Recipe())["speedup"], tmp_path), "f1")
+    body = inline_svg(save(plots(make, Recipe())["speedup"], tmp_path), "f1", frozenset(["d55e00"]))
     ids = set(re.findall(r'\bid="([^"]+)"', body))
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
     assert used
     assert used <= ids
     assert all(name.startswith("f1-") for name in ids)
     assert "http" not in body
+    assert "<pattern" in body and not re.search(r'fill="(?!none)', body)  # hatched bars keep their colour
     head = body[: body.index(">")]
     assert "viewBox" in head
     assert not re.search(r"\s(width|height)=", head)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +20,18 @@ from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.table import Column, Table
 
-TABLES = ("headline", "speedup", "accuracy", "claims", "unavailable", "failures", "members", "remarks", "environment")
+TABLES = (
+    "headline",
+    "speedup",
+    "accuracy",
+    "claims",
+    "unavailable",
+    "failures",
+    "members",
+    "remarks",
+    "environment",
+    "runs",
+)
 TABLES += ("noise", "devices", "spread", "variants", "costs", "server", "sweep", "significance", "power", "classes")
 TABLES += ("distance", "layers", "verdicts", "verdict_checks", "advice", "profile_totals", "coverage")
 TABLES += (
@@ -83,7 +96,8 @@ def test_all_files_are_there(plain: Path) -> None:
     tables = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("csv", "tex", "md", "typ")}
     data = {"tables/results.csv", "tables/results.parquet", "tables/results_columns.csv"}
     paper = {f"paper/numbers.{suffix}" for suffix in ("tex", "typ", "yml")}
-    paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "references.bib", "example.tex")}
+    paper |= {f"paper/{name}" for name in ("setup.tex", "setup.md", "setup.typ", "references.bib")}
+    paper |= {f"paper/example.{suffix}" for suffix in ("tex", "typ", "qmd")}
     assert found == {"index.html", "files.json", "settings.json", *data} | figures | tables | paper
 
 
@@ -260,3 +274,31 @@ def test_records_that_cannot_be_relied_on_fail_their_cells_alone(make: Maker, tm
     report(settings, Records.of([], kinds["variant"], kinds["accuracy"], kinds["session"]), tmp_path / "index.html", ())
     frame = pd.read_csv(tmp_path / "tables" / "results.csv").set_index(["model", "precision"])
     assert "data.bin: was changed after it was made" in frame.loc[("b", "fp16"), "reason"]
+
+
+def test_numbers_can_be_traced_to_their_runs(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe(models=["a", "b"], scenarios=["offline"]))
+    for number, (names, session) in enumerate(records.sessions.items()):
+        session.run_id = f"{number}" * 12
+        records.accuracies[names[0], "int8"].run_id = f"{number + 5}" * 12
+    given = settings.model_copy(update={"options": ("extra_conf=my conf", 'overrides=["seed=3"]')})
+    report(given, records, tmp_path / "index.html")
+    frame = pd.read_csv(tmp_path / "tables" / "results.csv", dtype=str).set_index(["model", "precision"])
+    assert frame.loc[("b", "int8"), ["run_id", "accuracy_run_id"]].tolist() == ["1" * 12, "6" * 12]
+    assert frame.loc[("b", "fp32"), "variant_run_id"] == "0123456789ab"
+    # Beside each row of a table, each number by name, and in the record that a row shows.
+    table = (tmp_path / "tables" / "speedup.tex").read_text()
+    assert table.count(r"\\ % run 000000000000") == table.count(r"\\ % run 111111111111") == 3
+    assert (tmp_path / "tables" / "accuracy.tex").read_text().count("% run 666666666666") == 1
+    assert set(pd.read_csv(tmp_path / "tables" / "headline.csv", dtype=str)["run_id"]) == {"0" * 12, "1" * 12}
+    for name in ("numbers.tex", "numbers.typ"):
+        text = (tmp_path / "paper" / name).read_text()
+        assert "b/int8/cpu/offline: timings of run 111111111111, accuracy of run 666666666666" in text
+    runs = pd.read_csv(tmp_path / "tables" / "runs.csv", dtype=str)
+    assert set(frame["run_id"]) | set(frame["accuracy_run_id"]) <= set(runs["run_id"])
+    assert len(runs) == 1 + 6 + 6 + 2
+    # The command that makes it anew has what the run was given.
+    text = (tmp_path / "index.html").read_text()
+    data = json.loads(text.split('id="data">', 1)[1].split("</script>", 1)[0])
+    command = data["sessions"]['["a","cpu","offline"]']["command"]
+    assert shlex.split(command)[-3:] == ["experiment=test", "extra_conf=my conf", 'overrides=["seed=3"]']

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -119,3 +120,30 @@ def test_the_example_compiles_as_it_is(folder: Path, tmp_path: Path, missing: bo
         last = subprocess.run(latex, cwd=paper, capture_output=True, text=True, errors="replace", check=True)
     assert not re.findall(r"Overfull.*|.*too large for page.*", last.stdout)
     assert "undefined" not in last.stdout and (paper / "example.pdf").stat().st_size > 10_000
+
+
+def test_the_typst_example_and_every_table_compile(folder: Path, tmp_path: Path) -> None:
+    typst = pytest.importorskip("typst", reason="no Typst here (pip install typst)")
+    shutil.copytree(folder, tmp_path / "report")
+    example = tmp_path / "report" / "paper" / "example.typ"
+    text = example.read_text(encoding="utf-8")
+    included = [f'#include "../tables/{path.name}"\n' for path in (folder / "tables").glob("*.typ")]
+    for line in included:
+        text = text.replace(line, "")
+    example.write_text(text.replace("#bibliography", f"{''.join(included)}#bibliography"), encoding="utf-8")
+    pages = typst.compile(str(example), root=str(tmp_path / "report"))
+    assert pages.startswith(b"%PDF") and len(pages) > 50_000
+
+
+def test_what_the_quarto_example_takes_is_there(folder: Path) -> None:
+    text = (folder / "paper" / "example.qmd").read_text(encoding="utf-8")
+    taken = re.findall(r"\{\{< include (\S+) >\}\}", text) + re.findall(r"\]\((\S+)\)", text)
+    assert len(taken) >= 5 and all((folder / "paper" / name).is_file() for name in taken)
+    tree = yaml.safe_load((folder / "paper" / "numbers.yml").read_text(encoding="utf-8"))
+    variables = re.findall(r"\{\{< var (\S+) >\}\}", text)
+    assert len(variables) == 2
+    for name in variables:
+        place: Any = tree
+        for part in name.split("."):
+            place = place[part]
+        assert isinstance(place, str)

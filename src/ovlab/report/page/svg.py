@@ -26,7 +26,8 @@ def inline_svg(text: str, prefix: str, colours: frozenset[str] = frozenset()) ->
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
-    body = re.sub(r'"#([^"]+)"', rf'"#{prefix}-\1"', body)
+    body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r'fill="(#[0-9a-f]{6})"', r'style="fill: \1"', body)  # an attribute cannot be a variable
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
     # In an HTML page the parser gives the elements their namespaces; plain href is SVG 2's.
     body = body.replace("xlink:href", "href")

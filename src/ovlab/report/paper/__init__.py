@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ovlab.report.paper.example import example
+from ovlab.report.paper.example import example, example_qmd, example_typ
 from ovlab.report.paper.numbers import headline_numbers, numbers_tex, numbers_typ, numbers_yml
-from ovlab.report.paper.setup import references_bib, setup_markdown, setup_tex
+from ovlab.report.paper.setup import references_bib, setup_markdown, setup_tex, setup_typ
 from ovlab.report.section import ReportContext
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -34,6 +34,9 @@ def paper_files(report: ReportContext, tables: Sequence[Table], figures: Sequenc
         "setup.tex": setup_tex(report),
         "setup.md": setup_markdown(report),
         "references.bib": references_bib(report),
+        "setup.typ": setup_typ(report),
         "example.tex": example(numbers, tables, figures),
+        "example.typ": example_typ(numbers, tables, figures),
+        "example.qmd": example_qmd(numbers, tables, figures),
     }
     return {f"{FOLDER}/{name}": text for name, text in texts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -162,6 +163,19 @@ def _escaped(text: str) -> str:
     ends = " " if text.endswith(" ") else ""
     begins = " " if text.startswith(" ") else ""
     return f"{begins}{escape_latex(text)}{ends}" if text.strip() else text
+
+
+def setup_typ(report: ReportContext) -> str:
+    """Return the paragraph for Typst's ``include``: its words as strings, in which nothing is markup."""
+    parts = CITE.split(" ".join(sentences(report)))
+    body = "".join(f"@{part} " if number % 2 else f"#{_quoted(part)}" for number, part in enumerate(parts) if part)
+    return f"// Written by ovlab from the records of the experiment.\n{body.replace(' #', '#')}\n"
+
+
+def _quoted(text: str) -> str:
+    ends = " " if text.endswith(" ") else ""
+    begins = " " if text.startswith(" ") else ""
+    return json.dumps(f"{begins}{one_line(text)}{ends}", ensure_ascii=False)
 
 
 def setup_markdown(report: ReportContext) -> str:

@@ -19,7 +19,7 @@ COLOURS = {
 FURTHER = ["#CC79A7", "#0072B2", "#B8A900", "#000000", "#8C510A", "#5E3C99"]
 # On paper without colour: lines by their dashes, bars by their hatching, points by what is filled of them, or by shape.
 DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
-HATCHES = ("", "//////", "......", "\\\\\\\\\\\\", "xxxxxx", "------")
+HATCHES = ("", "xxx", "....", "\\\\\\\\", "////", "---")
 FILLS = ("none", "full", "left", "right", "top", "bottom")
 SHAPES = "osD^vP"
 PLAIN = {"dashes": "int8", "hatches": "default"}
