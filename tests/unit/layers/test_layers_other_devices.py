@@ -3,8 +3,8 @@
 The GPU's graph and counters are as ``Graph::get_runtime_model`` and ``Graph::get_profiling_info`` write them [1]_: no
 constants, names without the primitive's type, but with it for what the optimiser has inserted, ``CPU`` or ``undef`` in
 place of a kernel. The NPU's are the layers of a recorded profile [2]_, by the rule that makes counters of them [3]_:
-the engine as kernel (``Shave`` as soon as software took part, else ``DPU``, else ``DMA``), no element type, times from a
-layer's first task to its last, so that layers overlap.
+the engine as kernel (``Shave`` as soon as software took part, else ``DPU``, else ``DMA``), no element type, times from
+a layer's first task to its last, so that layers overlap.
 
 References
 ----------
