@@ -62,9 +62,12 @@ class PeaksRequest:
         How often each peak is measured.
     window_s : float
         Length of a window in seconds.
+    without_tiles : bool
+        Whether to find what the vector units do in the types that AMX has, and nothing else.
     """
 
     device: str
     properties: dict[str, Any]
     windows: int
     window_s: float
+    without_tiles: bool = False

@@ -1,8 +1,16 @@
-"""Profiles of GPU and NPU, from counters and runtime models made up in forms that public reports and tests show.
+"""Profiles of GPU and NPU from what their plugins report, in the forms that their public sources and recordings have.
 
-No device gave them, and no recording of one: the GPU's plugin writes its own type before a name and the element type at
-the end of a kernel's name, and has a runtime model without times of its own. The NPU's plugin has no runtime model that
-maps: it gives the engine (``DPU``, ``Shave``, ``DMA``) as kernel, and no element type.
+The GPU's graph and counters are as ``Graph::get_runtime_model`` and ``Graph::get_profiling_info`` write them [1]_: no
+constants, names without the primitive's type, but with it for what the optimiser has inserted, ``CPU`` or ``undef`` in
+place of a kernel. The NPU's are the layers of a recorded profile [2]_, by the rule that makes counters of them [3]_:
+the engine as kernel (``Shave`` as soon as software took part, else ``DPU``, else ``DMA``), no element type, times from
+a layer's first task to its last, so that layers overlap.
+
+References
+----------
+.. [1] github.com/openvinotoolkit/openvino, ``src/plugins/intel_gpu/src/plugin/graph.cpp``, commit 01128a2.
+.. [2] github.com/openvinotoolkit/npu_plugin, ``tests/lit/NPU/utils/profiling_parser_text_37XX.mlir``, commit 49f7212.
+.. [3] github.com/openvinotoolkit/openvino, ``src/plugins/intel_npu/src/al/include/intel_npu/profiling.hpp``.
 """
 
 from __future__ import annotations
@@ -12,12 +20,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import openvino as ov
 import pandas as pd
 import pytest
+from openvino import opset13 as ops
 from profile_factory import operation
 
 from ovlab.layers.advice import RULES
 from ovlab.layers.child.counters import LastInference, merged
+from ovlab.layers.child.graph import executed_nodes
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import analyse, compare_all
 from ovlab.layers.profile.model import Profile
@@ -32,49 +44,84 @@ OPERATIONS = [
     operation("pool1", "MaxPool", 0) | {"follower": "fc/WithoutBiases"},
     operation("fc/WithoutBiases", "MatMul", macs=10_000_000) | {"follower": ""},
 ]
-GPU_NODES: list[dict[str, Any]] = [
-    {"name": "input", "type": "Input", "kernel": "undef", "precision": "f32", "layers": []},
-    {"name": "reorder_input", "type": "Reorder", "kernel": "reorder_data__f32", "precision": "f32", "layers": []},
-    {
-        "name": "conv1/WithoutBiases",
-        "type": "Convolution",
-        "kernel": "convolution_gpu_bfyx_f16__f16",
-        "precision": "f16",
-        "layers": ["conv1/WithoutBiases"],
-    },
-    {
-        "name": "pool1",
-        "type": "Pooling",
-        "kernel": "pooling_gpu_b_fs_yx_fsv16__f16",
-        "precision": "f16",
-        "layers": ["pool1"],
-    },
-    {
-        "name": "fc/WithoutBiases",
-        "type": "FullyConnected",
-        "kernel": "jit:gemm:any__f16",
-        "precision": "f16",
-        "layers": ["fc/WithoutBiases"],
-    },
+# Name, type, kernel, layers that it stands for, shape of its output; each takes from the one before.
+GPU_GRAPH = [
+    ("reorder_input", "Reorder", "reorder_data__f32", "", [1, 3, 32, 32]),
+    (
+        "conv1/WithoutBiases",
+        "Convolution",
+        "convolution_gpu_bfyx_os_iyx_osv16__f16",
+        "conv1/WithoutBiases,conv1,relu1",
+        [1, 16, 32, 32],
+    ),
+    ("pool1", "Pooling", "pooling_gpu_blocked__f16", "pool1", [1, 16, 16, 16]),
+    ("fc/WithoutBiases", "FullyConnected", "jit:gemm:any__f16", "fc/WithoutBiases", [1, 10]),
 ]
 GPU_COUNTERS = [  # name, type, kernel, microseconds
-    ("input_layout:input", "Input", "undef", 0),
+    ("input", "Input", "undef", 0),
     ("reorder:reorder_input", "Reorder", "reorder_data__f32", 40),
-    ("convolution:conv1/WithoutBiases", "Convolution", "convolution_gpu_bfyx_f16__f16", 304),
-    ("activation:relu1", "Activation", "undef", 0),
-    ("pooling:pool1", "Pooling", "pooling_gpu_b_fs_yx_fsv16__f16", 21),
-    ("fullyconnected:fc/WithoutBiases", "FullyConnected", "jit:gemm:any__f16", 132),
+    ("conv1/WithoutBiases", "Convolution", "convolution_gpu_bfyx_os_iyx_osv16__f16", 304),
+    ("relu1", "Activation", "undef", 0),
+    ("pool1", "Pooling", "pooling_gpu_blocked__f16", 21),
+    ("fc/WithoutBiases", "FullyConnected", "jit:gemm:any__f16", 132),
+]
+NPU_OPERATIONS = [
+    operation("conv1/WithoutBiases", macs=2_000_000) | {"follower": "relu1"},
+    operation("relu1", "Relu", 0) | {"follower": "conv2/WithoutBiases"},
+    operation("conv2/WithoutBiases", macs=40_000_000) | {"follower": "relu2"},
+    operation("relu2", "Relu", 0) | {"follower": "output"},
+    operation("output", "Softmax", 0) | {"follower": ""},
 ]
 NPU_COUNTERS = [
-    ("conv1/WithoutBiases?t_Convolution", "Convolution", "DPU", 67),
-    ("pool1?t_MaxPool", "MaxPool", "DPU", 11),
-    ("fc/WithoutBiases?t_MatMul", "MatMul", "DPU", 21),
-    ("output/convert?t_Convert", "Convert", "Shave", 5),
+    ("conv1/WithoutBiases", "Convolution", "Shave", 63),  # DPU 66.91, SW 16.80, DMA 18.07 in all
+    ("conv2/WithoutBiases", "Convolution", "DPU", 333),
+    ("relu1", "Relu", "DPU", 10),
+    ("relu2", "Relu", "DPU", 10),
+    ("output", "Output", "Shave", 8),
 ]
+NPU_LATENCY_MS = 0.381
 UNKNOWN = {"from": "", "to": "", "weight_bytes": None, "input_bytes": None, "output_bytes": None}
 
 
-def profiled(nodes: list[dict[str, Any]], rows: list[tuple[str, str, str, int]]) -> Profile:
+def gpu_nodes() -> list[dict[str, Any]]:
+    """Read a runtime model as the GPU's plugin writes it: nodes without constants, what they are in their rt_info."""
+
+    def told(node: Any, kind: str, kernel: str, layers: str, order: int) -> Any:
+        facts = {"layerType": kind, "primitiveType": kernel, "originalLayersNames": layers, "execOrder": str(order)}
+        facts |= {"outputPrecisions": "f16", "outputLayouts": "bfyx", "execTimeMcs": "not_executed"}
+        facts |= {"runtimePrecision": "f32" if kind == "Reorder" else "f16"}
+        for key, value in facts.items():
+            node.get_rt_info()[key] = value
+        return node
+
+    pixels = told(ops.parameter([1, 3, 32, 32], np.float16, name="input"), "Input", "undef", "input", 0)
+    last = pixels
+    for order, (name, kind, kernel, layers, shape) in enumerate(GPU_GRAPH, 1):
+        # What computes the output does not matter: the plugin's nodes have a shape and facts alone.
+        last = told(_any_node(last, shape), kind, kernel, layers, order)
+        last.set_friendly_name(name)
+    result = told(ops.result(last), "Result", GPU_GRAPH[-1][2], GPU_GRAPH[-1][3], len(GPU_GRAPH))
+    model = ov.Model([result], [pixels], "runtime_gpu_graph")
+    return executed_nodes(SimpleNamespace(get_runtime_model=lambda: model))  # type: ignore[arg-type]
+
+
+def _any_node(taken: Any, shape: list[int]) -> Any:
+    class Node(ov.Op):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(self, [taken.output(0)])
+
+        def validate_and_infer_types(self) -> None:
+            self.set_output_type(0, ov.Type.f16, ov.PartialShape(shape))
+
+    return Node()
+
+
+def profiled(
+    nodes: list[dict[str, Any]],
+    rows: list[tuple[str, str, str, int]],
+    operations: list[dict[str, Any]],
+    latency_ms: float | None = None,
+) -> Profile:
     results = []
     for launch in range(3):
         counters = LastInference()
@@ -92,20 +139,20 @@ def profiled(nodes: list[dict[str, Any]], rows: list[tuple[str, str, str, int]])
             ]
             counters.after(SimpleNamespace(profiling_info=infos))  # type: ignore[arg-type]
         found = merged([{**UNKNOWN, **one} for one in nodes], counters)
-        latency = sum(one["time_us"] for one in found) / 950
+        latency = latency_ms or sum(one["time_us"] for one in found) / 950
         timed = {"latency_ms": latency, "counted_latency_ms": latency, "settings": {}}
-        results.append({"operations": OPERATIONS, "nodes": found, "calls": 4} | timed)
+        results.append({"operations": operations, "nodes": found, "calls": 4} | timed)
     return Profile.of(results)
 
 
 @pytest.fixture
 def gpu() -> Profile:
-    return profiled(GPU_NODES, GPU_COUNTERS)
+    return profiled(gpu_nodes(), GPU_COUNTERS, OPERATIONS)
 
 
 @pytest.fixture
 def npu() -> Profile:
-    return profiled([], NPU_COUNTERS)
+    return profiled([], NPU_COUNTERS, NPU_OPERATIONS, NPU_LATENCY_MS)
 
 
 PEAKS = Peaks(arithmetic={"f32": 1e12, "f16": 2e12, "i8": 4e12}, kernels={}, node_overhead_us=4.0)
@@ -117,12 +164,18 @@ def test_a_gpu_is_profiled_by_the_names_of_its_runtime_model(gpu: Profile) -> No
     found = analyse(gpu, Choices(), PEAKS)
     assert found.executed_precision == "f16"
     assert found.totals["macs_over_model"].value == 1 and found.complaints == []
-    assert found.conversions["Reorder"]["nodes"] == 1 and found.coverage.shares["macs"].value == 0
+    # The graph has no constants: what weights take is not told, and no roof follows from the rest.
+    assert {node.weight_bytes for node in gpu.nodes} == {None}
+    conv = next(node for node in gpu.nodes if node.macs and node.type == "Convolution")
+    assert conv.layers == ("conv1/WithoutBiases", "conv1", "relu1") and conv.output_bytes == 2 * 16 * 32 * 32
+    assert found.conversions["f16 bfyx to f16 bfyx"]["nodes"] == 1 and found.coverage.shares["macs"].value == 0
 
 
 def test_of_an_npu_what_is_not_reported_is_empty(npu: Profile, tmp_path: Path) -> None:
     found = analyse(npu, Choices(quantised=True), PEAKS)
-    assert found.totals["macs_over_model"].value == 1 and found.complaints == []
+    assert found.totals["macs_over_model"].value == 1
+    (complaint,) = found.complaints  # engines work at the same time
+    assert complaint.startswith("the nodes' times add up to 112.6 %")
     assert found.executed_precision == "" and found.verdict.level == ""
     # Without a type no peak applies: the time is not explained, rather than explained by a guess.
     assert found.verdict.shares["compute"].value == 0 and found.verdict.from_dram.value is None
@@ -145,8 +198,15 @@ def test_no_rule_of_advice_needs_what_a_plugin_may_not_report(device: str, reque
         assert sum(one.value or 0.0 for one in found.verdict.shares.values()) == pytest.approx(1)
 
 
-def test_two_devices_variants_are_compared_layer_by_layer(gpu: Profile, npu: Profile) -> None:
-    (found,) = compare_all({"one": gpu, "other": npu}, PEAKS, ["one"]).values()
-    layers = {pair.layers: pair for pair in found.pairs}
-    assert layers["conv1/WithoutBiases",].saved_us == 305 - 68
+def test_two_devices_variants_are_compared_layer_by_layer(gpu: Profile) -> None:
+    names = (
+        "conv1/WithoutBiases?t_Convolution",
+        "pool1?t_MaxPool",
+        "fc/WithoutBiases?t_MatMul",
+    )  # as the tasks are called
+    rows = [(name, "", "DPU", us) for name, us in zip(names, (67, 11, 21), strict=True)]
+    other = profiled([], rows, OPERATIONS)
+    (found,) = compare_all({"one": gpu, "other": other}, PEAKS, ["one"]).values()
+    saved = {name: pair.saved_us for pair in found.pairs for name in pair.layers}
+    assert saved["conv1/WithoutBiases"] == 305 - 68
     assert sum(one.value or 0.0 for one in found.by_layers.values()) == pytest.approx(found.saved_ms.value)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ovlab.environment import describe_host, host_identity
 from ovlab.errors import OvlabError
 from ovlab.layers import peaks as step
 from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by, working_sets
-from ovlab.layers.child.clock import latency_cycles
-from ovlab.layers.child.peaks import peaks
+from ovlab.layers.child.clock import frequency_control, latency_cycles
+from ovlab.layers.child.peaks import LIMIT, peaks
 from ovlab.layers.peaks import Peaks, known_peaks, measure_peaks
 from ovlab.layers.peaks.best import best_values, has_quiet_windows
 from ovlab.layers.peaks.theory import operations_per_cycle
@@ -85,7 +88,11 @@ def test_a_peak_far_below_the_theoretical_one_says_why(tmp_path: Path) -> None:
     [
         (AVX512, ZEN4, {"f32": 32, "bf16": 64, "i8": 128}),
         (AVX512, XEON, {"f32": 64, "bf16": 128, "i8": 256}),
-        ([*AVX512, "avx512_fp16", "amx_int8", "amx_bf16"], XEON, {"f32": 64, "f16": 128, "bf16": 1024, "i8": 2048}),
+        (
+            [*AVX512, "avx512_fp16", "amx_int8", "amx_bf16"],
+            XEON,
+            {"f32": 64, "f16": 128, "bf16": 1024, "bf16_avx512": 128, "i8": 2048, "i8_vnni": 256},
+        ),
         (["avx2", "fma", "avx_vnni"], XEON, {"f32": 32, "i8": 128}),
         (["asimd"], "", {}),
     ],
@@ -141,6 +148,70 @@ def test_a_launch_finds_every_kind_of_peak(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(one["value"] > 0 and one["kernel"] for one in arithmetic if one["type"] == "f32")
     assert all(one["value"] or "executed" in one for one in arithmetic)
     assert {"overhead", "bandwidth"} <= {one["kind"] for one in found["windows"]}
+
+
+@pytest.mark.skipif("avx512_bf16" not in describe_host()["cpu"]["flags"], reason="the CPU has no BF16 to leave out")
+def test_onednn_heeds_the_limit_by_which_amx_is_left_out() -> None:
+    # The same variable with a lower limit, on a CPU without AMX: another kernel. In a fresh process, as it is in use.
+    program = """
+import sys
+from ovlab.layers.child import peaks
+from ovlab.layers.request import PeaksRequest
+peaks.LIMIT = (peaks.LIMIT[0], sys.argv[1])
+windows = peaks.peaks(PeaksRequest("CPU", {}, 1, 0.01, True))["windows"]
+print(*{one["kernel"] for one in windows if one["type"] == "bf16_avx512" and one["value"]})
+"""
+    kernels = [
+        subprocess.run([sys.executable, "-c", program, limit], check=True, capture_output=True, text=True).stdout
+        for limit in (LIMIT[1], "AVX512_CORE")
+    ]
+    assert "avx512_bf16" in kernels[0] and kernels[0] != kernels[1]
+
+
+def test_vector_units_are_measured_apart_where_there_is_amx(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PeaksRequest] = []
+
+    def child(request: PeaksRequest, *_: Any) -> dict[str, Any]:
+        asked.append(request)
+        if not request.without_tiles:
+            return result()
+        about = {"problem": "convolution", "kernel": "brgconv_avx512_I8"}
+        return result() | {"windows": [window("arithmetic", 880e9, type="i8_vnni", **about)]}
+
+    flags = [*AVX512, "amx_int8", "amx_bf16"]
+    monkeypatch.setattr(step, "describe_host", lambda: {"cpu": {"flags": flags}})
+    monkeypatch.setattr(step, "run_child", child)
+    settings = PeaksSettings(device_name="cpu", device=DeviceSpec(device="CPU"), host=host_identity())
+    record = measure_peaks(settings)
+    assert [one.without_tiles for one in asked] == [False] * 3 + [True] * 2
+    assert record.value("arithmetic_i8_vnni") == 880 and record.data["kernels"]["i8_vnni"] == "brgconv_avx512_I8"
+    assert record.values["calibration_kernel"].unit == "ms" and Peaks.of(record).kernel_ms
+    assert set(Peaks.of(record).arithmetic) == {"f32"}  # no roof: the device takes the tiles
+    flags[:] = AVX512
+    asked.clear()
+    assert measure_peaks(settings).value("arithmetic_i8_vnni") is None and len(asked) == 3
+
+
+def test_bandwidths_that_differ_between_processes_are_told(tmp_path: Path) -> None:
+    results = [result(), result(), result()]
+    results[1]["windows"][4]["value"] = 93e9
+    _, data = best_values(results, PeaksSpec(), AVX512, cpuinfo(tmp_path, ZEN4))
+    assert data["between_processes"] == {"L3": (150.0, 150.0), "DRAM": (40.0, 93.0)}
+    assert data["remarks"] == [
+        "bandwidth of DRAM: the processes gave 40 to 93 GB/s; others that share it take their part"
+    ]
+    results[1]["windows"][4]["other_load"] = 0.5  # left out, as for the peak
+    assert best_values(results, PeaksSpec(), AVX512, cpuinfo(tmp_path, ZEN4))[1]["remarks"] == []
+
+
+def test_whether_the_clock_could_be_set_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert frequency_control(tmp_path / "nowhere") == {"settable": False, "lowest_ghz": None, "highest_ghz": None}
+    texts = {"scaling_max_freq": 3700000, "cpuinfo_min_freq": 1500000, "cpuinfo_max_freq": 3700000}
+    for name, khz in texts.items():
+        (tmp_path / name).write_text(f"{khz}\n", encoding="ascii")
+    assert frequency_control(tmp_path) == {"settable": True, "lowest_ghz": 1.5, "highest_ghz": 3.7}
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert not frequency_control(tmp_path)["settable"]
 
 
 def test_a_virtual_device_has_no_peaks() -> None:

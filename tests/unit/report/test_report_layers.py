@@ -46,6 +46,26 @@ def test_verdicts_and_totals(made: tuple[ReportSettings, Records]) -> None:
     assert rows(tables["coverage"])[1]["int8_macs"] == 0.5
 
 
+def test_a_profile_that_was_slow_as_a_whole_is_told(made: tuple[ReportSettings, Records]) -> None:
+    settings, records = made
+    variants = records.profiles["net", "cpu"].data["variants"]
+    session = records.sessions["net", "cpu", "single_stream"]
+    session.settings["scenario"] = {"mode": "synchronous", "performance_hint": "LATENCY", "batch": 1, "threads": None}
+    for name, one in variants.items():
+        if one["status"] == "ok":
+            times = {"fp32": 1 / 1.6, "int8": 1.0}
+            latency = one["totals"]["latency"]["value"] * times[name]
+            session.data["rows"][name]["values"]["latency_p50"]["value"] = latency
+    variants["int8"]["disturbed"] = "2 of 6 launches were disturbed (load of other processes up to 57 %)"
+    first, second = (one["remark"] for one in rows(make_tables(settings, records)["profile_totals"]))
+    assert first == (
+        "its latency without counters is 1.6 times that of its session: the host was slower while layers were profiled"
+    )
+    assert second == "2 of 6 launches were disturbed (load of other processes up to 57 %)"
+    session.settings["scenario"]["threads"] = 1  # another load is no measure of it
+    assert rows(make_tables(settings, records)["profile_totals"])[0]["remark"] == "–"
+
+
 def test_layers_left_in_floating_point_and_advice(made: tuple[ReportSettings, Records]) -> None:
     tables = make_tables(*made)
     left = rows(tables["floating_layers"])

@@ -30,7 +30,7 @@ THREADS_A_COPY = 4
 """The problem is given once more for so many threads, so that each of many still has enough to do."""
 
 
-def arithmetic_windows(request: PeaksRequest, threads: int) -> Iterator[dict[str, Any]]:
+def arithmetic_windows(request: PeaksRequest, threads: int, types: tuple[str, ...] = TYPES) -> Iterator[dict[str, Any]]:
     """Measure each type and problem in windows.
 
     Yields
@@ -40,7 +40,7 @@ def arithmetic_windows(request: PeaksRequest, threads: int) -> Iterator[dict[str
         multiply-accumulate), ``other_load`` and ``steal``. A type that the device does not execute when it is asked for
         it gives one with ``value`` None and ``executed``, what it executes instead.
     """
-    for element_type in TYPES:
+    for element_type in types:
         for problem in ("convolution", "matrix product"):
             yield from _problem(request, element_type, problem, max(1, threads // THREADS_A_COPY))
 

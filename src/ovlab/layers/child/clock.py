@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from ovlab.layers.child.windows import Watched
 
 CPUINFO = Path("/proc/cpuinfo")
+FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 SHORT, LONG = 1_000, 11_000
 """Lengths of two chains: their difference has no call in it. Both fit the first cache."""
 AMD_ZEN, INTEL_SKYLAKE = 23, 85
@@ -44,6 +46,27 @@ def latency_cycles(path: Path = CPUINFO) -> int | None:
     if vendor == "GenuineIntel" and family == 6 and (model in INTEL_CLIENT_SKYLAKE or model >= INTEL_SKYLAKE):
         return 4
     return None
+
+
+def frequency_control(folder: Path = FREQUENCY) -> dict[str, Any]:
+    """Tell whether the clock could be set here, and between what; virtual machines mostly have no such files.
+
+    Returns
+    -------
+    dict
+        ``settable`` (whether this process may write ``scaling_max_freq`` of the first core), ``lowest_ghz`` and
+        ``highest_ghz`` (None where the kernel does not tell).
+    """
+
+    def ghz(name: str) -> float | None:
+        try:
+            return int((folder / name).read_text(encoding="ascii")) / 1e6
+        except (OSError, ValueError):
+            return None
+
+    limit = folder / "scaling_max_freq"
+    settable = limit.is_file() and os.access(limit, os.W_OK)
+    return {"settable": settable, "lowest_ghz": ghz("cpuinfo_min_freq"), "highest_ghz": ghz("cpuinfo_max_freq")}
 
 
 def clock_windows(windows: int, window_s: float) -> Iterator[dict[str, Any]]:

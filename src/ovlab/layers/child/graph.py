@@ -24,7 +24,8 @@ def executed_nodes(compiled: ov.CompiledModel) -> list[dict[str, Any]]:
         operations; none for what the plugin inserted), ``from`` and ``to`` (element type and layout of the first input
         and output), ``weight_bytes``, ``input_bytes``, ``output_bytes`` (None behind a dynamic shape), ``inputs``
         (names of the nodes that it takes from) and ``shape`` (of the first output: ``1x64x56x56``). What only holds
-        constants is left out. Empty where the device gives no runtime model.
+        constants is left out; where the device's graph has no constants at all (a GPU's), weights are not reported.
+        Empty where the device gives no runtime model.
     """
     try:
         ops = compiled.get_runtime_model().get_ordered_ops()
@@ -34,12 +35,14 @@ def executed_nodes(compiled: ov.CompiledModel) -> list[dict[str, Any]]:
     nodes = []
     for op in ops:
         info = op.get_rt_info()
+        if info_text(info, "layerType") == "Result":
+            continue  # a GPU's outputs repeat what the node before them says of itself, its layers included
         sources = [port.get_source_output().get_node() for port in op.inputs()]
         if info_text(info, "layerType") == "Const" or (sources and all(one.get_name() in constant for one in sources)):
             constant.add(op.get_name())
         else:
             nodes.append(_described(op, info, sources, constant))
-    return nodes
+    return nodes if constant else [{**node, "weight_bytes": None} for node in nodes]
 
 
 def _described(op: Any, info: Any, sources: list[Any], constant: set[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Run as ``python -m ovlab.layers.child.peaks REQUEST RESULT`` (two JSON files).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +17,17 @@ from openvino import opset13 as ops
 from ovlab.errors import OvlabError, one_line
 from ovlab.layers.child.arithmetic_peak import arithmetic_windows, large_product
 from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by
-from ovlab.layers.child.clock import clock_windows
+from ovlab.layers.child.clock import clock_windows, frequency_control
 from ovlab.layers.child.main import ALIVE, run
 from ovlab.layers.child.windows import Watched
 from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.inspection import effective_settings
 from ovlab.runtime import core
 
+LIMIT = ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+"""The variable by which oneDNN, and with it the CPU plugin, leaves out AMX, read when it is first used."""
+VECTORS = {"bf16": "bf16_avx512", "i8": "i8_vnni"}
+"""What vector units do in the types that AMX has too: their names in the record."""
 CHAINS = (8, 72)
 """Lengths of two chains of small nodes: the difference of their latencies is what further nodes cost."""
 
@@ -34,8 +39,11 @@ def peaks(request: PeaksRequest) -> dict[str, Any]:
     -------
     dict
         ``threads``, ``windows`` (each with ``kind``, ``value``, ``other_load`` and ``steal``), ``caches`` (bytes by
-        level), ``sharing`` (cores that share each level), ``settings`` (as read back).
+        level), ``sharing`` (cores that share each level), ``settings`` (as read back), ``frequency`` (whether the clock
+        could be set). Without tiles there is the arithmetic of vector units alone.
     """
+    if request.without_tiles:
+        os.environ[LIMIT[0]] = LIMIT[1]
     try:
         compiled = core().compile_model(large_product(1, False), request.device, _properties(request))
     except RuntimeError as error:
@@ -43,6 +51,9 @@ def peaks(request: PeaksRequest) -> dict[str, Any]:
     ALIVE.append(compiled)
     settings = effective_settings(compiled, ())
     threads = int(settings.get("INFERENCE_NUM_THREADS") or 1)
+    if request.without_tiles:
+        found = [one | {"type": VECTORS[one["type"]]} for one in arithmetic_windows(request, threads, tuple(VECTORS))]
+        return {"threads": threads, "windows": found, "caches": {}, "sharing": {}, "settings": settings}
     windows = [*arithmetic_windows(request, threads), *_overhead_windows(request)]
     caches: dict[str, int] = {}
     if request.device == "CPU":
@@ -55,6 +66,7 @@ def peaks(request: PeaksRequest) -> dict[str, Any]:
         "caches": caches,
         "sharing": {name: shared_by(int(name[1:])) for name in caches},
         "settings": settings,
+        "frequency": frequency_control() if request.device == "CPU" else {},
     }
 
 

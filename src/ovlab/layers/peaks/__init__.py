@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ovlab.files import digest_of
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.best import best_values, has_quiet_windows
 from ovlab.layers.peaks.machine import AMID_LOAD, Peaks
+from ovlab.layers.peaks.theory import TILE
 from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.properties import require_device
 from ovlab.measure.host.exclusive import exclusive_host
@@ -24,6 +26,8 @@ from ovlab.scratch import scratch_folder
 from ovlab.specs import DeviceSpec, PeaksSettings, PeaksSpec
 
 __all__ = ["Peaks", "known_peaks", "measure_peaks"]
+VECTORS = 2
+"""Processes that find the peaks of vector units, on CPUs that have AMX besides."""
 AGAIN = 2
 """As many times as many launches are made at most, where other load disturbs all windows of a peak."""
 log = logging.getLogger("ovlab.layers")
@@ -65,7 +69,11 @@ def measure_peaks(settings: PeaksSettings) -> Record:
         while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
             results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
             kernels.append(kernel_ms())
-    values, data = best_values(results, plan, describe_host()["cpu"]["flags"])
+        flags = describe_host()["cpu"]["flags"]
+        if settings.device.device == "CPU" and any(flag in TILE for flag in flags):
+            apart = replace(request, without_tiles=True)
+            results += [run_child(apart, scratch, plan.timeout_s, "profiling.peaks.timeout_s") for _ in range(VECTORS)]
+    values, data = best_values(results, plan, flags)
     values["calibration_kernel"] = Quantity(min(kernels), "ms")
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data | {"host": place})
 

@@ -13,6 +13,8 @@ from ovlab.specs import PeaksSpec
 
 ENOUGH = 0.8
 """Share of the theoretical peak below which the record says why it may not be reached."""
+APART = 1.15
+"""Processes that differ in bandwidth by more than this are told: neighbours share caches and memory."""
 Window = Mapping[str, Any]
 
 
@@ -40,7 +42,8 @@ def best_values(
         ``windows``, ``disturbed_windows`` (counts).
     data : dict
         ``kernels`` and ``problems`` (of the best, by type), ``not_executed`` (what the device executes instead, by
-        type), ``caches`` (bytes by level), ``sharing``, ``remarks``, ``windows``.
+        type), ``between_processes`` (least and largest of the processes' bandwidths in GB/s, by level), ``caches``
+        (bytes by level), ``sharing``, ``frequency`` (whether the clock could be set), ``remarks``, ``windows``.
     """
     windows = [window for result in results for window in result["windows"]]
     known = [window for window in windows if window["value"] is not None]
@@ -68,6 +71,12 @@ def best_values(
         found = best("bandwidth", "level", level)
         if found is not None:
             values[f"bandwidth_{level}"] = Quantity(found["value"] / 1e9, "GB/s")
+    data["between_processes"] = _between_processes(results, plan)
+    data["remarks"] += [
+        f"bandwidth of {level}: the processes gave {low:.3g} to {high:.3g} GB/s; others that share it take their part"
+        for level, (low, high) in data["between_processes"].items()
+        if high > APART * low
+    ]
     for kind, name, unit, factor in (("clock", "clock", "GHz", 1e-9), ("overhead", "node_overhead", "us", 1e6)):
         found = best(kind)
         if found is not None:
@@ -76,8 +85,23 @@ def best_values(
     counts = {"threads": threads, "windows": len(known), "disturbed_windows": len(known) - len(quiet)}
     values |= {name: Quantity(count, "count") for name, count in counts.items()}
     _add_theory(values, data, operations_per_cycle(flags, cpuinfo), threads)
+    data["frequency"] = dict(results[0].get("frequency", {}))
     data |= {"caches": dict(results[0]["caches"]), "sharing": dict(results[0]["sharing"]), "windows": windows}
     return values, data
+
+
+def _between_processes(results: Sequence[Mapping[str, Any]], plan: PeaksSpec) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest of the processes' best bandwidths in quiet windows, in GB/s, by level."""
+    found: dict[str, list[float]] = {}
+    for result in results:
+        best: dict[str, float] = {}
+        for window in result["windows"]:
+            if window["kind"] == "bandwidth" and window["value"] is not None and not _disturbed(window, plan):
+                level = str(window["level"])
+                best[level] = max(best.get(level, 0.0), window["value"] / 1e9)
+        for level, value in best.items():
+            found.setdefault(level, []).append(value)
+    return {level: (min(values), max(values)) for level, values in found.items()}
 
 
 def has_quiet_windows(results: Sequence[Mapping[str, Any]], plan: PeaksSpec) -> bool:

@@ -29,6 +29,8 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 UNITS = 2
 ZEN4_FAMILY = 25
+OF_VECTORS = {"bf16": "bf16_avx512", "i8": "i8_vnni"}
+"""Names of what vector units do in a type that tiles have too."""
 TILE = {"amx_int8": ("i8", 2048), "amx_bf16": ("bf16", 1024), "amx_fp16": ("f16", 1024)}
 
 
@@ -55,6 +57,8 @@ def operations_per_cycle(flags: Collection[str], cpuinfo: Path = CPUINFO) -> dic
         found["i8"] = 8 * numbers
     for flag, (element_type, operations) in TILE.items():
         if flag in flags:
+            if element_type in found and element_type in OF_VECTORS:
+                found[OF_VECTORS[element_type]] = found[element_type]
             found[element_type] = operations
     return found
 

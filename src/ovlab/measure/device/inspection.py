@@ -211,7 +211,8 @@ def _executed_nodes(compiled: ov.CompiledModel) -> list[Any]:
     except RuntimeError:
         return []
     infos = (node.get_rt_info() for node in nodes)
-    return [info for info in infos if "runtimePrecision" in info and info_text(info, "originalLayersNames")]
+    told = (info for info in infos if "runtimePrecision" in info and info_text(info, "originalLayersNames"))
+    return [info for info in told if info_text(info, "layerType") != "Result"]  # a GPU's repeats the node before it
 
 
 def info_text(info: Any, key: str) -> str:

@@ -13,7 +13,8 @@ from ovlab.records import Record
 from ovlab.report.columns import HOST, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
+from ovlab.report.sections.layers.profiled import compared_with, estimate_of, profiled_variants
+from ovlab.report.sections.layers.slow import slow_as_a_whole
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
@@ -136,7 +137,7 @@ def totals_table(settings: ReportSettings, records: Records) -> Table:
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
         totals = [one.estimate("totals", name) for name in ("macs", "macs_over_model", "latency", "time_over_latency")]
-        remark = "; ".join([*one.data["complaints"], *_noise(one)]) or MISSING
+        remark = "; ".join([*one.data["complaints"], *slow_as_a_whole(one, settings, records)]) or MISSING
         rows.append([*one.names, *totals, remark])
     caption = (
         "Control totals: multiply-accumulates (MACs) of the model and how many are found among the executed nodes "
@@ -159,11 +160,6 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
         "of the timed nodes that execute layers; of all nodes of the executed graph."
     )
     return Table("coverage", caption, columns, rows, grouped=3)
-
-
-def _noise(one: Profiled) -> list[str]:
-    noisy = [reading for reading in one.data["noise"] if reading["beyond"]]
-    return [f"{len(noisy)} of {len(one.data['noise'])} launches amid noise"] if noisy else []
 
 
 def floating_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
