@@ -116,7 +116,11 @@ class Step:
         farewell: io.RawIOBase,
         watch: Watch,
     ) -> int:
+        stopped = 0
+
         def forward(number: int, _frame: FrameType | None) -> None:
+            nonlocal stopped
+            stopped = number
             os.kill(child, number)
 
         previous = {number: signal.signal(number, forward) for number in STOPPING}
@@ -134,7 +138,10 @@ class Step:
             return self._fail("failed", watch.complaint)
         if code >= 0:
             os.set_blocking(farewell.fileno(), False)  # a process that the work has left behind may hold the other end
-            return code if farewell.read(1) else self._fail("failed", f"{ENDED} (exit code {code})")
+            if farewell.read(1):
+                return code
+            # A group's signal comes twice, from outside and from here: the second may meet the child at its end.
+            return 128 + stopped if stopped else self._fail("failed", f"{ENDED} (exit code {code})")
         if -code in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
             return 128 - code  # stopped from outside: no result, not a failure of the step
         name = signal.Signals(-code).name
@@ -200,11 +207,19 @@ class _Interrupted(KeyboardInterrupt):
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    _heed_no_more()
     raise _Interrupted
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    _heed_no_more()
     raise _Stopped
+
+
+def _heed_no_more() -> None:
+    """Let what follows the first signal end in order: a group's signal comes twice."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _VisibleFormatter(logging.Formatter):

@@ -176,9 +176,9 @@ class Campaign:
             return
         path = made[int(plan.choice * len(made))]
         if path.is_dir():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # an orphan may write to it just now
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
         if plan.stage == "download" and plan.moment < 1:  # otherwise it is found in the cache
             shutil.rmtree(self.results / "sources/cache", ignore_errors=True)
 

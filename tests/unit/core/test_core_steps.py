@@ -243,6 +243,36 @@ def test_a_stopped_program_stops_its_child_and_leaves_no_record(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+SLOW_TO_END = """    class Slow:
+        write = sys.__stdout__.write
+        def flush(self):
+            sys.__stdout__.flush()
+            time.sleep(1)
+    def slow():
+        sys.stdout = Slow()
+        work()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_group_whose_child_gets_the_signal_twice_leaves_no_record(tmp_path: Path, number: int) -> None:
+    """From outside and from its parent: the second one meets it while it ends."""
+    head, tail = PROGRAM.rsplit("    sys.exit", 1)
+    code = f"{head}{SLOW_TO_END}    sys.exit{tail.replace('run(work)', 'run(slow)')}"
+    command = [sys.executable, "-c", code, str(tmp_path / "source.json")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "started\n"
+        os.killpg(program.pid, number)
+        time.sleep(0.4)
+        os.killpg(program.pid, number)
+        assert program.communicate(timeout=30) == ("", "")
+    assert program.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_signal_handlers_are_put_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     step_in(tmp_path).run(lambda: Record(kind="source", settings={}))

@@ -55,9 +55,11 @@ def exclusive_host() -> Iterator[None]:
         log.info("waited %.0f s for another measurement", time.monotonic() - started)
     with contextlib.suppress(OSError):  # another user's file; the lock holds all the same
         write_text(holder_path(), f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n")
+    log.debug("measuring alone on this host")
     try:
         yield
     finally:
+        log.debug("measured")
         with contextlib.suppress(OSError):
             holder_path().unlink(missing_ok=True)
         lock.release()
