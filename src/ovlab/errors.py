@@ -77,7 +77,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return readable_line(f"{where}{error.strerror.lower()}")
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "std::bad_alloc" in _words(error):
         return "out of memory"
     # OpenVINO's messages begin with the places in its own sources; the last line says what is wrong.
     lines = [line.strip() for line in _words(error).splitlines() if line.strip()]

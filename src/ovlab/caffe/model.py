@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ovlab.caffe.layer import Layer, ReadOptions, Shape, build_layer, own_types,
 from ovlab.caffe.prototxt import Net, read_prototxt
 from ovlab.caffe.weights import read_caffemodel
 from ovlab.errors import OvlabError, nearest
+from ovlab.specs.model import MOST_NUMBERS
+from ovlab.text import shortened
 
 
 def read_model(
@@ -124,6 +127,8 @@ def _input_shape(where: str, shape: Sequence[int] | None, batch: int | None) -> 
     dims = list(shape) if batch is None else [batch, *list(shape)[1:]]
     if not dims or min(dims) < 1:
         raise OvlabError(f"{where}: has shape {dims}; expected positive lengths")
+    if math.prod(dims) > MOST_NUMBERS:
+        raise OvlabError(f"{where}: has shape {shortened(dims)}; expected at most {MOST_NUMBERS:.0e} numbers")
     return dims
 
 

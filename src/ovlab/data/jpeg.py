@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-START = b"\xff\xd8"
+START, _LAST, _SCAN_START = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -27,6 +27,9 @@ def is_whole(data: bytes) -> bool:
     data : bytes
         The file, which begins with `START`.
     """
+    # Most files: one picture, and nothing behind it. Within a scan the end mark cannot occur.
+    if data.endswith(_LAST) and _SCAN_START in data and data.find(START, len(START)) < 0:
+        return True
     position, has_scan = len(START), False
     while found := _MARKER.search(data, position):
         marker, position = data[found.end() - 1], found.end()

@@ -14,6 +14,10 @@ CONV = (
     'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"'
     " convolution_param { num_output: 4 kernel_size: 3 } }\n"
 )
+POOL = (
+    'layer { name: "pool" type: "Pooling" bottom: "%s" top: "pool" pooling_param { pool: AVE global_pooling: true } }\n'
+)
+"""One score a class: without it the network would fit no task."""
 WEIGHTS = {"conv": [np.zeros((4, 3, 3, 3), np.float32), np.zeros(4, np.float32)]}
 
 
@@ -30,7 +34,7 @@ def text(name: str, content: str | bytes, words: str, *, passes: bool = False) -
 
 def weights(name: str, content: bytes, words: str, *, passes: bool = False) -> None:
     expected = "^$" if passes else rf"^failed: .*{words}"
-    CAFFEMODEL.add(name, lambda room: network(room, HEAD + CONV, content), expected, passes=passes)
+    CAFFEMODEL.add(name, lambda room: network(room, HEAD + CONV + POOL % "conv", content), expected, passes=passes)
 
 
 def conv(settings: str) -> str:
@@ -45,7 +49,7 @@ ANY = r"net\.prototxt"
 text("empty", "", ANY)
 text("text", "this is no network", ANY)
 text("binary", bytes(range(256)) * 4, ANY)
-text("UTF-16 with its mark", (HEAD + CONV).encode("utf-16"), "", passes=True)
+text("UTF-16 with its mark", (HEAD + CONV + POOL % "conv").encode("utf-16"), "", passes=True)
 text("cut", (HEAD + CONV)[:-20], ANY)
 text("open quotes", HEAD + 'layer { name: "x', ANY)
 text("one brace too many", HEAD + CONV + "}", ANY)
@@ -87,7 +91,7 @@ text("reshape of 2^40", layer("Reshape", "reshape_param { shape { dim: [10995116
 text("reshape twice -1", layer("Reshape", "reshape_param { shape { dim: [-1, -1] } }"), "net|x")
 text("slice beyond", layer("Slice", "slice_param { axis: 9 }"), "net|x")
 text("crop of one", layer("Crop", "crop_param { axis: 2 offset: 1000 }"), "net|x")
-text("NaN", layer("Power", "power_param { power: nan }"), "", passes=True)
+text("NaN", layer("Power", "power_param { power: nan }") + POOL % "x", "NaN|not finite|expected")
 
 MODEL = r"net\.caffemodel"
 GOOD = caffemodel(WEIGHTS)
@@ -109,7 +113,9 @@ weights("one blob", caffemodel({"conv": WEIGHTS["conv"][:1]}), "conv")
 weights("three blobs", caffemodel({"conv": [*WEIGHTS["conv"], np.zeros(4, np.float32)]}), "conv")
 weights("other shape", caffemodel({"conv": [np.zeros((4, 3, 5, 5), np.float32), np.zeros(4, np.float32)]}), "conv")
 weights(
-    "NaN", caffemodel({"conv": [np.full((4, 3, 3, 3), np.nan, np.float32), np.zeros(4, np.float32)]}), "", passes=True
+    "NaN",
+    caffemodel({"conv": [np.full((4, 3, 3, 3), np.nan, np.float32), np.zeros(4, np.float32)]}),
+    "NaN or infinity for image",
 )
 NAMED = chunk(1, b"conv") + chunk(2, b"Convolution")
 HUGE = chunk(7, chunk(7, chunk(1, varint(2**40) + varint(2**20))) + chunk(5, bytes(16)))

@@ -183,6 +183,10 @@ def test_bad_arguments(files: Files, blobs: dict[str, list[Array]]) -> None:
         read_model(prototxt, weights, input_shapes={"dat": [1, 2, 4, 4]})
     with pytest.raises(OvlabError, match=r"input 'data': has shape \[1, 0, 4, 4\]; expected positive lengths"):
         read_model(prototxt, weights, input_shapes={"data": [1, 0, 4, 4]})
+    with pytest.raises(
+        OvlabError, match=r"input 'data': has shape \[1, 2, 1000000, 1000000\]; expected at most 1e\+11"
+    ):
+        read_model(prototxt, weights, input_shapes={"data": [1, 2, 10**6, 10**6]})
 
 
 def test_a_network_needs_an_output(files: Files) -> None:

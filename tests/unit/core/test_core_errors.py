@@ -66,3 +66,10 @@ def test_an_exception_that_cannot_say_what_it_is() -> None:
             raise KeyError
 
     assert one_line(OddError()) == "OddError"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("std::bad_alloc"), RuntimeError("Check failed: std::bad_alloc")]
+)
+def test_memory_that_is_lacking_is_told_in_words(error: Exception) -> None:
+    assert one_line(error) == "out of memory"
