@@ -56,6 +56,9 @@ def test_a_profile_by_hand(model: Path, tmp_path: Path) -> None:
         done.stdout
     )
     assert re.search(r"Convolution +f32 +\S+ +[\d.]+", done.stdout)
+    assert "INT8 coverage\nnone: nothing is executed in INT8" in done.stdout
+    table = done.stdout.split("Control totals")[0]
+    assert not re.search(r"\de[+-]\d", table)  # numbers as people write them
 
 
 def test_two_irs_by_hand(model: Path, tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_two_irs_by_hand(model: Path, tmp_path: Path) -> None:
     assert re.search(r"^conv\S* +[\d.]+ +[\d.]+ +-?[\d.e-]+$", done.stdout, re.MULTILINE)
     missing = tmp_path / "nowhere.xml"
     done = by_hand("profile_layers", tmp_path, "--model", model, "--against", missing)
-    assert done.returncode == 1 and f"error: {missing}: missing" in done.stderr
+    assert done.returncode == 1 and f"error: --against: {missing} is no file" in done.stderr
 
 
 def test_peaks_by_hand(tmp_path: Path) -> None:
@@ -81,8 +84,13 @@ def test_what_cannot_be_profiled_is_one_clear_line(model: Path, tmp_path: Path) 
     pixels = ops.parameter([1, 8, 32, 32], np.float32, name="pixels")
     none = tmp_path / "none.xml"
     ov.save_model(ov.Model([ops.relu(pixels)], [pixels]), none)
+    other, alone = tmp_path / "model.onnx", tmp_path / "alone.xml"
+    other.write_bytes(b"onnx")
+    alone.write_bytes(model.read_bytes())
     cases = {
-        ("--model", tmp_path / "nowhere.xml"): f"error: {tmp_path / 'nowhere.xml'}: missing",
+        ("--model", tmp_path / "nowhere.xml"): f"error: --model: {tmp_path / 'nowhere.xml'} is no file, expected an IR",
+        ("--model", other): f"error: --model: {other} is no IR, expected a .xml",
+        ("--model", alone): f"error: --model: {alone}: its weights are missing, expected alone.bin beside it",
         ("--model", none): f"error: {none}: the model has no multiply-accumulates to count",
         ("--model", model, "--device", "AUTO"): "error: --device: AUTO stands for other devices",
         ("--model", model, "--device", "CPUU"): "error: --device: OpenVINO knows no device 'CPUU'; did you mean 'CPU'?",

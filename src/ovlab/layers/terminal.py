@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -39,6 +40,8 @@ from ovlab.steps import start_logging
 
 log = logging.getLogger("ovlab")
 SHOWN, PAIRS = 25, 5
+WHOLE = 100
+TEXTS = frozenset({"type", "executed_precision", "kernel", "node"})
 TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_us": "us", "share": "share %"} | {
     "macs": "MMAC",
     "intensity": "op/byte",
@@ -96,7 +99,8 @@ def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int
 
     def work() -> None:
         _require_physical(device)
-        for one in variants.values():
+        for name, one in variants.items():
+            _require_ir(one.model, "--model" if name == "second" else "--against")
             require_profilable(one.model)
         peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
         plan, noise = ProfilingSpec(), NoiseSpec(wait_s=5)
@@ -156,11 +160,21 @@ def _layers(nodes: pd.DataFrame) -> str:
         node=longest["node"].str.slice(0, 48),
     )
     table = tabulate(
-        shown.astype(object).where(shown.notna(), None).to_numpy().tolist(),
+        [[_cell(value) for value in row] for row in shown.astype(object).to_numpy().tolist()],
         headers=list(TITLES.values()),
-        floatfmt=".3g",
+        colalign=["left" if name in TEXTS else "right" for name in TITLES],
+        disable_numparse=True,
     )
     return f"{table}\n({len(longest)} of {len(nodes)} nodes, those that take longest)"
+
+
+def _cell(value: Any) -> str:
+    """Write a number in three digits and never with an exponent; nothing where there is none."""
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    return f"{value:.0f}" if abs(value) >= WHOLE else f"{value:.3g}"
 
 
 def _totals(analysis: Analysis) -> str:
@@ -182,6 +196,8 @@ def _coverage(analysis: Analysis) -> str:
         for one in analysis.coverage.shares.values()
         if one.value is not None
     ] or ["the device does not report in which precision it executes"]
+    if not any(one.part for one in analysis.coverage.shares.values() if one.value is not None) and len(lines) > 1:
+        lines = ["none: nothing is executed in INT8"]
     left = [
         f"in {one.precision}: {one.layer} ({one.type}), {100 * one.share:.2g} % of the time: {one.why}"
         for one in analysis.coverage.floating
@@ -229,6 +245,18 @@ def _text(quantity: Quantity, factor: float = 1) -> str:
     if value is None:
         return "not known"
     return f"{value:.3g}" if low is None or high is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _require_ir(path: Path, option: str) -> None:
+    """Refuse what is no IR with its weights beside it, in words for one who names a file by hand."""
+    if not path.is_file():
+        raise OvlabError(f"{option}: {path} is no file, expected an IR (.xml)")
+    if path.suffix != ".xml":
+        raise OvlabError(f"{option}: {path} is no IR, expected a .xml (openvino.convert_model and save_model make one)")
+    if not path.with_suffix(".bin").is_file():
+        raise OvlabError(
+            f"{option}: {path}: its weights are missing, expected {path.with_suffix('.bin').name} beside it"
+        )
 
 
 def _require_physical(device: str) -> None:
