@@ -1,6 +1,7 @@
 """A Slurm of one node on this machine: munged, slurmctld and slurmd, started by hand and stopped again.
 
-Debian's packages: ``apt-get install --no-install-recommends slurm-wlm munge``. By hand: ``python one_node_slurm.py COMMAND``.
+Debian's packages: ``apt-get install --no-install-recommends slurm-wlm munge``.
+By hand: ``python one_node_slurm.py COMMAND``.
 """
 
 from __future__ import annotations
@@ -135,9 +136,7 @@ def running_slurm() -> Iterator[OneNodeSlurm]:
         with CONF.open("x") as conf:
             ports = _free_ports()
             conf.write(
-                SETTINGS.format(
-                    host=_host(), state=state, cpus=os.cpu_count(), port_ctld=ports[0], port_d=ports[1]
-                )
+                SETTINGS.format(host=_host(), state=state, cpus=os.cpu_count(), port_ctld=ports[0], port_d=ports[1])
             )
         files = ("key-file=munge.key", "socket=munge.socket", "pid-file=munged.pid", "seed-file=munged.seed")
         paths = [f"--{option}={state}/{name}" for option, name in (one.split("=") for one in files)]

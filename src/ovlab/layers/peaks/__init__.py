@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,13 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     plan = settings.peaks
     request = PeaksRequest(settings.device.device, dict(settings.device.properties), plan.windows, plan.window_s)
     log.info("finding the peaks of %s (once for this host)", settings.device.device)
-    with scratch_folder() as scratch, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host() as alone:
         results: list[dict[str, Any]] = []
         most = AGAIN * plan.launches
         while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
             results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
     values, data = best_values(results, plan, describe_host()["cpu"]["flags"])
-    return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
+    return Record(kind="peaks", settings=settings.plain(), values=values, data=data | {"alone": asdict(alone)})
 
 
 def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:

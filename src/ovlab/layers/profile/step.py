@@ -70,7 +70,7 @@ def profile_variants(
     require_device(settings.device, f"device/{settings.device_name}.yaml")
     machine = _peaks_of_this_host(peaks)
     found: dict[str, dict[str, Any]] = {}
-    with scratch_folder() as scratch, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host() as alone:
         requests: dict[str, ProfileRequest] = {}
         for name in settings.precisions:
             try:
@@ -86,6 +86,7 @@ def profile_variants(
     record = _record(settings, variants, machine, found, launched, folder)
     for name, one in scaling.items():
         record.data["variants"][name]["scaling"] = asdict(one)
+    record.data["alone"] = asdict(alone)
     return record
 
 

@@ -1,0 +1,85 @@
+"""What jobs ask of a cluster: memory by their models, and a node alone for those that measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_runs import ROOT
+
+from ovlab.specs import SourceSpec
+from ovlab_flow import load_grid
+from ovlab_flow.grid import Source
+from ovlab_flow.needs.memory import FLOOR_MB, PER_MODEL_MB, UNKNOWN_MB, memory_mb
+
+MEASURING = ("benchmark", "measure_peaks", "profile_layers")
+SHA256 = "0" * 64
+
+
+def source(*files: dict[str, object]) -> Source:
+    return Source(
+        "models", "mine", "0" * 8, SourceSpec.model_validate({"files": [{"sha256": SHA256} | one for one in files]})
+    )
+
+
+def test_memory_grows_with_the_model(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"x" * 3_000_000)
+    declared = {"url": "https://example.org/m.onnx", "size": 100_000_000}
+    assert memory_mb([], "") == FLOOR_MB
+    assert memory_mb([source(declared)], "") == FLOOR_MB + PER_MODEL_MB * 100
+    assert memory_mb([source(declared, declared | {"name": "second.onnx"})], "") == FLOOR_MB + PER_MODEL_MB * 200
+    assert memory_mb([source({"path": str(tmp_path / "m.onnx")})], "") == FLOOR_MB + PER_MODEL_MB * 3
+    assert memory_mb([source({"embedded": "m.onnx"})], str(tmp_path)) == FLOOR_MB + PER_MODEL_MB * 3
+    # Variants are measured one after the other: the largest counts.
+    small = source({"url": "https://example.org/s.onnx", "size": 1_000_000})
+    assert memory_mb([small, source(declared), small], "") == FLOOR_MB + PER_MODEL_MB * 100
+
+
+@pytest.mark.parametrize("file", [{"url": "https://example.org/m.onnx"}, {"path": "/nowhere/m.onnx"}])
+def test_a_model_of_unknown_size_is_taken_for_a_large_one(file: dict[str, object]) -> None:
+    assert memory_mb([source(file)], "") == FLOOR_MB + PER_MODEL_MB * UNKNOWN_MB
+
+
+def test_every_model_that_ships_asks_for_what_a_node_has() -> None:
+    for path in (ROOT / "conf/experiment").glob("*.yaml"):
+        for one in load_grid(path.stem).variants.values():
+            assert FLOOR_MB < memory_mb([one.model_source], str(ROOT / "resources")) < 16_000
+
+
+def test_the_profile_for_slurm_gives_measurements_a_node_alone() -> None:
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    for rule in MEASURING:
+        found = profile["set-resources"][rule]
+        assert found["slurm_extra"] == "--exclusive"
+        assert found["slot"] == 1  # nodes measure side by side
+        assert rule not in profile["groups"]
+    assert profile["slurm-status-command"] == "squeue"
+    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")}
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
+
+
+def test_the_job_for_kubernetes_has_cores_of_its_own() -> None:
+    job = yaml.safe_load((ROOT / "profiles/kubernetes/job.yaml").read_text(encoding="utf-8"))
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    # Of class "Guaranteed", in whole cores: only so a static CPU manager sets cores apart.
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+    assert container["resources"]["requests"]["cpu"].isdigit()
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["nodeSelector"]
+    mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert mounted.keys() == {one["name"] for one in pod["volumes"]}
+    assert container["args"][-1] == f"overrides=[results={mounted['results']}]"
+
+
+def test_the_image_gets_what_a_run_needs_and_no_more() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {word for line in lines if line.startswith("COPY --chown") for word in line.split()[2:-1]}
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"}
+    assert kept == copied | {"requirements.lock"}
+    assert all((ROOT / name).exists() for name in kept)
+    assert {"Snakefile", "conf", "profiles", "resources", "scripts", "src", "workflow"} <= copied
+    users = [line.split()[1] for line in lines if line.startswith("USER")]
+    assert users == ["ovlab"]
+    assert any("--require-hashes" in line for line in lines)
