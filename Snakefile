@@ -23,9 +23,7 @@ min_version("9.27")
 report: "workflow/report/workflow.rst"
 
 
-GRID = grid_for_snakemake(
-    config, workflow.basedir, is_job=not workflow.is_main_process
-)
+GRID = grid_for_snakemake(config, workflow.basedir, is_job=not workflow.is_main_process)
 
 if workflow.is_main_process:
     hide_from_jobs(workflow.config_settings.config_args)

@@ -12,6 +12,7 @@ from ovlab.errors import OvlabError
 from ovlab.files import move, write_text
 from ovlab.inputs import require_unchanged
 from ovlab.records import read_record, require_intact
+from ovlab.specs import Cell
 from ovlab.text import visible, visible_line
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def regressions(changes: Path) -> list[str]:
     frame = read_csv(changes)
     lines = []
     for row in frame[frame["regressed"] == "yes"].to_dict("records"):
-        cell = "/".join(str(row[name]) for name in ("model", "precision", "device", "scenario"))
-        lines.append(f"regressed: {cell}: {row['status']}, {row['speed']}, {row['accuracy']}")
+        lines.append(f"regressed: {'/'.join(Cell.of(row).words)}: {row['status']}, {row['speed']}, {row['accuracy']}")
     return lines
 
 
@@ -146,7 +146,7 @@ def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedSte
     steps = list(steps)
     lines = [line]
     for reason, cells in failed.groupby("reason", sort=False):
-        names = ["/".join(cell) for cell in cells[["model", "precision", "device", "scenario"]].to_numpy()]
+        names = ["/".join(Cell.of(row).words) for row in cells.to_dict("records")]
         more = [f"and {len(names) - SHOWN_CELLS} more"] if len(names) > SHOWN_CELLS else []
         lines += [f"failed: {visible_line(str(reason))}", f"  cells: {', '.join(names[:SHOWN_CELLS] + more)}"]
         # Later steps pass the first cause on, so that the first step with this cause is where it arose.

@@ -8,6 +8,7 @@ import sys
 
 from ovlab.addresses import hide_secrets
 from ovlab.errors import OvlabError
+from ovlab.specs import Cell
 from ovlab_flow.workflow import DEFAULT_EXPERIMENT, load_grid
 
 
@@ -24,8 +25,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {hide_secrets(str(error))}", file=sys.stderr)
         return 1
     cells = grid.report.experiment.cells()
-    rows = [("model", "precision", "device", "scenario"), *cells]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    shown = Cell._fields if len(grid.report.hosts) > 1 else Cell._fields[:-1]
+    rows = [shown, *(cell[: len(shown)] for cell in cells)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     counts = {

@@ -23,6 +23,7 @@ from ovlab.specs import (
     DeviceSpec,
     DownloadSpec,
     ExperimentSpec,
+    HostSpec,
     LimitsSpec,
     MeasurementSpec,
     ModelSpec,
@@ -42,7 +43,7 @@ from ovlab_flow.overrides import parse_overrides
 from ovlab_flow.paths import is_folder, why_bad_folder, why_bad_name
 from ovlab_flow.yaml_files import KEYS_AND_VALUES, read_yaml
 
-GROUPS = ("model", "dataset", "precision", "device", "scenario")
+GROUPS = ("model", "dataset", "precision", "device", "scenario", "host")
 EXCEPTIONS = "model_precision"
 
 
@@ -94,11 +95,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Selection:
-    """All that an experiment selects, composed: variants by (model, precision), devices and scenarios by name."""
+    """All that an experiment selects, composed: variants by (model, precision), the others by name."""
 
     variants: dict[tuple[str, str], Parts]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    hosts: dict[str, HostSpec]
 
     @property
     def sources(self) -> dict[tuple[str, str], ModelSpec]:
@@ -170,9 +172,13 @@ class Composer:
         return self._parsed(RunSpec, data, self.where("experiment", self._experiment), "")
 
     def select(
-        self, variants: Sequence[tuple[str, str]], devices: Sequence[str], scenarios: Sequence[str]
+        self,
+        variants: Sequence[tuple[str, str]],
+        devices: Sequence[str],
+        scenarios: Sequence[str],
+        hosts: Sequence[str],
     ) -> Selection:
-        """Compose models in precisions, devices and scenarios.
+        """Compose models in precisions, devices, scenarios and hosts.
 
         A composition takes 0.1 s, nearly all of it Hydra's own: each serves one of every kind.
 
@@ -180,12 +186,12 @@ class Composer:
         ----------
         variants : sequence of (model, precision)
             Each is composed with the model's data set and the exceptions that the two have.
-        devices, scenarios : sequence of str
+        devices, scenarios, hosts : sequence of str
             Names.
         """
-        selection = Selection({}, {}, {})
-        for variant, device, scenario in zip_longest(variants, devices, scenarios):
-            choices = {"device": device, "scenario": scenario}
+        selection = Selection({}, {}, {}, {})
+        for variant, device, scenario, host in zip_longest(variants, devices, scenarios, hosts):
+            choices = {"device": device, "scenario": scenario, "host": host}
             if variant is not None:
                 choices |= {"model": variant[0], "precision": variant[1]}
             composed = self._with_dataset({group: name for group, name in choices.items() if name is not None})
@@ -199,6 +205,8 @@ class Composer:
                 selection.devices[device] = self._spec(DeviceSpec, "device", device, composed)
             if scenario is not None:
                 selection.scenarios[scenario] = self._spec(ScenarioSpec, "scenario", scenario, composed)
+            if host is not None:
+                selection.hosts[host] = self._spec(HostSpec, "host", host, composed)
         return selection
 
     def _precision(self, model: str, precision: str, composed: dict[str, Any]) -> PrecisionSpec:

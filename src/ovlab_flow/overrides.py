@@ -13,7 +13,7 @@ from ovlab.errors import OvlabError
 from ovlab.errors import one_line as in_one_line
 from ovlab.text import shortened
 
-AXES = ("model", "precision", "device", "scenario")
+AXES = ("model", "precision", "device", "scenario", "host")
 ADVICE = {axis: f"choose with experiment.{axis}s=[...]" for axis in AXES}
 ADVICE |= {f"{axis}s": f"it is experiment.{axis}s=[...]" for axis in AXES}
 ADVICE |= {

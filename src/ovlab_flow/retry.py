@@ -126,9 +126,10 @@ def records_of(grid: Grid) -> Iterator[Path]:
         one = accuracy.variant
         yield results / "accuracy" / one.model / one.precision / accuracy.digest / "accuracy.json"
     for machine in grid.machines.values():
-        yield results / "peaks" / machine.device / machine.digest / "peaks.json"
+        yield results / "peaks" / machine.host / machine.device / machine.digest / "peaks.json"
     for profile in grid.profiles.values():
-        yield results / grid.experiment / "profiles" / profile.model / profile.device / "profile.json"
+        folder = results / grid.experiment / "profiles" / profile.host
+        yield folder / profile.model / profile.device / "profile.json"
     for session in grid.sessions.values():
-        folder = results / grid.experiment / "sessions"
+        folder = results / grid.experiment / "sessions" / session.host
         yield folder / session.model / session.device / session.scenario / "session.json"

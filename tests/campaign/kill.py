@@ -44,9 +44,9 @@ MADE = {
     "convert": "variants/*/fp*/*",
     "calibrate": "variants/*/int8/*",
     "validate": "accuracy/*/*/*",
-    "benchmark": f"{NAME}/sessions/*/*/*",
-    "measure_peaks": "peaks/*/*",
-    "profile_layers": f"{NAME}/profiles/*/*",
+    "benchmark": f"{NAME}/sessions/*/*/*/*",
+    "measure_peaks": "peaks/*/*/*",
+    "profile_layers": f"{NAME}/profiles/*/*/*",
     "report": f"{NAME}/report",
     "verdict": f"{NAME}/verdict.txt",
 }

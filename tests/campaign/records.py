@@ -21,9 +21,9 @@ PLACES: dict[Kind, tuple[str, tuple[str, ...]]] = {
     "source": ("sources/*/*/*/source.json", ()),
     "variant": ("variants/*/*/*/variant.json", ("model.xml", "model.bin")),
     "accuracy": ("accuracy/*/*/*/accuracy.json", ("predictions.parquet",)),
-    "session": ("*/sessions/*/*/*/session.json", ("samples.parquet",)),
-    "peaks": ("peaks/*/*/peaks.json", ()),
-    "profile": ("*/profiles/*/*/profile.json", ("nodes.parquet",)),
+    "session": ("*/sessions/*/*/*/*/session.json", ("samples.parquet",)),
+    "peaks": ("peaks/*/*/*/peaks.json", ()),
+    "profile": ("*/profiles/*/*/*/profile.json", ("nodes.parquet",)),
 }
 # What no two runs have alike.
 TIMED_VALUES = {"calibration_time", "validation_time", "images_per_second", "measuring_time"}

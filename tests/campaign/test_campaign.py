@@ -95,8 +95,8 @@ PLANTED = {
         put("variants/*/*/*/model.bin", b"other"),
         "is not the file that was recorded",
     ),
-    "a session without its samples": (remove("*/sessions/*/*/*/samples.parquet"), "no such file"),
-    "a session that names no samples": (edit("*/sessions/*/*/*/session.json", files={}), "names no samples.parquet"),
+    "a session without its samples": (remove("*/sessions/*/*/*/*/samples.parquet"), "no such file"),
+    "a session that names no samples": (edit("*/sessions/*/*/*/*/session.json", files={}), "names no samples.parquet"),
     "predictions of nothing": (put("accuracy/*/*/*/predictions.parquet", b""), CHANGED),
     "another accuracy in a record that is whole": (
         other_accuracy,

@@ -17,8 +17,9 @@ from workflow_runs import TINY, command, copy_workflow, snakemake
 
 from ovlab.records import read_record
 
-MEASURING = ("experiment.scenarios=[single_stream,multi_stream]",)
-ON_SLURM = ("--profile", "profiles/slurm", "--latency-wait", "5")
+MEASURING = ("experiment.scenarios=[single_stream,multi_stream]", "experiment.hosts=[lab]")
+HOST = "slurm: {partition: lab, constraint: epyc, extra: --nice=7}\n"
+ON_SLURM = ("--profile", "profiles/slurm", "--latency-wait", "5", "--verbose")
 
 
 def on_slurm(folder: Path, *overrides: str) -> subprocess.Popen[str]:
@@ -50,6 +51,7 @@ def results(folder: Path) -> pd.DataFrame:
 def there(slurm: OneNodeSlurm, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run whose slurmd was killed under a measurement, and came back."""
     folder = copy_workflow(tmp_path_factory.mktemp("slurm"))
+    (folder / "conf/host/lab.yaml").write_text(HOST)
     run = on_slurm(folder, *MEASURING)
     try:
         slurm.wait_for(
@@ -87,6 +89,19 @@ def test_a_model_is_prepared_in_one_job_and_each_session_is_one(there: tuple[Pat
     assert logs.count("group_prepare_calibrate_convert_validate") == 1
 
 
+def test_sessions_go_to_the_node_that_their_host_names(there: tuple[Path, str]) -> None:
+    calls = [line for line in there[1].splitlines() if line.startswith("sbatch call:")]
+    measuring = [one.partition("--wrap")[0] for one in calls if "rule_benchmark" in one]
+    assert len(measuring) == 2
+    for one in measuring:
+        assert {"-p lab", "-C epyc", "--exclusive --nice=7"} == {
+            option for option in ("-p lab", "-C epyc", "--exclusive --nice=7") if option in one
+        }
+    (prepared,) = (one.partition("--wrap")[0] for one in calls if "rule_prepare" in one)
+    assert "--exclusive" not in prepared
+    assert "-p main" in prepared
+
+
 def test_measurements_do_not_overlap_and_none_waits_for_another(there: tuple[Path, str]) -> None:
     records = sorted(there[0].glob("results/quickstart/sessions/**/session.json"))
     spans = [read_record(path, "session").data["alone"] for path in records]
@@ -103,7 +118,7 @@ def test_jobs_take_the_grid_of_the_run_and_say_no_credentials(slurm: OneNodeSlur
     source = "https://ursula:s3cret@127.0.0.1:1/mirror"
     log = "results/logs/variants"
     run = subprocess.Popen(
-        command(*ON_SLURM, "--until", "convert", "--verbose", overrides=TINY, mirror=source),
+        command(*ON_SLURM, "--until", "convert", overrides=TINY, mirror=source),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -23,7 +23,7 @@ CHOSEN = (
     *(one for one in TINY if not one.startswith("experiment.precisions")),
     "experiment.precisions=[fp32,int8,qdq,int8_imported]",
 )
-SESSION = "results/quickstart/sessions/digits_cnn/cpu/single_stream/session.json"
+SESSION = "results/quickstart/sessions/here/digits_cnn/cpu/single_stream/session.json"
 
 
 @pytest.fixture(scope="module")

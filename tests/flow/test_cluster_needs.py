@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
-from workflow_runs import ROOT
+from workflow_runs import ROOT, copy_workflow, snakemake
 
-from ovlab.specs import SourceSpec
+from ovlab.errors import OvlabError
+from ovlab.specs import HostSpec, SourceSpec
 from ovlab_flow import load_grid
 from ovlab_flow.grid import Source
+from ovlab_flow.needs import node_extra
 from ovlab_flow.needs.memory import FLOOR_MB, PER_MODEL_MB, UNKNOWN_MB, memory_mb
 
 MEASURING = ("benchmark", "measure_peaks", "profile_layers")
@@ -51,7 +54,7 @@ def test_the_profile_for_slurm_gives_measurements_a_node_alone() -> None:
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
     for rule in MEASURING:
         found = profile["set-resources"][rule]
-        assert found["slurm_extra"] == "--exclusive"
+        assert "slurm_extra" not in found  # it would take the place of the rule's
         assert found["slot"] == 1  # nodes measure side by side
         assert rule not in profile["groups"]
     assert profile["slurm-status-command"] == "squeue"
@@ -83,3 +86,32 @@ def test_the_image_gets_what_a_run_needs_and_no_more() -> None:
     users = [line.split()[1] for line in lines if line.startswith("USER")]
     assert users == ["ovlab"]
     assert any("--require-hashes" in line for line in lines)
+
+
+def test_options_of_a_host_are_quoted_for_the_shell_that_they_go_through() -> None:
+    assert node_extra(HostSpec()) == "--exclusive"
+    of = {"slurm": {"extra": "--nodelist=node7 --licenses='a b'; rm -rf /"}}
+    assert node_extra(HostSpec.model_validate(of)) == "--exclusive --nodelist=node7 '--licenses=a b;' rm -rf /"
+    with pytest.raises(OvlabError, match=r"slurm\.extra.*quotation"):
+        node_extra(HostSpec.model_validate({"slurm": {"extra": "--licenses='a"}}))
+
+
+def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
+    folder = copy_workflow(tmp_path)
+    (folder / "conf/host/lab.yaml").write_text(
+        "slurm: {partition: lab, constraint: epyc, account: ours, extra: --nice=7}\n"
+    )
+    for path in (folder / "workflow/rules").glob("*.smk"):  # without a message of its own, a job tells its resources
+        text = re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        path.write_text(text, encoding="utf-8")
+    one = ("experiment.models=[digits_cnn]", "experiment.devices=[cpu]", "experiment.scenarios=[single_stream]")
+    done = snakemake(folder, "-n", overrides=(*one, "experiment.hosts=[here,lab]"))
+    assert done.returncode == 0, done.stdout
+    lines = [line for line in done.stdout.splitlines() if "slurm_extra=" in line]
+    there = [line for line in lines if "slurm_partition=lab" in line]
+    # A session, a profile and the peaks of each host.
+    assert (len(lines), len(there)) == (6, 3)
+    assert all(
+        "constraint=epyc" in one and "slurm_account=ours" in one and "--exclusive --nice=7" in one for one in there
+    )
+    assert not any("constraint=" in one or "slurm_account=" in one for one in lines if one not in there)

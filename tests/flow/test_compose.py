@@ -66,7 +66,7 @@ def test_every_experiment_composes(extra_conf: str, experiment: str) -> None:
     loaded = shipped(experiment, extra_conf)
     cells = loaded.report.experiment.cells()
     assert len(cells) == len(set(cells)) > 0
-    assert {(cell.model, cell.device, cell.scenario) for cell in cells} == set(loaded.sessions)
+    assert {(cell.model, cell.device, cell.scenario, cell.host) for cell in cells} == set(loaded.sessions)
     assert {(cell.model, cell.precision) for cell in cells} <= {
         (variant.model, variant.precision) for variant in loaded.variants.values()
     }

@@ -18,13 +18,17 @@ def grid() -> Grid:
 
 def test_physical_devices_are_profiled_once_a_model(grid: Grid) -> None:
     models, devices = ("digits_cnn", "digits_ssd"), ("cpu", "gpu", "npu")
-    assert set(grid.profiles) == {(model, device) for model in models for device in devices}
-    assert set(grid.machines) == set(devices)
-    first = grid.profiles["digits_cnn", "cpu"]
+    assert set(grid.profiles) == {(model, device, "here") for model in models for device in devices}
+    assert set(grid.machines) == {(device, "here") for device in devices}
+    first = grid.profiles["digits_cnn", "cpu", "here"]
     assert [one.precision for one in first.variants] == ["fp32", "default", "fp16", "int8"]
     assert list(first.settings.precisions) == ["fp32", "default", "fp16", "int8"]
-    assert first.machine is grid.machines["cpu"] or first.machine == grid.machines["cpu"]
-    assert {variant.precision for variant in grid.profiles["digits_ssd", "cpu"].variants} == {"fp32", "default", "int8"}
+    assert first.machine is grid.machines["cpu", "here"] or first.machine == grid.machines["cpu", "here"]
+    assert {variant.precision for variant in grid.profiles["digits_ssd", "cpu", "here"].variants} == {
+        "fp32",
+        "default",
+        "int8",
+    }
 
 
 def test_an_experiment_may_turn_profiles_off() -> None:
@@ -34,7 +38,7 @@ def test_an_experiment_may_turn_profiles_off() -> None:
 
 def test_peaks_belong_to_a_host_and_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     def digest(*overrides: str) -> str:
-        return load_grid("quickstart", overrides=[*FEW, *overrides]).machines["cpu"].digest
+        return load_grid("quickstart", overrides=[*FEW, *overrides]).machines["cpu", "here"].digest
 
     here = digest()
     assert digest("profiling.duration_s=1", "seed=3") == here

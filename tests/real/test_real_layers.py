@@ -73,7 +73,7 @@ def test_types_are_those_that_were_executed(results: pd.DataFrame, profiles: dic
 def test_parts_add_up(model: str, profiles: dict[str, Any], folder: Path) -> None:
     for variant in profiles[model].values():
         assert sum(one["value"] for one in variant["verdict"]["shares"].values()) == pytest.approx(1)
-    record = read_record(folder / f"results/real_layers/profiles/{model}/cpu/profile.json", "profile")
+    record = read_record(folder / f"results/real_layers/profiles/here/{model}/cpu/profile.json", "profile")
     names = list(profiles[model])
     assert len(record.data["comparisons"]) == len(names) * (len(names) - 1) / 2
     for one in record.data["comparisons"]:
@@ -83,7 +83,7 @@ def test_parts_add_up(model: str, profiles: dict[str, Any], folder: Path) -> Non
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_graph_is_connected(model: str, folder: Path, results: pd.DataFrame) -> None:
-    nodes = pd.read_parquet(folder / f"results/real_layers/profiles/{model}/cpu/nodes.parquet")
+    nodes = pd.read_parquet(folder / f"results/real_layers/profiles/here/{model}/cpu/nodes.parquet")
     for _, own in nodes.groupby("precision"):
         sources = {
             number: set(map(int, text.split())) for number, text in zip(own["order"], own["inputs"], strict=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ovlab.addresses.handover import show_mirror
 from ovlab_flow.grid import pattern
-from ovlab_flow.needs import memory_mb
+from ovlab_flow.needs import memory_mb, node_extra
 
 
 pathvars:
@@ -21,6 +21,8 @@ MIRROR = show_mirror(str(config.get("mirror") or ""))
 # Bounds, which no result depends on: no `params` either, so that a change of them makes nothing anew.
 LIMITS = GRID.download.to_json()
 BOUNDS = GRID.limits.to_json()
+# For messages: where there is one host, nobody asks.
+ON_HOST = " of host {wildcards.host}" if len(GRID.report.hosts) > 1 else ""
 
 
 wildcard_constraints:
@@ -30,6 +32,7 @@ wildcard_constraints:
     precision=pattern(variant.precision for variant in GRID.variants.values()),
     device=pattern(GRID.report.experiment.devices),
     scenario=pattern(GRID.report.experiment.scenarios),
+    host=pattern(GRID.report.hosts),
     experiment=pattern([GRID.experiment]),
     digest="[0-9a-f]{8}",
 

@@ -18,15 +18,15 @@ RECORDS = {
         for one in GRID.reported_accuracies()
     ],
     "sessions": [
-        f"<results>/{GRID.experiment}/sessions/{one.model}/{one.device}/{one.scenario}/session.json"
+        f"<results>/{GRID.experiment}/sessions/{one.host}/{one.model}/{one.device}/{one.scenario}/session.json"
         for one in GRID.sessions.values()
     ],
     "peaks": [
-        f"<results>/peaks/{one.device}/{one.digest}/peaks.json"
+        f"<results>/peaks/{one.host}/{one.device}/{one.digest}/peaks.json"
         for one in GRID.machines.values()
     ],
     "profiles": [
-        f"<results>/{GRID.experiment}/profiles/{one.model}/{one.device}/profile.json"
+        f"<results>/{GRID.experiment}/profiles/{one.host}/{one.model}/{one.device}/profile.json"
         for one in GRID.profiles.values()
     ],
 }

@@ -10,7 +10,8 @@ from ovlab.report.format import MISSING, Estimate
 from ovlab.report.table import Column, Entry, Table
 
 # What the tables share. Keys are columns of results.csv.
-AXES = [Column("model", "model"), Column("device", "device"), Column("scenario", "scenario")]
+HOST = Column("host", "host")  # left out of all tables where there is one host
+AXES = [Column("model", "model"), Column("device", "device"), HOST, Column("scenario", "scenario")]
 PRECISION = Column("precision", "precision")
 EXECUTED = Column("executed_precision", "executed in")
 DEVICES = Column("execution_devices", "executed on")
@@ -81,8 +82,8 @@ def condensed(cells: Table) -> Table:
     for (*names, scenario), group in precisions.items():
         scenarios.setdefault((*names, ", ".join(group)), []).append(str(scenario))
     rows: list[list[Entry]] = [
-        [status, reason, model, device, ", ".join(group), names]
-        for (status, reason, model, device, names), group in scenarios.items()
+        [status, reason, model, device, host, ", ".join(group), names]
+        for (status, reason, model, device, host, names), group in scenarios.items()
     ]
-    columns = [*REASON, *AXES[:2], Column("scenarios", "scenarios"), Column("precisions", "precisions")]
+    columns = [*REASON, *AXES[:3], Column("scenarios", "scenarios"), Column("precisions", "precisions")]
     return Table(cells.name, cells.caption, columns, rows, cells.grouped, whole=cells)

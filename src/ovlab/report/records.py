@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ovlab.errors import OvlabError, one_line
 from ovlab.records import Kind, Record, read_record, require_intact
+from ovlab.specs import HERE
 
 SAMPLES = "samples.parquet"
+SessionKey = tuple[str, str, str, str]
+"""Model, device, scenario, host."""
+ProfileKey = tuple[str, str, str]
+"""Model, device, host."""
 
 
 # Folders above a record, by its kind: the names of its cell.
 PLACES: dict[Kind, tuple[str, ...]] = {
     "variant": ("model_name", "precision_name", "digest"),
     "accuracy": ("model_name", "precision_name", "digest"),
-    "session": ("model_name", "device_name", "scenario_name"),
-    "peaks": ("device_name", "digest"),
-    "profile": ("model_name", "device_name"),
+    "session": ("host_name", "model_name", "device_name", "scenario_name"),
+    "peaks": ("host_name", "device_name", "digest"),
+    "profile": ("host_name", "model_name", "device_name"),
 }
+
+
+def elsewhere(host: str) -> tuple[str, ...]:
+    """Return what a file's name says of a host: nothing of the one that the workflow ran on."""
+    return () if host == HERE else (host,)
 
 
 def read_reported(path: Path, kind: Kind) -> Record:
@@ -45,6 +56,7 @@ def read_reported(path: Path, kind: Kind) -> Record:
 class Records:
     """The records of an experiment, by the names in their settings.
 
+    `sessions` go by (model, device, scenario, host), `profiles` by (model, device, host), `peaks` by (device, host).
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
     Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
     one that is measured; `repeated` holds all of them, by (kind, model, precision).
@@ -53,13 +65,13 @@ class Records:
     sources: list[Record] = field(default_factory=list)
     variants: dict[tuple[str, str], Record] = field(default_factory=dict)
     accuracies: dict[tuple[str, str], Record] = field(default_factory=dict)
-    sessions: dict[tuple[str, str, str], Record] = field(default_factory=dict)
-    folders: dict[tuple[str, str, str], Path] = field(default_factory=dict)
+    sessions: dict[SessionKey, Record] = field(default_factory=dict)
+    folders: dict[SessionKey, Path] = field(default_factory=dict)
     accuracy_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
     repeated: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)
-    peaks: dict[str, Record] = field(default_factory=dict)
-    profiles: dict[tuple[str, str], Record] = field(default_factory=dict)
-    profile_folders: dict[tuple[str, str], Path] = field(default_factory=dict)
+    peaks: dict[tuple[str, str], Record] = field(default_factory=dict)
+    profiles: dict[ProfileKey, Record] = field(default_factory=dict)
+    profile_folders: dict[ProfileKey, Path] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -92,7 +104,11 @@ class Records:
         sessions, accuracies, profiles = list(sessions), list(accuracies), list(profiles)
 
         def key(record: Record, *names: str) -> tuple[str, ...]:
-            return tuple(record.settings[f"{name}_name"] for name in names)
+            # Records from before there were hosts name none.
+            return tuple(
+                record.settings.get("host_name", HERE) if name == "host" else record.settings[f"{name}_name"]
+                for name in names
+            )
 
         repeated: dict[tuple[str, str, str], list[Record]] = {}
         for one in (*variants, *accuracies):
@@ -107,9 +123,9 @@ class Records:
             list(sources),
             first("variant"),
             first("accuracy"),
-            {key(one, "model", "device", "scenario"): one for one in sessions},  # type: ignore[misc]
+            {key(one, "model", "device", "scenario", "host"): one for one in sessions},  # type: ignore[misc]
             {
-                key(one, "model", "device", "scenario"): folder  # type: ignore[misc]
+                key(one, "model", "device", "scenario", "host"): folder  # type: ignore[misc]
                 for one, folder in zip(sessions, session_folders, strict=False)
             },
             {
@@ -117,13 +133,45 @@ class Records:
                 for one, folder in reversed(list(zip(accuracies, accuracy_folders, strict=False)))
             },
             repeated,
-            {one.settings["device_name"]: one for one in peaks},
-            {key(one, "model", "device"): one for one in profiles},  # type: ignore[misc]
+            {key(one, "device", "host"): one for one in peaks},  # type: ignore[misc]
+            {key(one, "model", "device", "host"): one for one in profiles},  # type: ignore[misc]
             {
-                key(one, "model", "device"): folder  # type: ignore[misc]
+                key(one, "model", "device", "host"): folder  # type: ignore[misc]
                 for one, folder in zip(profiles, profile_folders, strict=False)
             },
         )
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that measured, or were asked to, in the experiment's order."""
+        return list(dict.fromkeys(names[-1] for kind in (self.sessions, self.profiles, self.peaks) for names in kind))
+
+    def place(self, device: str, host: str) -> str:
+        """Name a device for sentences, with its host where there are several: ``cpu of node7``."""
+        return f"{device} of {host}" if len(self.hosts) > 1 else device
+
+    def found_by_host(self) -> list[Record]:
+        """Return the records of steps that found themselves on the host that was asked: they tell what it is."""
+        found = [*self.sessions.values(), *self.profiles.values(), *self.peaks.values()]
+        return [record for record in found if record.ok or "host" in record.data]
+
+    def by_host(self) -> dict[str, Records]:
+        """Return what each host measured, with all that is of no host."""
+
+        def of(host: str, kind: dict[Any, Any]) -> dict[Any, Any]:
+            return {names: one for names, one in kind.items() if names[-1] == host}
+
+        return {
+            host: replace(
+                self,
+                sessions=of(host, self.sessions),
+                folders=of(host, self.folders),
+                peaks=of(host, self.peaks),
+                profiles=of(host, self.profiles),
+                profile_folders=of(host, self.profile_folders),
+            )
+            for host in self.hosts
+        }
 
     def calibrations(self, model: str, precision: str) -> list[Record]:
         """Return the variants that repeated calibrations made, that which is measured first."""
@@ -144,7 +192,7 @@ class Records:
         found = (one for one in self.validations(model, precision) if one.settings.get("calibration_seed") == seed)
         return next(found, None)
 
-    def samples(self, model: str, device: str, scenario: str) -> pd.DataFrame | None:
+    def samples(self, model: str, device: str, scenario: str, host: str = HERE) -> pd.DataFrame | None:
         """Return all samples of a session (precision, round, position, start_s, latency_ms), None if not at hand.
 
         Raises
@@ -152,7 +200,7 @@ class Records:
         OvlabError
             If the file is there but cannot be read.
         """
-        folder = self.folders.get((model, device, scenario))
+        folder = self.folders.get((model, device, scenario, host))
         path = folder / SAMPLES if folder is not None else None
         if path is None or not path.exists():
             return None

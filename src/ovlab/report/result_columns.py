@@ -62,6 +62,14 @@ MEANINGS = (
         "names of the conf files",
     ),
     Meaning(
+        ("host",),
+        "",
+        (
+            "name of the host's file: the machine, or kind of machine of a cluster, that measured; `here`: the one "
+            "that the workflow ran on"
+        ),
+    ),
+    Meaning(
         ("status",),
         "",
         ("`ok`; `unavailable`: the host lacks what the cell needs; `failed`: a step on its way failed"),

@@ -58,6 +58,7 @@ COLUMNS = [
     "run_id",
 ]
 EXTRA_COLUMNS = [
+    "host",
     "speedup_over_default",
     "speedup_over_default_low",
     "speedup_over_default_high",
@@ -179,7 +180,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     row["dataset"] = settings.models[cell.model].dataset
     variant = records.variants.get((cell.model, cell.precision))
     accuracy = records.accuracies.get((cell.model, cell.precision))
-    session = records.sessions.get((cell.model, cell.device, cell.scenario))
+    session = records.sessions.get((cell.model, cell.device, cell.scenario, cell.host))
     row |= _with_calibration(cell, _status(cell, variant, accuracy, session), records)
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
@@ -193,7 +194,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
         row["run_id"] = session.run_id
         row |= _session_part(cell, settings, session)
     if row["status"] == "ok":
-        row |= _profile_part(cell, records.profiles.get((cell.model, cell.device)))
+        row |= _profile_part(cell, records.profiles.get((cell.model, cell.device, cell.host)))
     return row
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 
+from ovlab.report.columns import HOST
 from ovlab.report.records import Records
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
@@ -52,6 +53,42 @@ class ReportContext:
     def ok(self) -> pd.DataFrame:
         """The results' rows with status ``ok``."""
         return self.frame[self.frame["status"] == "ok"]
+
+    @cached_property
+    def hosts(self) -> list[str]:
+        """The hosts of the cells, in the experiment's order."""
+        return [str(host) for host in self.frame["host"].unique()]
+
+    @cached_property
+    def placed(self) -> pd.DataFrame:
+        """The results with each device called by its host too, where there are several: ``cpu of node7``.
+
+        For what tells devices apart by their names, which then never puts together what is of different hosts.
+        """
+        if len(self.hosts) < 2:
+            return self.frame
+        return self.frame.assign(device=self.frame["device"] + " of " + self.frame["host"])
+
+    @cached_property
+    def placed_ok(self) -> pd.DataFrame:
+        """Of these the rows with status ``ok``."""
+        return self.placed.loc[self.ok.index]
+
+    def of_host(self, host: str) -> ReportContext:
+        """Return the same report of one host alone."""
+        settings = self.settings
+        experiment = settings.experiment.model_copy(update={"hosts": (host,)})
+        return replace(
+            self,
+            settings=settings.model_copy(update={"experiment": experiment}),
+            records=self.records.by_host().get(host, Records()),
+            frame=self.frame[self.frame["host"] == host],
+        )
+
+    def tables_of(self, section: Section) -> list[Table]:
+        """Return a section's tables, without the column of hosts where there is one host."""
+        tables = section.tables(self)
+        return tables if len(self.hosts) > 1 else [table.without(HOST.key) for table in tables]
 
     @property
     def reference(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -93,6 +93,16 @@ class Table:
     grouped: int = 0
     stacked: bool = False
     whole: Table | None = None
+
+    def without(self, key: str) -> Table:
+        """Return the table without a column, also in what the CSV file holds; itself where it has none of that key."""
+        place = next((number for number, column in enumerate(self.columns) if column.key == key), None)
+        whole = self.whole.without(key) if self.whole is not None else None
+        if place is None:
+            return replace(self, whole=whole)
+        rows = [[*row[:place], *row[place + 1 :]] for row in self.rows]
+        columns = [*self.columns[:place], *self.columns[place + 1 :]]
+        return replace(self, columns=columns, rows=rows, grouped=self.grouped - (place < self.grouped), whole=whole)
 
     def groups(self) -> Iterator[tuple[tuple[Entry, ...], list[list[Entry]]]]:
         """Yield the groups: their names, and their rows without the columns that name the group."""

@@ -20,7 +20,7 @@ DOWNLOADING = ".part"
 UNCHECKED = re.compile(r"tmp[a-z0-9_]{8}")
 KEPT_S = 86_400.0
 # Where steps write files, below the results folder: a data set's own, of which there may be millions, are none of them.
-WRITTEN = ("*", "*/*", "*/report/*", "*/*/*/*", "*/sessions/*/*/*")
+WRITTEN = ("*", "*/*", "*/report/*", "*/*/*/*", "*/sessions/*/*/*/*", "*/profiles/*/*/*")
 
 
 def cache_folder(sha256: str) -> str:

@@ -6,8 +6,8 @@ They refuse unknown keys and wrong types in one line that names the file, the ke
 from ovlab.specs.base import Spec, parse_spec
 from ovlab.specs.dataset import DatasetSpec, SplitSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.host import HERE, ExpectSpec, HostSpec, NoiseSpec
 from ovlab.specs.model import CaffeSpec, InputSpec, ModelSpec, OutputSpec, PreprocessSpec, ResizeSpec
-from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import (
     AccuracyControlSpec,
@@ -36,6 +36,7 @@ from ovlab.specs.steps import (
     CalibrateSettings,
     ConvertSettings,
     ImportedVariant,
+    MeasuringSettings,
     PeaksSettings,
     ProfileSettings,
     ReportSettings,
@@ -45,6 +46,7 @@ from ovlab.specs.steps import (
 )
 
 __all__ = [
+    "HERE",
     "AccuracyControlSpec",
     "BaselineSpec",
     "CaffeSpec",
@@ -58,11 +60,13 @@ __all__ = [
     "DeviceSpec",
     "DownloadSpec",
     "ExclusionSpec",
+    "ExpectSpec",
     "ExperimentSpec",
     "ExtensionFile",
     "FileSpec",
     "GeneratorSpec",
     "GoalSpec",
+    "HostSpec",
     "HubFile",
     "IgnoredScopeSpec",
     "ImportedVariant",
@@ -70,6 +74,7 @@ __all__ = [
     "Limit",
     "LimitsSpec",
     "MeasurementSpec",
+    "MeasuringSettings",
     "ModelSpec",
     "NoiseSpec",
     "OutputSpec",

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ovlab.specs.base import Spec
-from ovlab.specs.noise import NoiseSpec
+from ovlab.specs.host import HERE, NoiseSpec
 from ovlab.specs.reporting.cells import Cell, CellPattern
 from ovlab.specs.reporting.claims import ClaimSpec
 from ovlab.specs.reporting.goals import GoalSpec
@@ -17,6 +17,7 @@ from ovlab.specs.scenario import Launches, PositiveFloat, PositiveInt, Seconds, 
 from ovlab.text import shortened
 
 MOST_CELLS = 100_000
+AXES = tuple(f"{axis}s" for axis in Cell._fields)
 MOST_EXCLUSIONS = 1000
 ImagesInMemory = Annotated[int, Field(gt=0, le=100_000)]
 """Decoded and kept for a whole launch."""
@@ -212,6 +213,7 @@ class ExperimentSpec(Spec):
     precisions: tuple[str, ...]
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
+    hosts: tuple[str, ...] = (HERE,)
     exclude: tuple[ExclusionSpec, ...] = ()
     claims: dict[str, ClaimSpec] = {}
     goals: tuple[GoalSpec, ...] = ()
@@ -219,8 +221,7 @@ class ExperimentSpec(Spec):
 
     @model_validator(mode="after")
     def _every_axis_has_distinct_names(self) -> ExperimentSpec:
-        for axis in ("models", "precisions", "devices", "scenarios"):
-            names = getattr(self, axis)
+        for axis, names in zip(AXES, self.axes(), strict=True):
             if not names:
                 raise ValueError(f"{axis}: empty, expected at least one name")
             if twice := repeated(names):
@@ -229,16 +230,21 @@ class ExperimentSpec(Spec):
 
     @model_validator(mode="after")
     def _can_be_planned(self) -> ExperimentSpec:
-        cells = math.prod(len(names) for names in (self.models, self.precisions, self.devices, self.scenarios))
+        cells = math.prod(map(len, self.axes()))
         if cells > MOST_CELLS:
             raise ValueError(
-                f"models: crossed with precisions, devices and scenarios {cells} cells, expected at most {MOST_CELLS}"
+                f"models: crossed with precisions, devices, scenarios and hosts {cells} cells, "
+                f"expected at most {MOST_CELLS}"
             )
         if len(self.exclude) > MOST_EXCLUSIONS:
             raise ValueError(f"exclude: {len(self.exclude)} exclusions, expected at most {MOST_EXCLUSIONS}")
         return self
 
+    def axes(self) -> tuple[tuple[str, ...], ...]:
+        """Return the names of each axis, in the order of a cell's."""
+        return tuple(getattr(self, axis) for axis in AXES)
+
     def cells(self) -> list[Cell]:
         """Cross the names, in their order, and leave out the exclusions."""
-        crossed = (Cell(*names) for names in product(self.models, self.precisions, self.devices, self.scenarios))
+        crossed = (Cell(*names) for names in product(*self.axes()))
         return [cell for cell in crossed if not any(exclusion.matches(cell) for exclusion in self.exclude)]

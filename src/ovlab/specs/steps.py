@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from ovlab.specs.base import Spec
 from ovlab.specs.dataset import AnyDatasetSpec
 from ovlab.specs.device import DeviceSpec
+from ovlab.specs.host import HERE, ExpectSpec, HostSpec, NoiseSpec
 from ovlab.specs.model import AnyModelSpec, ModelSpec, ResizeSpec
-from ovlab.specs.noise import NoiseSpec
 from ovlab.specs.precision import PrecisionSpec
 from ovlab.specs.quantization import QuantizationSpec, WeightCompressionSpec
 from ovlab.specs.reporting.baseline import BaselineSpec
@@ -114,7 +114,22 @@ class ValidateSettings(Spec):
         return f"{self.model_name} {self.precision_name}"
 
 
-class SessionSettings(Spec):
+class MeasuringSettings(Spec):
+    """What every step depends on that measures a host.
+
+    Attributes
+    ----------
+    host_name : str
+        Name of the host's file.
+    expect : ExpectSpec
+        By what the host is known: elsewhere the step is refused.
+    """
+
+    host_name: str = HERE
+    expect: ExpectSpec = ExpectSpec()
+
+
+class SessionSettings(MeasuringSettings):
     """What a session depends on, besides its variants and the data set's files.
 
     Attributes
@@ -144,7 +159,7 @@ class SessionSettings(Spec):
         return default_precision(self.precisions)
 
 
-class PeaksSettings(Spec):
+class PeaksSettings(MeasuringSettings):
     """What the step that finds a machine's peaks depends on.
 
     Attributes
@@ -154,7 +169,8 @@ class PeaksSettings(Spec):
     device : DeviceSpec
         A physical device.
     host : str
-        Identity of the host (`ovlab.environment.host_identity`): another host has other peaks.
+        Identity of the host: another one has other peaks. Of the machine that the workflow runs on it is
+        `ovlab.environment.host_identity`; of others it stands for what their files say.
     """
 
     device_name: str
@@ -163,7 +179,7 @@ class PeaksSettings(Spec):
     peaks: PeaksSpec = PeaksSpec()
 
 
-class ProfileSettings(Spec):
+class ProfileSettings(MeasuringSettings):
     """What the profile step depends on: all variants of one model on one device, profiled together.
 
     Attributes
@@ -232,6 +248,7 @@ class ReportSettings(Spec):
     precisions: dict[str, PrecisionSpec]
     devices: dict[str, DeviceSpec]
     scenarios: dict[str, ScenarioSpec]
+    hosts: dict[str, HostSpec] = {HERE: HostSpec()}
     baseline: BaselineSpec = BaselineSpec()
     imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
 

@@ -50,7 +50,7 @@ def build_grid(composer: Composer, name: str) -> Grid:
     if name in RESERVED:
         raise OvlabError(f"{where}: an experiment cannot be called {name!r}: that folder of the results is shared")
     experiment = run.experiment
-    for axis in ("model", "precision", "device", "scenario"):
+    for axis in Cell._fields:
         for one in getattr(experiment, f"{axis}s"):
             composer.check_name(axis, one, f"{where}: experiment.{axis}s")
     for exclusion in experiment.exclude:
@@ -63,7 +63,8 @@ def build_grid(composer: Composer, name: str) -> Grid:
     if not cells:
         raise OvlabError(f"{where}: experiment.exclude leaves no cell")
     composer.check_name("precision", run.reference, "reference")
-    selection = composer.select(_variants_of(run, cells), _distinct(cells, "device"), _distinct(cells, "scenario"))
+    others = (_distinct(cells, axis) for axis in ("device", "scenario", "host"))
+    selection = composer.select(_variants_of(run, cells), *others)
     composer.refuse_unused()
     check_sources({pair: parts.model for pair, parts in selection.variants.items()}, selection.sources)
     grid = Grid(name, run.results, _report_settings(name, run, selection), run.download, run.limits)
@@ -72,15 +73,14 @@ def build_grid(composer: Composer, name: str) -> Grid:
             raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")
         _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
-    for model, device, scenario in dict.fromkeys((cell.model, cell.device, cell.scenario) for cell in cells):
-        members = [c.precision for c in cells if (c.model, c.device, c.scenario) == (model, device, scenario)]
-        settings = _session_settings(run, selection, model, members, device, scenario)
-        variants = tuple(_find(grid, model, precision) for precision in members)
-        grid.sessions[model, device, scenario] = Session(model, device, scenario, settings, variants)
+    for (model, device, scenario, host), members in _sessions_of(cells).items():
+        settings = _session_settings(run, selection, members)
+        variants = tuple(_find(grid, model, member.precision) for member in members)
+        grid.sessions[model, device, scenario, host] = Session(model, device, scenario, host, settings, variants)
     if experiment.profile:
         for job in profile_jobs(run, selection, cells, lambda model, precision: _find(grid, model, precision)):
-            grid.profiles[job.model, job.device] = job
-            grid.machines[job.device] = job.machine
+            grid.profiles[job.model, job.device, job.host] = job
+            grid.machines[job.device, job.host] = job.machine
     check_sizes(grid.all_settings(), where)
     return grid
 
@@ -229,18 +229,27 @@ def _find(grid: Grid, model: str, precision: str) -> Variant:
     return next(one for one in grid.variants.values() if (one.model, one.precision) == (model, precision))
 
 
-def _session_settings(
-    run: RunSpec, selection: Selection, model: str, precisions: list[str], device: str, scenario: str
-) -> SessionSettings:
-    parts = quiet(selection.variants[model, precisions[0]])
+def _sessions_of(cells: Iterable[Cell]) -> dict[tuple[str, str, str, str], list[Cell]]:
+    """Gather the cells that are measured together, by (model, device, scenario, host)."""
+    sessions: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for cell in cells:
+        sessions.setdefault((cell.model, cell.device, cell.scenario, cell.host), []).append(cell)
+    return sessions
+
+
+def _session_settings(run: RunSpec, selection: Selection, members: Sequence[Cell]) -> SessionSettings:
+    model, _, device, scenario, host = members[0]
+    parts = quiet(selection.variants[model, members[0].precision])
     return SessionSettings(
+        host_name=host,
+        expect=selection.hosts[host].expect,
         model_name=model,
         device_name=device,
         scenario_name=scenario,
         dataset_name=parts.model.dataset,
         dataset=parts.dataset,
         resize=parts.model.preprocess.resize,
-        precisions={one: quiet(selection.variants[model, one]).precision for one in precisions},
+        precisions={one.precision: quiet(selection.variants[model, one.precision]).precision for one in members},
         reference=run.reference,
         device=selection.devices[device].model_copy(update={"description": ""}),
         scenario=selection.scenarios[scenario].model_copy(update={"description": ""}),
@@ -266,5 +275,6 @@ def _report_settings(name: str, run: RunSpec, selection: Selection) -> ReportSet
         imported=tuple(ImportedVariant(model=m, precision=p, source=one) for (m, p), one in selection.sources.items()),
         devices=selection.devices,
         scenarios=selection.scenarios,
+        hosts=selection.hosts,
         baseline=run.baseline,
     )

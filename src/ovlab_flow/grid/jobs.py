@@ -11,6 +11,7 @@ from ovlab.specs import (
     CalibrateSettings,
     ConvertSettings,
     DownloadSpec,
+    HostSpec,
     LimitsSpec,
     PeaksSettings,
     ProfileSettings,
@@ -76,30 +77,33 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Session:
-    """The benchmark of all variants of one model on one device under one scenario."""
+    """The benchmark of all variants of one model on one device under one scenario on one host."""
 
     model: str
     device: str
     scenario: str
+    host: str
     settings: SessionSettings
     variants: tuple[Variant, ...]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The peaks of a device on this host."""
+    """The peaks of a device on a host."""
 
     device: str
+    host: str
     digest: str
     settings: PeaksSettings
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The layer profiles of all variants of one model on one device."""
+    """The layer profiles of all variants of one model on one device of one host."""
 
     model: str
     device: str
+    host: str
     settings: ProfileSettings
     variants: tuple[Variant, ...]
     machine: Machine
@@ -131,9 +135,9 @@ class Grid:
     sources: dict[tuple[str, str, str], Source] = field(default_factory=dict)
     variants: dict[tuple[str, str, str], Variant] = field(default_factory=dict)
     accuracies: dict[tuple[str, str, str], Accuracy] = field(default_factory=dict)
-    sessions: dict[tuple[str, str, str], Session] = field(default_factory=dict)
-    machines: dict[str, Machine] = field(default_factory=dict)
-    profiles: dict[tuple[str, str], Profile] = field(default_factory=dict)
+    sessions: dict[tuple[str, str, str, str], Session] = field(default_factory=dict)
+    machines: dict[tuple[str, str], Machine] = field(default_factory=dict)
+    profiles: dict[tuple[str, str, str], Profile] = field(default_factory=dict)
 
     def source(self, wildcards: Any) -> Source:
         """Return the source behind ``{group}/{name}/{digest}``."""
@@ -148,16 +152,20 @@ class Grid:
         return self.accuracies[wildcards.model, wildcards.precision, wildcards.digest]
 
     def session(self, wildcards: Any) -> Session:
-        """Return the session behind ``{model}/{device}/{scenario}``."""
-        return self.sessions[wildcards.model, wildcards.device, wildcards.scenario]
+        """Return the session behind ``{host}/{model}/{device}/{scenario}``."""
+        return self.sessions[wildcards.model, wildcards.device, wildcards.scenario, wildcards.host]
 
     def profile(self, wildcards: Any) -> Profile:
-        """Return the profiles behind ``{model}/{device}``."""
-        return self.profiles[wildcards.model, wildcards.device]
+        """Return the profiles behind ``{host}/{model}/{device}``."""
+        return self.profiles[wildcards.model, wildcards.device, wildcards.host]
 
     def machine(self, wildcards: Any) -> Machine:
-        """Return the peaks behind ``{device}``."""
-        return self.machines[wildcards.device]
+        """Return the peaks behind ``{host}/{device}``."""
+        return self.machines[wildcards.device, wildcards.host]
+
+    def host(self, wildcards: Any) -> HostSpec:
+        """Return the host behind ``{host}``: what a cluster's executor is to be asked for."""
+        return self.report.hosts[wildcards.host]
 
     def all_settings(self) -> list[Spec]:
         """Return the settings of all steps."""

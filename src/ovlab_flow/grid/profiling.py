@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ovlab.environment import host_identity
+from ovlab.environment import describe_host, host_identity
 from ovlab.files import digest_of
-from ovlab.specs import Cell, PeaksSettings, ProfileSettings
+from ovlab.specs import Cell, HostSpec, PeaksSettings, ProfileSettings
 from ovlab_flow.compose import RunSpec, Selection
 from ovlab_flow.grid.jobs import Machine, Profile, Variant
 from ovlab_flow.grid.quiet import quiet
@@ -15,7 +15,7 @@ from ovlab_flow.grid.quiet import quiet
 def profile_jobs(
     run: RunSpec, selection: Selection, cells: Iterable[Cell], variant_of: Callable[[str, str], Variant]
 ) -> Iterator[Profile]:
-    """Plan a profile for each model on each physical device; what a virtual one runs on has its own.
+    """Plan a profile for each model on each physical device of each host; what a virtual one runs on has its own.
 
     Parameters
     ----------
@@ -28,30 +28,45 @@ def profile_jobs(
     variant_of : callable
         From a model and a precision to the variant that is measured.
     """
-    precisions: dict[tuple[str, str], dict[str, None]] = {}
+    precisions: dict[tuple[str, str, str], dict[str, None]] = {}
     for cell in cells:
         if not selection.devices[cell.device].is_virtual:
-            precisions.setdefault((cell.model, cell.device), {})[cell.precision] = None
-    machines: dict[str, Machine] = {}
-    for (model, device), names in precisions.items():
-        machine = machines.setdefault(device, _machine(run, selection, device))
+            precisions.setdefault((cell.model, cell.device, cell.host), {})[cell.precision] = None
+    machines: dict[tuple[str, str], Machine] = {}
+    for (model, device, host), names in precisions.items():
+        if (device, host) not in machines:
+            machines[device, host] = _machine(run, selection, device, host)
         variants = tuple(variant_of(model, precision) for precision in names)
-        yield Profile(model, device, _settings(run, selection, model, list(names), device), variants, machine)
+        settings = _settings(run, selection, model, list(names), device, host)
+        yield Profile(model, device, host, settings, variants, machines[device, host])
 
 
-def _machine(run: RunSpec, selection: Selection, device: str) -> Machine:
+def _machine(run: RunSpec, selection: Selection, device: str, host: str) -> Machine:
     settings = PeaksSettings(
+        host_name=host,
+        expect=selection.hosts[host].expect,
         device_name=device,
         device=selection.devices[device].model_copy(update={"description": ""}),
-        host=host_identity(),
+        host=_identity(selection.hosts[host]),
         peaks=run.profiling.peaks,
     )
-    return Machine(device, digest_of(settings.plain()), settings)
+    return Machine(device, host, digest_of(settings.plain()), settings)
 
 
-def _settings(run: RunSpec, selection: Selection, model: str, precisions: list[str], device: str) -> ProfileSettings:
+def _identity(host: HostSpec) -> str:
+    """Return what a host's peaks depend on: what is on this machine, or what is said of another one."""
+    if host.asks_for_nothing:
+        return host_identity()
+    return digest_of([host.model_copy(update={"description": ""}).plain(), describe_host()["packages"]["openvino"]])
+
+
+def _settings(
+    run: RunSpec, selection: Selection, model: str, precisions: list[str], device: str, host: str
+) -> ProfileSettings:
     parts = quiet(selection.variants[model, precisions[0]])
     return ProfileSettings(
+        host_name=host,
+        expect=selection.hosts[host].expect,
         model_name=model,
         device_name=device,
         dataset_name=parts.model.dataset,

@@ -31,8 +31,8 @@ def profiles() -> dict[str, Any]:
     return {"fp32": profile(before, OPERATIONS), "int8": profile(after, OPERATIONS)}
 
 
-def add_profile(records: Records, folder: Path) -> Records:
-    """Add what the steps leave of peaks and of a profile of ``net`` on ``cpu``."""
+def add_profile(records: Records, folder: Path, host: str = "here") -> Records:
+    """Add what the steps leave of peaks and of a profile of ``net`` on ``cpu`` of a host."""
     found = profiles()
     comparisons = compare_all(found, PEAKS, ["fp32"])
     data: dict[str, Any] = {"variants": {}, "comparisons": [], "compared_with": ["fp32"]}
@@ -49,10 +49,10 @@ def add_profile(records: Records, folder: Path) -> Records:
     nodes = pd.concat([node_table(name, one, PEAKS) for name, one in found.items()])
     write_tables(nodes, launch_table("fp32", found["fp32"]), folder)
     pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).to_csv(folder / "comparisons.csv", index=False)
-    names = {"model_name": "net", "device_name": "cpu", "profiling": {"launches": 3}}
-    records.profiles["net", "cpu"] = record("profile", names, data=data)
-    records.profile_folders["net", "cpu"] = folder
-    records.peaks["cpu"] = peaks_record()
+    names = {"model_name": "net", "device_name": "cpu", "profiling": {"launches": 3}, "host_name": host}
+    records.profiles["net", "cpu", host] = record("profile", names, data=data)
+    records.profile_folders["net", "cpu", host] = folder
+    records.peaks["cpu", host] = peaks_record()
     return records
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Recipe:
 
     `speedups`, `over_default`, `deltas`: (value, low, high) by precision; `flags`: of the CPU; `executed`: by
     precision; `failed`, `absent`: reason by device; `noise`: readings of the noise gate in every launch, changed; by
-    default none were taken.
+    default none were taken; `of_host`: what else is made up of a host, by its name, and its CPU's model in `cpus`.
     """
 
     models: list[str] = field(default_factory=lambda: ["net"])
@@ -64,6 +65,9 @@ class Recipe:
     over_default: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
     flags: list[str] = field(default_factory=lambda: ["avx2", "fma"])
     executed: dict[str, str] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=lambda: ["here"])
+    of_host: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cpus: dict[str, str] = field(default_factory=dict)
 
 
 Maker = Callable[[Recipe], tuple[ReportSettings, Records]]
@@ -89,7 +93,7 @@ def make_settings(recipe: Recipe) -> ReportSettings:
         }
         for name in recipe.precisions
     }
-    axes = {axis: getattr(recipe, axis) for axis in ("models", "precisions", "devices", "scenarios")}
+    axes = {axis: getattr(recipe, axis) for axis in ("models", "precisions", "devices", "scenarios", "hosts")}
     return ReportSettings.model_validate(
         {
             "name": "test",
@@ -108,6 +112,7 @@ def make_settings(recipe: Recipe) -> ReportSettings:
                 for name in recipe.devices
             },
             "scenarios": {name: {"mode": "synchronous"} for name in recipe.scenarios},
+            "hosts": {name: {} for name in recipe.hosts},
         }
     )
 
@@ -125,11 +130,23 @@ def make_records(recipe: Recipe, folder: Path) -> Records:
             if recipe.comparisons:
                 compare(accuracies[-1], recipe.precisions.index(precision), places[-1])
         for device in recipe.devices:
-            for scenario in recipe.scenarios:
-                place = folder / str(number) / str(recipe.devices.index(device)) / scenario
-                sessions.append(session(recipe, model, device, scenario, place))
+            for scenario, host in product(recipe.scenarios, recipe.hosts):
+                place = folder / str(number) / str(recipe.devices.index(device)) / scenario / host
+                own = replace(recipe, **recipe.of_host.get(host, {}))
+                sessions.append(on_host(host, recipe, session(own, model, device, scenario, place)))
                 folders.append(place)
     return Records.of([source], variants, accuracies, sessions, folders, places)
+
+
+def on_host(host: str, recipe: Recipe, made: Record) -> Record:
+    """Have a record say on which host it was made, if that is not this one."""
+    if host == "here":
+        return made
+    cpu = made.environment["cpu"] | {"model": recipe.cpus.get(host, "Test CPU")}
+    made.settings["host_name"] = host
+    made.data["host"] = {"name": host, "node": f"{host}-node", "cpu_model": cpu["model"]}
+    made.environment = made.environment | {"cpu": cpu}
+    return made
 
 
 def record(kind: Any, settings: dict[str, Any], **others: Any) -> Record:
@@ -290,7 +307,7 @@ def context_of(settings: ReportSettings, records: Records) -> ReportContext:
 def make_tables(settings: ReportSettings, records: Records) -> dict[str, Table]:
     """Make the tables of all sections, by name."""
     context = context_of(settings, records)
-    return {table.name: table for section in SECTIONS for table in section.tables(context)}
+    return {table.name: table for section in SECTIONS for table in context.tables_of(section)}
 
 
 def make_plots(settings: ReportSettings, records: Records) -> dict[str, Plot]:
@@ -304,6 +321,6 @@ def page_of(settings: ReportSettings, records: Records) -> str:
     context = context_of(settings, records)
     shown = []
     for section in SECTIONS:
-        tables = section.tables(context)
+        tables = context.tables_of(section)
         shown.append(ShownSection(section, tables, [], section.is_shown(context, tables, [])))
     return render_page(context, shown)

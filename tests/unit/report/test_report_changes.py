@@ -86,7 +86,7 @@ def test_the_report_tells_regressions_versions_and_hosts(make: Maker, tmp_path: 
     settings = earlier(make, Recipe(), tmp_path / "then", openvino="2025.4.1", CPU_model="Another CPU")
     _, records = make(Recipe(latency_ms=6.0))
     context = context_of(settings, records)
-    tables = {table.name: table for table in Changes().tables(context)}
+    tables = {table.name: table for table in context.tables_of(Changes())}
     assert len(tables["changes"].rows) == 6
     assert {entry for table_row in tables["changes"].rows for entry in table_row[6:7]} == {"slower"}
     assert ["openvino", "2025.4.1", "2026.4.1"] in tables["circumstances"].rows
@@ -112,7 +112,7 @@ def test_hashes_that_differ_are_told_where_the_sessions_are_kept(make: Maker, tm
     _, records = make(Recipe(scenarios=["offline"]))
     ((names, session),) = records.sessions.items()
     session.inputs = {"int8/model.bin": "a" * 64}
-    place = tmp_path / "then" / settings.name / "sessions" / Path(*names) / "session.json"
+    place = tmp_path / "then" / settings.name / "sessions" / Path(names[-1], *names[:-1]) / "session.json"
     place.parent.mkdir(parents=True)
     write_record(place, session)
     session.inputs = {"int8/model.bin": "b" * 64}

@@ -160,7 +160,7 @@ def test_layers_in_floating_point_are_named(
     make: Maker, share: float, floating: list[dict[str, Any]], verdict: str, words: str
 ) -> None:
     claim = ARTICLE["mixed_precision"] | {"left": {"measure": "int8_layer_share", "where": {"precision": "int8"}}}
-    profiles = {("net", "cpu"): profile(share, floating)}
+    profiles = {("net", "cpu", "here"): profile(share, floating)}
     ((_, measured, found),) = rows_of_claim(make, Recipe(scenarios=["offline"]), claim, profiles=profiles)
     assert found == verdict
     assert measured == f"{'75.0' if share < 1 else '100'} % of 12 timed layers{words}"
@@ -169,7 +169,9 @@ def test_layers_in_floating_point_are_named(
 def test_the_open_question_is_answered_by_the_profile(make: Maker) -> None:
     question = ARTICLE["bandwidth_or_compute"] | {"left": {"measure": "compute_time_share", "where": {"device": "cpu"}}}
     recipe = Recipe(scenarios=["offline"])
-    ((_, measured, answer),) = rows_of_claim(make, recipe, question, profiles={("net", "cpu"): profile(1.0, [])})
+    ((_, measured, answer),) = rows_of_claim(
+        make, recipe, question, profiles={("net", "cpu", "here"): profile(1.0, [])}
+    )
     assert measured == "65 % [63, 67] (int8)"
     assert answer == "int8: arithmetic (arithmetic 65 %, bandwidth of L3 3 %)"
     ((_, _, unknown),) = rows_of_claim(make, recipe, question)

@@ -94,7 +94,7 @@ def test_other_scenarios_that_agree_are_not_repeated(make: Maker) -> None:
 
 def test_other_scenarios_that_differ_are_told(make: Maker) -> None:
     settings, records = make(Recipe())
-    row = records.sessions["net", "cpu", "offline"].data["rows"]["int8"]
+    row = records.sessions["net", "cpu", "offline", "here"].data["rows"]["int8"]
     row["values"]["speedup"] |= {"value": 1.5, "low": 1.46, "high": 1.54}
     frame = results_frame(settings, records)
     text = " ".join(model_findings(settings, frame, records)[0].findings[2].sentences)

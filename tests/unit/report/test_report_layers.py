@@ -139,11 +139,11 @@ def test_without_profiles_there_is_no_section(tmp_path: Path) -> None:
 
 def test_a_failed_profile_and_a_damaged_file(made: tuple[ReportSettings, Records], tmp_path: Path) -> None:
     settings, records = made
-    whole = records.profiles["net", "cpu"]
-    records.profiles["net", "cpu"] = replace(whole, status="failed", reason="no counters", data={})
+    whole = records.profiles["net", "cpu", "here"]
+    records.profiles["net", "cpu", "here"] = replace(whole, status="failed", reason="no counters", data={})
     page = page_of(settings, records)
     assert "net on cpu was not profiled: no counters." in page
-    records.profiles["net", "cpu"] = whole
+    records.profiles["net", "cpu", "here"] = whole
     (tmp_path / "profile" / "nodes.parquet").write_bytes(b"damaged")
     with pytest.raises(OvlabError, match=r"nodes\.parquet: cannot be read as nodes of a profile"):
         make_tables(settings, records)

@@ -46,7 +46,7 @@ def loaded(make: Maker) -> tuple[ReportSettings, Records]:
     settings, records = make(Recipe(scenarios=["server", "sweep"]))
     scenarios = {"server": ScenarioSpec.model_validate(SERVER), "sweep": ScenarioSpec.model_validate(SWEEP)}
     settings = settings.model_copy(update={"scenarios": scenarios})
-    for number, outcome in enumerate(records.sessions["net", "cpu", "server"].data["rows"].values()):
+    for number, outcome in enumerate(records.sessions["net", "cpu", "server", "here"].data["rows"].values()):
         outcome["values"] |= {
             "offered_rate": vars(Quantity(60.0, "1/s")),
             "max_rate": vars(Quantity(100.0 * (number + 1), "1/s", 95.0 * (number + 1), 105.0 * (number + 1))),
@@ -59,7 +59,7 @@ def loaded(make: Maker) -> tuple[ReportSettings, Records]:
     sweep += [point(name, n, "finalist") for name in ("fp32", "fp16", "int8") for n in (2, 1)]
     failed = {"precision": "fp32", "stage": "coarse", "chosen": False, "batch": 2, "infer_requests": None, "streams": 2}
     sweep[3] = failed | {"launches": 0, "error": "batch: the model cannot take 2"}
-    records.sessions["net", "cpu", "sweep"].data["sweep"] = sweep
+    records.sessions["net", "cpu", "sweep", "here"].data["sweep"] = sweep
     return settings, records
 
 
@@ -108,7 +108,7 @@ def test_without_servers_and_sweeps_nothing_is_said_of_them(make: Maker, tmp_pat
 
 def test_the_page_shows_both(make: Maker, tmp_path: Path) -> None:
     settings, records = loaded(make)
-    row = records.sessions["net", "cpu", "server"].data["rows"]["fp32"]
+    row = records.sessions["net", "cpu", "server", "here"].data["rows"]["fp32"]
     row["reason"] = "overloaded: 60 arrivals/s, but at most 50/s are served"
     report(settings, records, tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -234,7 +234,8 @@ def test_records_that_cannot_be_relied_on_fail_their_cells_alone(make: Maker, tm
     places: dict[Kind, list[Path]] = {"variant": [], "accuracy": [], "session": []}
     for kind, found in (("variant", records.variants), ("accuracy", records.accuracies), ("session", records.sessions)):
         for names, record in found.items():
-            path = tmp_path.joinpath(kind, *names, *(["digest"] if kind != "session" else []), f"{kind}.json")
+            folders = (*names, "digest") if kind != "session" else (names[-1], *names[:-1])  # the host comes first
+            path = tmp_path.joinpath(kind, *folders, f"{kind}.json")
             path.parent.mkdir(parents=True)
             (path.parent / "data.bin").write_bytes(b"data")
             record.files = {"data.bin": sha256_of(path.parent / "data.bin")}

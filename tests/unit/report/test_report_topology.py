@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,11 @@ def made(tmp_path: Path) -> tuple[ReportSettings, Records]:
 
 @pytest.fixture
 def graphs(made: tuple[ReportSettings, Records]) -> dict[str, Graph]:
-    return {one.precision: one for one in graphs_of(*made, "net", "cpu")}
+    return {one.precision: one for one in graphs_of(*made, "net", "cpu", "here")}
 
 
 def with_names(graph: Graph, name: str) -> Graph:
-    return Graph(graph.model, graph.device, graph.precision, graph.nodes.assign(node=name), graph.edges, graph.against)
+    return replace(graph, nodes=graph.nodes.assign(node=name))
 
 
 def test_edges_go_from_what_is_taken_to_what_takes_it(graphs: dict[str, Graph]) -> None:
@@ -72,7 +73,7 @@ def test_json_is_read_by_others_and_holds_every_column(graphs: dict[str, Graph])
     graph = graphs["int8"]
     read = nx.node_link_graph(json.loads(json_text(graph)), edges="edges")
     assert read.is_directed() and list(read.edges) == graph.edges
-    assert read.graph == {"model": "net", "device": "cpu", "precision": "int8"}
+    assert read.graph == {"model": "net", "device": "cpu", "host": "here", "precision": "int8"}
     first, inserted = read.nodes[0], read.nodes[1]
     assert (first["node"], first["executed_precision"], first["macs"]) == ("conv", "i8", 10_000_000)
     assert set(graph.nodes.columns) - {"precision", "order", "inputs"} <= set(first)
@@ -104,7 +105,7 @@ def test_hundreds_of_nodes_stay_small(graphs: dict[str, Graph]) -> None:
     one = graphs["fp32"].nodes
     nodes = pd.concat([one.assign(node=one["node"] + f"/block{number}/convolution") for number in range(200)])
     edges = [(at, at + 1) for at in range(len(nodes) - 1)]
-    many = Graph("net", "cpu", "fp32", nodes, edges, {"int8": [1.5] * len(nodes)})
+    many = Graph("net", "cpu", "here", "fp32", nodes, edges, {"int8": [1.5] * len(nodes)})
     assert len(nodes) == 600
     parts = sum(len(topology._text(name)) for name in topology.PARTS.values())
     assert len(payload_text("net", [many])) + parts < 400_000

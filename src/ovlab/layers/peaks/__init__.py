@@ -18,6 +18,7 @@ from ovlab.layers.peaks.machine import AMID_LOAD, Peaks
 from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.properties import require_device
 from ovlab.measure.host.exclusive import exclusive_host
+from ovlab.measure.host.place import named_host, require_host
 from ovlab.records import Record, read_record, write_record
 from ovlab.scratch import scratch_folder
 from ovlab.specs import DeviceSpec, PeaksSettings, PeaksSpec
@@ -46,12 +47,14 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     UnavailableError
         If the device is not on this host.
     OvlabError
-        If it is a virtual device, or a launch fails.
+        If it is a virtual device, this is not the host that was asked for, or a launch fails.
     """
+    place = require_host(settings)
     where = f"device/{settings.device_name}.yaml"
     if settings.device.is_virtual:
         raise OvlabError(f"{where}: {settings.device.device} stands for other devices, and has no peaks of its own")
-    require_device(settings.device, where)
+    with named_host(settings):
+        require_device(settings.device, where)
     plan = settings.peaks
     request = PeaksRequest(settings.device.device, dict(settings.device.properties), plan.windows, plan.window_s)
     log.info("finding the peaks of %s (once for this host)", settings.device.device)
@@ -61,7 +64,8 @@ def measure_peaks(settings: PeaksSettings) -> Record:
         while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
             results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
     values, data = best_values(results, plan, describe_host()["cpu"]["flags"])
-    return Record(kind="peaks", settings=settings.plain(), values=values, data=data | {"alone": asdict(alone)})
+    data |= {"host": place, "alone": asdict(alone)}
+    return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
 def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:

@@ -24,6 +24,7 @@ from ovlab.layers.roofline.comparison import Comparison
 from ovlab.layers.roofline.coverage import Choices
 from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.host.exclusive import exclusive_host
+from ovlab.measure.host.place import named_host, require_host
 from ovlab.measure.parent.session import Variant
 from ovlab.records import Record, require_ok, require_usable
 from ovlab.scratch import scratch_folder
@@ -65,9 +66,11 @@ def profile_variants(
     UnavailableError
         If the device is not on this host.
     OvlabError
-        If the peaks are of another host.
+        If this is not the host that was asked for, or the peaks are of another one.
     """
-    require_device(settings.device, f"device/{settings.device_name}.yaml")
+    place = require_host(settings)
+    with named_host(settings):
+        require_device(settings.device, f"device/{settings.device_name}.yaml")
     machine = _peaks_of_this_host(peaks)
     found: dict[str, dict[str, Any]] = {}
     with scratch_folder() as scratch, exclusive_host() as alone:
@@ -75,7 +78,8 @@ def profile_variants(
         for name in settings.precisions:
             try:
                 images = scratch / f"{len(requests)}.npy"
-                requests[name] = _request(settings, name, variants[name], source, images)
+                with named_host(settings):
+                    requests[name] = _request(settings, name, variants[name], source, images)
             except UnavailableError as error:
                 found[name] = {"status": "unavailable", "reason": str(error)}
             except OvlabError as error:
@@ -84,6 +88,7 @@ def profile_variants(
         able = {name: requests[name] for name, one in launched.items() if not one.error}
         scaling = launch_scaling(able, settings.profiling, scratch) if settings.profiling.batch else {}
     record = _record(settings, variants, machine, found, launched, folder)
+    record.data["host"] = place
     for name, one in scaling.items():
         record.data["variants"][name]["scaling"] = asdict(one)
     record.data["alone"] = asdict(alone)

@@ -16,6 +16,7 @@ from ovlab.measure.device.properties import compile_properties, require_device
 from ovlab.measure.device.property_checks import check_properties
 from ovlab.measure.host.exclusive import exclusive_host
 from ovlab.measure.host.footprint import require_memory
+from ovlab.measure.host.place import named_host, require_host
 from ovlab.measure.parent.launch_plan import LaunchPlan
 from ovlab.measure.parent.launches import VariantUnderTest
 from ovlab.measure.parent.measurement import SessionMeasurement, measure
@@ -57,16 +58,23 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     Record
         Of kind ``session``; ``data["rows"]`` holds status, reason, values and effective settings by precision.
         Its status is ``failed`` if a row failed, ``unavailable`` if all rows are.
+
+    Raises
+    ------
+    OvlabError
+        If this is not the host that was asked for.
     """
+    place = require_host(settings)
     rows: dict[str, Outcome] = {}
     able: list[str] = []
     files = (f"device/{settings.device_name}.yaml", f"scenario/{settings.scenario_name}.yaml")
     for name, precision in settings.precisions.items():
         try:
             require_usable(variants[name].record, variants[name].folder, "variant")
-            require_device(settings.device, files[0])
-            check_properties(settings.device, settings.scenario, files)
-            compile_properties(settings.device, settings.scenario, precision)
+            with named_host(settings):
+                require_device(settings.device, files[0])
+                check_properties(settings.device, settings.scenario, files)
+                compile_properties(settings.device, settings.scenario, precision)
             able.append(name)
         except UnavailableError as error:
             rows[name] = Outcome("unavailable", str(error))
@@ -97,7 +105,9 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     rows |= outcomes_of(settings, measured, shown, [name for name, one in variants.items() if _is_quantised(one)])
     rows |= {name: outcome_of_twin(twin, rows[twin.name]) for name, twin in twins.items()}
     rows = {name: rows[name] for name in settings.precisions}
-    return _record(settings, variants, rows, measured, folder)
+    record = _record(settings, variants, rows, measured, folder)
+    record.data["host"] = place
+    return record
 
 
 def _is_quantised(variant: Variant) -> bool:

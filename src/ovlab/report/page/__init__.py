@@ -44,7 +44,7 @@ def show_sections(report: ReportContext) -> list[ShownSection]:
     shown: list[ShownSection] = []
     number = 0
     for section in report.sections:
-        tables, plots = section.tables(report), section.figures(report)
+        tables, plots = report.tables_of(section), section.figures(report)
         figures = [ShownFigure(number + i, plot) for i, plot in enumerate(plots, 1)]
         number += len(plots)
         shown.append(ShownSection(section, tables, figures, section.is_shown(report, tables, plots)))
@@ -78,7 +78,8 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         "host": host_line(report.records),
         "sections": [(one.section, _render_section(report, one, numbers)) for one in visible],
         "version": ovlab.__version__,
-        "absent": joined(absent_devices(report.frame)),
+        "absent": joined(absent_devices(report.placed)),
+        "several_hosts": len(report.hosts) > 1,
         "css": style(),
         "script": script(),
         "data": page_data(report),

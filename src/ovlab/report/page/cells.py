@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ovlab.records import Record
 from ovlab.report.format import LATEX, MARKDOWN, Estimate, show, shown_text
 from ovlab.report.page.tables import CELL
-from ovlab.report.records import Records
+from ovlab.report.records import Records, SessionKey
 from ovlab.report.result_columns import meaning_of
 from ovlab.report.results import COUNTS
 from ovlab.report.section import ReportContext
@@ -50,8 +50,9 @@ def page_data(report: ReportContext) -> Markup:
 
 
 def cell_numbers(frame: pd.DataFrame) -> dict[tuple[str, ...], int]:
-    """Return the number of each cell by its names."""
-    return {tuple(str(row[key]) for key in CELL): number for number, row in enumerate(frame.to_dict("records"))}
+    """Return the number of each cell by its names, the host's only where there are several."""
+    shown = frame.assign(host="") if frame["host"].nunique() < 2 else frame
+    return {tuple(str(row[key]) for key in CELL): number for number, row in enumerate(shown.to_dict("records"))}
 
 
 def _key(*names: str) -> str:
@@ -62,13 +63,14 @@ def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
     """Return a row of the results: as it is shown, and raw."""
     raw = {str(name): value for name, value in row.items() if not _is_missing(value)}
     model, precision, device, scenario = (str(row[key]) for key in ("model", "precision", "device", "scenario"))
-    session = report.records.sessions.get((model, device, scenario))
+    host = str(row["host"])
+    session = report.records.sessions.get((model, device, scenario, host))
     outcome = session.data.get("rows", {}).get(precision) if session is not None else None
     return {
-        "names": [model, precision, device, scenario],
+        "names": [model, precision, report.records.place(device, host), scenario],
         "shown": [[name, _text(name, row)] for name in raw if not name.endswith(BOUNDS)],
         "raw": {name: _plain(value) for name, value in raw.items()},
-        "session": _key(model, device, scenario),
+        "session": _key(model, device, scenario, host),
         "variant": _key(model, precision),
         "effective": (outcome or {}).get("effective") or {},
     }
@@ -93,7 +95,7 @@ def _text(name: str, row: dict[Any, Any]) -> str:
     return shown_text(show(Estimate.of_row(row, name)), unit)
 
 
-def _path(names: tuple[str, str, str], report: ReportContext) -> dict[str, str]:
+def _path(names: SessionKey, report: ReportContext) -> dict[str, str]:
     """Return where a session's record lies and how it is made anew, if that is known."""
     folder = report.records.folders.get(names)
     if folder is None:

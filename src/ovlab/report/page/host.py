@@ -50,8 +50,15 @@ def _facts(environment: dict[str, Any]) -> HostFacts:
 
 
 def host_line(records: Records) -> str:
-    """Return the host in one line; several hosts are separated by semicolons."""
-    return "; ".join(line for line in map(_line, host_facts(records)) if line)
+    """Return the host in one line; several are separated by semicolons, and named where they have names."""
+    named = records.by_host()
+    if len(named) < 2:
+        return "; ".join(line for line in map(_line, host_facts(records)) if line)
+    found = {
+        name: dict.fromkeys(_line(_facts(one.environment)) for one in own.found_by_host())
+        for name, own in named.items()
+    }
+    return "; ".join(f"{name}: {', '.join(lines) or 'not reached'}" for name, lines in found.items())
 
 
 def _line(host: HostFacts) -> str:

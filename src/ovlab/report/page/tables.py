@@ -94,6 +94,7 @@ def shown_table(table: Table, numbers: CellNumbers | None = None) -> ShownTable:
 
 def _number(row: list[Entry], columns: list[Column], numbers: CellNumbers) -> int | None:
     named = {column.key: str(entry) for column, entry in zip(columns, row, strict=True) if not column.numeric}
+    # Without a column of hosts there is one host.
     return numbers.get(tuple(named.get(key, "") for key in CELL))
 
 

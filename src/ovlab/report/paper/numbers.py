@@ -13,6 +13,7 @@ from ovlab.report.format import MISSING, Estimate, Shown, interval_text, typogra
 from ovlab.report.results import rows_of
 from ovlab.report.section import ReportContext
 from ovlab.report.table import Column
+from ovlab.specs import Cell
 
 QUANTITIES = {
     "latency": LATENCY,
@@ -29,11 +30,14 @@ Numbers = dict[str, Shown]
 
 
 def headline_numbers(report: ReportContext) -> Numbers:
-    """Return the numbers of each measured cell, ``MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY`` by name, rounded."""
+    """Return the numbers of each measured cell, ``MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY`` by name, rounded.
+
+    The host follows the scenario, unless it is ``here``.
+    """
     found: Numbers = {}
     places: set[str] = set()
     for row in rows_of(report.ok):
-        place = base = "/".join(_safe(row[name]) for name in ("model", "precision", "device", "scenario"))
+        place = base = "/".join(map(_safe, Cell.of(row).words))
         number = 1
         while place in places:  # names that differ in what cannot stand here
             number += 1

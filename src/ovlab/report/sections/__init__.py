@@ -16,6 +16,7 @@ from ovlab.report.sections.devices_at_once import SeveralDevices
 from ovlab.report.sections.environment import Environment
 from ovlab.report.sections.findings import Findings
 from ovlab.report.sections.goals import Goals
+from ovlab.report.sections.hosts import Hosts
 from ovlab.report.sections.layers import Layers
 from ovlab.report.sections.measuring import Measuring
 from ovlab.report.sections.models import Models
@@ -37,6 +38,7 @@ SECTIONS: tuple[Section, ...] = (
     Accuracy(),
     Findings(),
     Claims(),
+    Hosts(),
     Calibration(),
     SeveralDevices(),
     Devices(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,16 +30,23 @@ class ClaimSide(Spec):
 
 
 class OtherCell(Spec):
-    """The cell on the right side: the left one's, but for what is named here."""
+    """The cell on the right side, on the same host: the left one's, but for what is named here."""
 
     model: str | None = None
     precision: str | None = None
     device: str | None = None
     scenario: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_the_same_host(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "host" in data:
+            raise ValueError("host: no ratio crosses hosts; the other cell is on the host of the left one")
+        return data
+
     def of(self, cell: Cell) -> Cell:
         """Return the cell that is compared with one of the left side."""
-        named = {axis: name for axis in Cell._fields if (name := getattr(self, axis)) is not None}
+        named = {axis: name for axis, name in self.plain().items() if name is not None}
         return cell._replace(**named)
 
 

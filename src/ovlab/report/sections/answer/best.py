@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -53,7 +53,7 @@ class Best:
 
 
 def answers(settings: ReportSettings, ok: pd.DataFrame, records: Records) -> list[Answer]:
-    """Answer for each model with a measured cell, in the experiment's order.
+    """Answer for each model with a measured cell and each host, in the experiment's order.
 
     Parameters
     ----------
@@ -64,7 +64,11 @@ def answers(settings: ReportSettings, ok: pd.DataFrame, records: Records) -> lis
     records : Records
         The sessions' launches, by whose rounds variants are compared.
     """
-    return [_answer(settings, str(model), cells, records) for model, cells in ok.groupby("model", sort=False)]
+    found = []
+    for (model, host), cells in ok.groupby(["model", "host"], sort=False):
+        one = _answer(settings, str(model), cells, records)
+        found.append(one if len(records.hosts) < 2 else replace(one, scenario=f"{one.scenario}, {host}"))
+    return found
 
 
 def best_variant(cells: pd.DataFrame, reference: str) -> Best | None:
@@ -152,7 +156,7 @@ def _accuracy(settings: ReportSettings, row: Row) -> str:
 
 def _equals(best: Best, default: str | None, records: Records) -> list[str]:
     """Name the variants that no difference in speed was seen from, compared round by round."""
-    names = ("model", "device", "scenario")
+    names = ("model", "device", "scenario", "host")
     session = records.sessions.get(tuple(str(best.row[name]) for name in names))  # type: ignore[arg-type]
     launches = session.data.get("launches", {}) if session is not None else {}
     found = []

@@ -28,7 +28,7 @@ Named = tuple[str, str]
 
 
 def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
-    """Draw accuracy against latency under the headline scenario: a panel for each model.
+    """Draw accuracy against latency under the headline scenario: a panel for each model and host.
 
     Returns
     -------
@@ -43,14 +43,15 @@ def tradeoff_figure(settings: ReportSettings, ok: pd.DataFrame) -> Plot | None:
     palette = colours(ok["precision"].unique())
     names, devices = list(rows["precision"].unique()), list(rows["device"].unique())
     marks = dict(zip(devices, cycle(MARKERS), strict=False))
-    panels = list(rows.groupby("model", sort=False))
+    hosts = settings.experiment.hosts
+    panels = list(rows.groupby(["model", "host"], sort=False))
     with mpl.rc_context(STYLE):
         figure, grid = new_panels(len(panels), 3, 2.3)
-        for axes, (model, panel) in zip(grid, panels, strict=True):
+        for axes, ((model, host), panel) in zip(grid, panels, strict=True):
             _draw_points(axes, panel, marks, palette, metric_title(settings, rows_of(panel)[0]))
-            named = _named(settings, ok[ok["model"] == model], panel)
+            named = _named(settings, ok[(ok["model"] == model) & (ok["host"] == host)], panel)
             _draw_front(axes, panel, named)
-            axes.set_title(str(model))
+            axes.set_title(str(model) if len(hosts) < 2 else f"{model}, {host}")
         titles = {metric_title(settings, row) for row in rows_of(rows)}
         figure.supxlabel("median latency (ms)")
         figure.supylabel(f"{titles.pop() if len(titles) == 1 else 'accuracy'} (%)")

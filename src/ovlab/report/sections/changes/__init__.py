@@ -56,7 +56,7 @@ def changes(report: ReportContext, earlier: Earlier) -> list[Change]:
     """Compare the cells that both runs have, in the order of this one."""
     found = []
     for row in rows_of(report.frame):
-        cell = Cell(*(str(row[axis]) for axis in Cell._fields))
+        cell = Cell.of(row)
         if cell in earlier.rows and (change := compare_rows(cell, earlier.rows[cell], row, report.settings.baseline)):
             found.append(change)
     return found
@@ -76,8 +76,8 @@ def circumstances(report: ReportContext, earlier: Earlier) -> list[tuple[str, st
 
 def _hashes(report: ReportContext, earlier: Earlier) -> Iterable[tuple[str, str, str]]:
     told: set[str] = set()
-    for (model, device, scenario), session in report.records.sessions.items():
-        then = earlier.hashes(Cell(model, "", device, scenario))
+    for (model, device, scenario, host), session in report.records.sessions.items():
+        then = earlier.hashes(Cell(model, "", device, scenario, host))
         for name in dict.fromkeys([*session.inputs, *then]):
             if "/" not in name:
                 continue  # what it measured rather than what it read
@@ -138,7 +138,7 @@ def sentences(found: Sequence[Change], differing: Sequence[tuple[str, str, str]]
     counts = Counter([word for one in found for word in (one.speed_verdict, one.accuracy_verdict)])
     said = [f"Of {counted(len(found), 'cell')} measured then, {counted(len(regressed), 'regression')}."]
     if regressed:
-        names = [f"{' '.join(one.cell)} ({_why(one)})" for one in regressed[:TOLD]]
+        names = [f"{' '.join(one.cell.words)} ({_why(one)})" for one in regressed[:TOLD]]
         more = f" and {len(regressed) - TOLD} more" if len(regressed) > TOLD else ""
         said.append(f"{joined(names)}{more}.")
     gained = [f"{counts[word]} {word}" for word in (FASTER, HIGHER) if counts[word]]

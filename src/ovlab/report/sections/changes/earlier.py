@@ -52,17 +52,20 @@ class Earlier:
         """
         folder = Path(results) / experiment
         frame, environment = (_table(folder / name) for name in (RESULTS, ENVIRONMENT))
-        rows = {Cell(*(str(row[axis]) for axis in Cell._fields)): row for row in frame.to_dict("records")}
+        rows = {Cell.of(row): row for row in frame.to_dict("records")}
         facts = dict(zip(environment["property"].astype(str), environment["value"].astype(str), strict=True))
         return cls(rows, facts, folder)
 
     def hashes(self, cell: Cell) -> dict[str, str]:
         """Return the hashes of the files that a cell was measured with; nothing where its record is not there."""
-        path = self.folder / "sessions" / cell.model / cell.device / cell.scenario / "session.json"
-        try:
-            return read_record(path, "session").inputs
-        except (OvlabError, OSError):
-            return {}  # an earlier report may have been kept without its records
+        place = Path(cell.model) / cell.device / cell.scenario / "session.json"
+        # Without the host: from before there were any.
+        for path in (self.folder / "sessions" / cell.host / place, self.folder / "sessions" / place):
+            try:
+                return read_record(path, "session").inputs
+            except (OvlabError, OSError):
+                continue  # an earlier report may have been kept without its records
+        return {}
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -72,7 +75,7 @@ def _table(path: Path) -> pd.DataFrame:
         frame = read_csv(path)
     except (OSError, ValueError) as error:
         raise OvlabError(f"baseline.results: {path}: cannot be read ({one_line(error)})") from None
-    needed = set(Cell._fields) | {"status"} if path.name == RESULTS.name else {"property", "value"}
+    needed = set(Cell._fields) - {"host"} | {"status"} if path.name == RESULTS.name else {"property", "value"}
     if missing := sorted(needed - set(frame.columns)):
         raise OvlabError(f"baseline.results: {path}: no column {missing[0]}")
     return frame

@@ -37,6 +37,6 @@ def limit_words(records: Records, cell: Cell, measure: str) -> str:
 
 
 def _profile(records: Records, cell: Cell) -> dict[str, Any] | None:
-    record = records.profiles.get((cell.model, cell.device))
+    record = records.profiles.get((cell.model, cell.device, cell.host))
     found = record.data.get("variants", {}).get(cell.precision) if record is not None and record.ok else None
     return found if found is not None and found["status"] == "ok" else None

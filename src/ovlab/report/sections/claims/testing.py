@@ -22,7 +22,7 @@ from ovlab.stats.launches import ratio_interval
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not distinguishable"
 PAIRED = {"throughput_fps", "max_rate"}
 """Measured in the same rounds for all variants of a session, so that ratios are formed within a round."""
-ANY_BUT_MODEL = {"precision": "*", "device": "*", "scenario": "*"}
+ANY_BUT_MODEL = {axis: "*" for axis in Cell._fields if axis != "model"}
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class Results:
 
     def __init__(self, report: ReportContext) -> None:
         self.records: Records = report.records
-        self.rows: dict[Cell, Mapping[Any, Any]] = {
-            Cell(*(str(row[axis]) for axis in Cell._fields)): row for row in rows_of(report.frame)
-        }
+        self.rows: dict[Cell, Mapping[Any, Any]] = {Cell.of(row): row for row in rows_of(report.frame)}
 
     def why_unknown(self, cell: Cell, measure: str, name: str) -> str:
         """Say why a cell has no such value; nothing where it has one."""
@@ -104,7 +102,7 @@ class Results:
         return independent_difference(*(measured(self.rows[cell], measure) for cell in (left, right)))
 
     def _paired(self, left: Cell, right: Cell) -> Estimate:
-        session = self.records.sessions.get((left.model, left.device, left.scenario))
+        session = self.records.sessions.get((left.model, left.device, left.scenario, left.host))
         launches = session.data.get("launches", {}) if session is not None else {}
         own, other = (_by_round(launches.get(cell.precision, [])) for cell in (left, right))
         shared = sorted(own.keys() & other.keys())
@@ -143,7 +141,7 @@ def _not_selected(claim: ClaimSpec, model: str, results: Results) -> Tested | No
     if not any(claim.left.where.model_copy(update=ANY_BUT_MODEL).matches(cell) for cell in of_model):
         return None
     where = claim.left.where
-    for axis in ("precision", "device", "scenario"):
+    for axis in ANY_BUT_MODEL:
         pattern = where.model_copy(update={name: "*" for name in Cell._fields if name != axis})
         if not any(pattern.matches(cell) for cell in of_model):
             return Tested(claim, model, reason=f"no {axis} {getattr(where, axis)} in this experiment")

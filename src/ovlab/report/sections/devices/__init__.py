@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ovlab.report.columns import HOST
 from ovlab.report.format import MISSING, Estimate, counted, joined
 from ovlab.report.results import absent_devices
 from ovlab.report.section import ReportContext, Section
@@ -28,7 +29,7 @@ class Devices(Section):
 
     def context(self, report: ReportContext) -> dict[str, Any]:
         """Say in a line which devices are not here."""
-        return {"absent": absent_line(report.frame)}
+        return {"absent": absent_line(report.placed)}
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002
         """Show it where there is more to say than the name of the only device."""
@@ -39,6 +40,7 @@ def devices_table(settings: ReportSettings, frame: pd.DataFrame) -> Table:
     """Make the table of devices: one row each that was measured, all of them in its file."""
     columns = [
         Column("device", "device"),
+        HOST,
         Column("openvino_device", "OpenVINO’s name"),
         Column("execution_devices", "executed on"),
         Column("ok", "cells measured", numeric=True, whole=True),
@@ -46,14 +48,16 @@ def devices_table(settings: ReportSettings, frame: pd.DataFrame) -> Table:
         Column("failed", "failed", numeric=True, whole=True),
     ]
     rows: list[list[Entry]] = []
-    for device, cells in frame.groupby("device", sort=False):
+    absent: set[tuple[str, str]] = set()
+    for (device, host), cells in frame.groupby(["device", "host"], sort=False):
         counts = [Estimate.of(int((cells["status"] == status).sum())) for status in ("ok", "unavailable", "failed")]
         found = sorted({str(one) for one in cells["execution_devices"].dropna() if one})
-        rows.append([str(device), settings.devices[str(device)].device, joined(found) or MISSING, *counts])
-    absent = set(absent_devices(frame))
+        if absent_devices(cells):
+            absent.add((str(device), str(host)))
+        rows.append([str(device), str(host), settings.devices[str(device)].device, joined(found) or MISSING, *counts])
     caption = "The devices of the experiment, and those that the compiled models said that they ran on."
     whole = Table("devices", caption, columns, rows)
-    return Table("devices", caption, columns, [row for row in rows if row[0] not in absent], whole=whole)
+    return Table("devices", caption, columns, [row for row in rows if (row[0], row[1]) not in absent], whole=whole)
 
 
 def absent_line(frame: pd.DataFrame) -> str:

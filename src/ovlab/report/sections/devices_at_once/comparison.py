@@ -13,7 +13,7 @@ from ovlab.report.columns import AXES, CI, PRECISION
 from ovlab.report.format import Estimate, counted, joined, show, significant
 from ovlab.report.results import rows_of
 from ovlab.report.table import Column, Entry, Table
-from ovlab.specs import DeviceSpec, ReportSettings
+from ovlab.specs import Cell, DeviceSpec, ReportSettings
 
 FEWEST_CELLS_OF_A_RANGE = 2
 
@@ -96,17 +96,17 @@ def ratio_of(numerator: Estimate, denominator: Estimate) -> Estimate:
 def cells_at_once(settings: ReportSettings, ok: pd.DataFrame) -> Iterator[DevicesAtOnce]:
     """Yield the cells on several devices at once whose members were all measured alone as well.
 
-    Alone means: same model, precision and scenario, on a device of the experiment that is the member itself.
+    Alone means: same model, precision, scenario and host, on a device of the experiment that is the member itself.
     """
-    rows = {(r["model"], r["precision"], r["device"], r["scenario"]): r for r in rows_of(ok)}
+    rows = {Cell.of(row): row for row in rows_of(ok)}
     for name, spec in settings.devices.items():
         names = _names_of_members(spec, settings.devices)
         if not names:
             continue
-        for (model, precision, device, scenario), row in rows.items():
-            if device != name:
+        for cell, row in rows.items():
+            if cell.device != name:
                 continue
-            alone = {one: rows[key] for one in names if (key := (model, precision, one, scenario)) in rows}
+            alone = {one: rows[key] for one in names if (key := cell._replace(device=one)) in rows}
             if len(alone) == len(names):
                 yield DevicesAtOnce(
                     row, {one: Estimate.of_row(other, "throughput_fps") for one, other in alone.items()}
@@ -149,14 +149,16 @@ def members_table(settings: ReportSettings, ok: pd.DataFrame) -> Table:
         f"in flight; throughput does not tell which. {CI}, from those of the throughputs, which are from sessions of "
         "their own."
     )
-    return Table("members", caption, columns, rows, grouped=3, stacked=True)
+    return Table("members", caption, columns, rows, grouped=4, stacked=True)
 
 
 def members_sentences(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:
     """Say of each device that stands for several how much of the sum of its members it reaches."""
+    axes = ("device", "host") if len(settings.experiment.hosts) > 1 else ("device",)
     by_device: dict[str, list[DevicesAtOnce]] = {}
     for one in cells_at_once(settings, ok):
-        by_device.setdefault(str(one.cell["device"]), []).append(one)
+        place = " of ".join(Cell.of(one.cell)._asdict()[axis] for axis in axes)
+        by_device.setdefault(place, []).append(one)
     return [_sentence(device, cells) for device, cells in by_device.items()]
 
 

@@ -53,7 +53,7 @@ def arithmetic_sentences(rows: pd.DataFrame, records: Records) -> list[str]:
 
 
 def _kernels(row: Mapping[Any, Any], records: Records) -> str:
-    session = records.sessions.get((row["model"], row["device"], row["scenario"]))
+    session = records.sessions.get((row["model"], row["device"], row["scenario"], row["host"]))
     outcome = session.data["rows"].get(row["precision"], {}) if session is not None else {}
     shares = (outcome.get("effective") or {}).get("executed_kernels", {})
     named = [f"{name} {significant(100 * share, 2)} %" for name, share in shares.items() if share >= SHOWN_KERNELS]

@@ -47,9 +47,10 @@ def general_findings(report: ReportContext) -> list[Finding]:
 def redirections(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:
     """Say on which devices a virtual device ran."""
     sentences = []
-    for device, rows in ok.groupby("device", sort=False):
+    several = len(settings.experiment.hosts) > 1
+    for (device, host), rows in ok.groupby(["device", "host"], sort=False):
         asked = settings.devices[str(device)].device
         found = sorted({str(one) for one in rows["execution_devices"].dropna() if one})
         if found and found != [asked]:
-            sentences.append(f"{device} ({asked}) ran on {joined(found)}.")
+            sentences.append(f"{device} ({asked}){f' of {host}' if several else ''} ran on {joined(found)}.")
     return sentences

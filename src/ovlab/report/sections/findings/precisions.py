@@ -19,7 +19,7 @@ from ovlab.specs import PrecisionSpec, ReportSettings, default_precision
 
 @dataclass(frozen=True, slots=True)
 class ModelFindings:
-    """The findings on one model under the scenario that heads the report."""
+    """The findings on one model under the scenario that heads the report, and on which host where there are several."""
 
     model: str
     scenario: str
@@ -27,7 +27,7 @@ class ModelFindings:
 
 
 def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records) -> list[ModelFindings]:
-    """Say for each model what each precision gains and costs.
+    """Say for each model and host what each precision gains and costs.
 
     Parameters
     ----------
@@ -44,15 +44,17 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records)
         In the experiment's order; models without a measured cell are left out.
     """
     findings = []
-    for model, cells in ok.groupby("model", sort=False):
+    known = records.by_host()
+    for (model, host), cells in ok.groupby(["model", "host"], sort=False):
         scenario = headline_scenario(cells)
-        one = ModelFindings(str(model), scenario)
+        one = ModelFindings(str(model), scenario if len(known) < 2 else f"{scenario}, {host}")
+        own = known.get(str(host), records)
         for precision, rows in cells.groupby("precision", sort=False):
             name = str(precision)
             if name == settings.reference:
                 sentences = _reference_sentences(settings, rows[rows["scenario"] == scenario])
             else:
-                sentences = _precision_sentences(settings, name, rows, cells, scenario, records)
+                sentences = _precision_sentences(settings, name, rows, cells, scenario, own)
             one.findings.append(Finding(name, sentences))
         findings.append(one)
     return findings

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ovlab.report.columns import HOST
 from ovlab.report.format import joined
 from ovlab.report.results import rows_of
 from ovlab.report.section import Finding, ReportContext, Section
@@ -31,19 +34,22 @@ class Goals(Section):
         """Say for each goal which variant is best."""
         found: dict[str, list[str]] = {}
         for number, one in judgements(report):
-            found.setdefault(_title(number, one), []).append(sentence(one))
+            found.setdefault(_title(number, one), []).append(
+                sentence(one, f"{one.model} on {one.host}" if len(report.hosts) > 1 else one.model)
+            )
         return [Finding(title, sentences) for title, sentences in found.items()]
 
 
 def judgements(report: ReportContext) -> list[tuple[int, Judgement]]:
-    """Judge every goal, numbered from 1, for every model that it looks at."""
-    rows = rows_of(report.frame)
+    """Judge every goal, numbered from 1, for every model that it looks at, on each host."""
+    rows = {host: rows_of(report.frame[report.frame["host"] == host]) for host in report.hosts}
     experiment = report.settings.experiment
     return [
-        (number, one)
+        (number, replace(one, host=host))
         for number, goal in enumerate(experiment.goals, start=1)
         for model in experiment.models
-        if (one := judge(goal, model, rows)) is not None
+        for host in report.hosts
+        if (one := judge(goal, model, rows[host])) is not None
     ]
 
 
@@ -52,23 +58,24 @@ def goals_table(found: list[tuple[int, Judgement]]) -> Table:
     columns = [
         Column("goal", "goal"),
         Column("model", "model"),
+        HOST,
         Column("verdict", "within the limits"),
         Column("variant", "best variant"),
         Column("measured", "measured", width=r"0.35\linewidth"),
         Column("remark", "remark", width=r"0.25\linewidth"),
     ]
-    rows: list[list[Entry]] = [[_title(number, one), one.model, *_row(one)] for number, one in found]
+    rows: list[list[Entry]] = [[_title(number, one), one.model, one.host, *_row(one)] for number, one in found]
     return Table("goals", CAPTION, columns, rows, grouped=1)
 
 
-def sentence(one: Judgement) -> str:
-    """Say in a sentence what became of a goal for a model."""
+def sentence(one: Judgement, what: str) -> str:
+    """Say in a sentence what became of a goal for a model, which is called `what`."""
     if one.reason:
-        return f"{one.model}: not tested: {one.reason.rstrip('.')}."
+        return f"{what}: not tested: {one.reason.rstrip('.')}."
     if one.best is None:
         closest = one.closest
-        return f"{one.model}: no variant is within the limits; by least misses {_of(closest)}: {_missed(closest)}."
-    text = f"{one.model}: {one.best.name}, {one.best.state} within the limits: {_checks(one.best)}"
+        return f"{what}: no variant is within the limits; by least misses {_of(closest)}: {_missed(closest)}."
+    text = f"{what}: {one.best.name}, {one.best.state} within the limits: {_checks(one.best)}"
     remark = _remark(one)
     return f"{text}; {remark}." if remark else f"{text}."
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ovlab.report.format import Estimate
 from ovlab.report.sections.measured import measured, value_text
-from ovlab.specs import Cell, GoalSpec, Limit
+from ovlab.specs import HERE, Cell, GoalSpec, Limit
 from ovlab.specs.reporting.measures import MEASURES
 
 SURELY, PROBABLY, BEYOND = "surely", "probably", "beyond"
@@ -101,6 +101,8 @@ class Judgement:
         Where none is within the limits, the one that misses by least.
     reason : str
         Why nothing could be judged, where nothing was measured.
+    host : str
+        The host that it was judged on.
     """
 
     goal: GoalSpec
@@ -110,6 +112,7 @@ class Judgement:
     rival: Candidate | None = None
     closest: Candidate | None = None
     reason: str = ""
+    host: str = HERE
 
 
 def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judgement | None:
@@ -129,7 +132,7 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
     Judgement or None
         None if the goal does not look at the model.
     """
-    looked_at = [(cell, row) for row in rows if (cell := _cell(row)).model == model and goal.where.matches(cell)]
+    looked_at = [(cell, row) for row in rows if (cell := Cell.of(row)).model == model and goal.where.matches(cell)]
     if not looked_at:
         return None
     candidates = [_candidate(goal, cell, row) for cell, row in looked_at if row["status"] == "ok"]
@@ -143,10 +146,6 @@ def judge(goal: GoalSpec, model: str, rows: Iterable[Mapping[Any, Any]]) -> Judg
     sure = next((one for one in within if one.state == SURELY), None) if best.state != SURELY else None
     rival = within[1] if len(within) > 1 and _overlap(best.preferred, within[1].preferred) else None
     return Judgement(goal, model, best, sure, rival)
-
-
-def _cell(row: Mapping[Any, Any]) -> Cell:
-    return Cell(*(str(row[axis]) for axis in Cell._fields))
 
 
 def _candidate(goal: GoalSpec, cell: Cell, row: Mapping[Any, Any]) -> Candidate:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ovlab.layers.peaks.machine import DRAM, Peaks
-from ovlab.report.records import Records
+from ovlab.report.records import Records, elsewhere
 from ovlab.report.sections.layers.profiled import compared_with, nodes_of
 from ovlab.report.style import INK, STYLE, Plot, file_name, log_axis, new_panels, plain_number
 from ovlab.specs import ReportSettings
@@ -35,16 +36,18 @@ WEAK = (0, (1, 1.5))
 def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
     """Draw the roofline of each model on each device: a panel a variant."""
     plots = []
-    for model, device in records.profiles:
-        machine = records.peaks.get(device)
-        frame = nodes_of(records, model, device)
+    for model, device, host in records.profiles:
+        machine = records.peaks.get((device, host))
+        frame = nodes_of(records, model, device, host)
         if machine is None or not machine.ok or frame.empty:
             continue
         known = frame[frame["gops"].notna() & frame["intensity"].notna() & (frame["share"] >= LEAST_SHARE)]
         present = [name for name in settings.experiment.precisions if (known["precision"] == name).any()]
         if present:
-            ordered = _ordered(present, compared_with(records, model, device), known)
-            plots.append(_figure(model, device, known, ordered[:PANELS], Peaks.of(machine)))
+            ordered = _ordered(present, compared_with(records, model, device, host), known)
+            place = records.place(device, host)
+            name = file_name("roofline", model, device, *elsewhere(host))
+            plots.append(Plot(name, *_figure(f"{model} on {place}", known, ordered[:PANELS], Peaks.of(machine))))
     return plots
 
 
@@ -59,7 +62,8 @@ def _is_narrow(own: pd.DataFrame) -> bool:
     return bool(own.loc[own["executed_precision"] == "i8", "macs"].sum() > own["macs"].sum() / 2)
 
 
-def _figure(model: str, device: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks) -> Plot:
+def _figure(title: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks) -> tuple[str, Figure]:
+    """Draw one and return its caption with it."""
     shown = known[known["precision"].isin(precisions)]
     levels = [one for one in dict.fromkeys(shown["level"]) if one in peaks.bandwidth]
     # From left of where the slanted roofs end, so that a panel shows both kinds.
@@ -86,13 +90,13 @@ def _figure(model: str, device: str, known: pd.DataFrame, precisions: list[str],
             handles=_handles(shown, peaks, levels, longest), loc="outside upper center", ncols=6, columnspacing=1.2
         )
     caption = (
-        f"{model} on {device}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
+        f"{title}: nodes that multiply, under the measured roofs: horizontal the arithmetic peak of each "
         "element type, slanted the bandwidth of the level of cache that holds the variant’s working set and, dotted, "
         "of DRAM. Area of a marker: its time. In a hot loop nothing comes from DRAM, so that nodes may lie above its "
         "roof. In the titles: the share of the time of the nodes that are drawn. The others multiply nothing or hold "
         f"less than {100 * LEAST_SHARE:g} %."
     )
-    return Plot(file_name("roofline", model, device), caption, figure)
+    return caption, figure
 
 
 def _roofs(axes: Axes, own: pd.DataFrame, peaks: Peaks, across: tuple[float, float]) -> None:

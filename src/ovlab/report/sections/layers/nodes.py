@@ -37,20 +37,20 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("roof_share", "of its roof", **PERCENT),
     ]
     rows: list[list[Entry]] = []
-    for (model, device), _ in records.profiles.items():
-        frame = nodes_of(records, model, device)
+    for model, device, host in records.profiles:
+        frame = nodes_of(records, model, device, host)
         for precision in settings.experiment.precisions:
             own = frame[frame["precision"] == precision]
             shown = own if most is None else own.nlargest(most, "time_us")
             for row in shown.to_dict("records"):
                 words = [str(row[name]) or MISSING for name in WORDS]
-                rows.append([model, device, precision, *words, *(Estimate.of(row[name]) for name in NUMBERS)])
+                rows.append([model, device, host, precision, *words, *(Estimate.of(row[name]) for name in NUMBERS)])
     caption = (
         "Executed nodes that take longest: median time of the launches with its least and most, share of the nodes’ "
         "time, and how much of what the roof allows at their intensity (operations a byte of weights, inputs and "
         "outputs) they reach. The CSV file holds all nodes."
     )
-    return Table("nodes", caption, columns, rows, grouped=3)
+    return Table("nodes", caption, columns, rows, grouped=4)
 
 
 def pairs_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -67,9 +67,9 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("speedup", "speed-up", "×", numeric=True, interval=True),
     ]
     rows: list[list[Entry]] = []
-    for model, device in records.profiles:
-        frame = pairs_of(records, model, device)
-        shown_firsts = compared_with(records, model, device)
+    for model, device, host in records.profiles:
+        frame = pairs_of(records, model, device, host)
+        shown_firsts = compared_with(records, model, device, host)
         for (first, second), group in frame.groupby(["first", "second"], sort=False):
             if most is not None and first not in shown_firsts:
                 continue
@@ -79,14 +79,14 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
                 names = [f"{second} against {first}", _shortened(str(row["layers"]), most)]
                 types = [str(row[name]) for name in ("first_precision", "second_precision")]
                 numbers = [Estimate.of(row[name]) for name in ("first_us", "second_us", "saved_us")]
-                rows.append([model, device, *names, *types, *numbers, Estimate.of_row(row, "speedup")])
+                rows.append([model, device, host, *names, *types, *numbers, Estimate.of_row(row, "speedup")])
     caption = (
         f"Layers of two variants beside each other, matched through the names of the original layers: the "
         f"{SHOWN_PAIRS} that gained most and the {SHOWN_PAIRS} that gained least or lost. The CSV file holds all, "
         f"of any two variants; here they are against {settings.reference} and against what the device does by itself. "
         "Brackets: 95 % confidence interval."
     )
-    return Table("layer_speedups", caption, columns, rows, grouped=3)
+    return Table("layer_speedups", caption, columns, rows, grouped=4)
 
 
 def _shortened(layers: str, most: int | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError, one_line
 from ovlab.report.format import Estimate
-from ovlab.report.records import Records
+from ovlab.report.records import ProfileKey, Records
 from ovlab.specs import ReportSettings
 
 NODES, PAIRS = "nodes.parquet", "comparisons.csv"
@@ -20,11 +21,11 @@ NODES, PAIRS = "nodes.parquet", "comparisons.csv"
 
 @dataclass(frozen=True)
 class Profiled:
-    """What the profile step said of a variant on a device.
+    """What the profile step said of a variant on a device of a host.
 
     Attributes
     ----------
-    model, device, precision : str
+    model, device, host, precision : str
         Names.
     data : dict
         See `ovlab.layers.profile.analysis.Analysis.plain`.
@@ -32,8 +33,14 @@ class Profiled:
 
     model: str
     device: str
+    host: str
     precision: str
     data: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The entries of the columns that its rows begin with."""
+        return [self.model, self.device, self.host, self.precision]
 
     def estimate(self, *keys: str) -> Estimate:
         """Return a quantity of the record, with its interval."""
@@ -50,20 +57,21 @@ def estimate_of(quantity: dict[str, Any]) -> Estimate:
 
 def profiled_variants(settings: ReportSettings, records: Records) -> Iterator[Profiled]:
     """Yield the variants that were profiled, in the experiment's order."""
-    for model in settings.experiment.models:
-        for device in settings.experiment.devices:
-            record = records.profiles.get((model, device))
-            variants = record.data.get("variants", {}) if record is not None and record.ok else {}
-            for precision in settings.experiment.precisions:
-                data = variants.get(precision)
-                if data is not None and data["status"] == "ok":
-                    yield Profiled(model, device, precision, data)
+    experiment = settings.experiment
+    for model, device, host in product(experiment.models, experiment.devices, experiment.hosts):
+        record = records.profiles.get((model, device, host))
+        variants = record.data.get("variants", {}) if record is not None and record.ok else {}
+        for precision in experiment.precisions:
+            data = variants.get(precision)
+            if data is not None and data["status"] == "ok":
+                yield Profiled(model, device, host, precision, data)
 
 
 def not_profiled(settings: ReportSettings, records: Records) -> list[str]:
     """Say which profiles failed, and why; devices that are not on the host count as none."""
     sentences = []
-    for (model, device), record in records.profiles.items():
+    for (model, at, host), record in records.profiles.items():
+        device = records.place(at, host)
         if record.status == "failed":
             sentences.append(f"{model} on {device} was not profiled: {record.reason}.")
         for precision, data in record.data.get("variants", {}).items():
@@ -72,7 +80,7 @@ def not_profiled(settings: ReportSettings, records: Records) -> list[str]:
     return sentences
 
 
-def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
+def nodes_of(records: Records, model: str, device: str, host: str) -> pd.DataFrame:
     """Return the nodes of all variants of a model on a device (`ovlab.layers.profile.table.COLUMNS`); none: empty.
 
     Raises
@@ -80,7 +88,7 @@ def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
     OvlabError
         If the file is there but cannot be read.
     """
-    path = _beside(records, model, device, NODES)
+    path = _beside(records, (model, device, host), NODES)
     if path is None:
         return pd.DataFrame({"precision": pd.Series(dtype=str), "time_us": pd.Series(dtype=float)})
     try:
@@ -89,7 +97,7 @@ def nodes_of(records: Records, model: str, device: str) -> pd.DataFrame:
         raise OvlabError(f"{path}: cannot be read as nodes of a profile ({one_line(error)})") from None
 
 
-def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
+def pairs_of(records: Records, model: str, device: str, host: str) -> pd.DataFrame:
     """Return the layers of any two variants beside each other (`ovlab.layers.profile.analysis.PAIR_COLUMNS`).
 
     Raises
@@ -97,7 +105,7 @@ def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
     OvlabError
         If the file is there but cannot be read.
     """
-    path = _beside(records, model, device, PAIRS)
+    path = _beside(records, (model, device, host), PAIRS)
     if path is None:
         return pd.DataFrame(columns=["first", "second", "layers", "saved_us", "speedup"])
     try:
@@ -106,12 +114,12 @@ def pairs_of(records: Records, model: str, device: str) -> pd.DataFrame:
         raise OvlabError(f"{path}: cannot be read as layers of two variants ({one_line(error)})") from None
 
 
-def _beside(records: Records, model: str, device: str, name: str) -> Path | None:
-    """Return a file beside the profile of a model on a device; None if it is not there."""
-    folder = records.profile_folders.get((model, device))
+def _beside(records: Records, names: ProfileKey, name: str) -> Path | None:
+    """Return a file beside a profile; None if it is not there."""
+    folder = records.profile_folders.get(names)
     return folder / name if folder is not None and (folder / name).exists() else None
 
 
-def compared_with(records: Records, model: str, device: str) -> list[str]:
+def compared_with(records: Records, model: str, device: str, host: str) -> list[str]:
     """Return the variants that the page compares with: the reference, and what the device does by itself."""
-    return [str(one) for one in records.profiles[model, device].data.get("compared_with", [])]
+    return [str(one) for one in records.profiles[model, device, host].data.get("compared_with", [])]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from ovlab.layers.roofline.comparison import BY_LAYERS
 from ovlab.layers.roofline.shares import PARTS
 from ovlab.records import Record
-from ovlab.report.columns import PRECISION
+from ovlab.report.columns import HOST, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
 from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
 
-AXES = [Column("model", "model"), Column("device", "device")]
+AXES = [Column("model", "model"), Column("device", "device"), HOST]
 PERCENT: Any = {"unit": "%", "numeric": True, "scale": 100}
 CI = "Brackets: 95 % confidence interval of the launches (Student’s t)."
 SHOWN_FLOATING = 8
@@ -36,6 +37,7 @@ def peaks_table(records: Records) -> Table:
     """Make the table of what the machine's devices do at best."""
     columns = [
         Column("device", "device"),
+        HOST,
         Column("peak", "peak"),
         Column("value", "measured", numeric=True),
         Column("unit", "unit"),
@@ -44,8 +46,8 @@ def peaks_table(records: Records) -> Table:
         Column("kernel", "kernel"),
     ]
     rows: list[list[Entry]] = []
-    for device, record in records.peaks.items():
-        rows += [[device, *row] for row in _peak_rows(record)] if record.ok else []
+    for (device, host), record in records.peaks.items():
+        rows += [[device, host, *row] for row in _peak_rows(record)] if record.ok else []
     remarks = [remark for record in records.peaks.values() for remark in record.data.get("remarks", [])]
     caption = (
         "What this machine does at best, of several windows and processes: arithmetic (two operations a "
@@ -53,7 +55,7 @@ def peaks_table(records: Records) -> Table:
         "level of cache, the clock of a chain of multiplications, and what a node costs that has next to nothing to "
         f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(f'{one}.' for one in dict.fromkeys(remarks))}"
     )
-    return Table("peaks", caption.strip(), columns, rows, grouped=1)
+    return Table("peaks", caption.strip(), columns, rows, grouped=2)
 
 
 def _peak_rows(record: Record) -> Iterator[list[Entry]]:
@@ -83,14 +85,14 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
     for one in profiled_variants(settings, records):
         shares = [one.estimate("verdict", "shares", name) for name in PARTS]
         words = [one.data["executed_precision"], one.data["verdict"]["largest"]]
-        rows.append([one.model, one.device, one.precision, *words, *shares])
+        rows.append([*one.names, *words, *shares])
     caption = (
         "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
         "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
         f"not clear of the second. {CI}"
     )
-    return Table("verdicts", caption, columns, rows, grouped=2, stacked=True)
+    return Table("verdicts", caption, columns, rows, grouped=3, stacked=True)
 
 
 def checks_table(settings: ReportSettings, records: Records) -> Table:
@@ -109,7 +111,7 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         found, scaling = one.data["verdict"], one.data.get("scaling", {})
         held = [Estimate.of(found["working_set_mb"]), found["level"] or MISSING]
         numbers = [found["bandwidth_from_dram"]["value"], scaling.get("one_thread"), scaling.get("batch_time")]
-        rows.append([one.model, one.device, one.precision, *held, *map(Estimate.of, numbers)])
+        rows.append([*one.names, *held, *map(Estimate.of, numbers)])
     caption = (
         "What the verdicts rest on. Working set: all weights, with the largest inputs and outputs of a node; the level "
         "of cache that holds it gives the bandwidth. Bandwidth, if of DRAM: the share that it would explain if all "
@@ -117,7 +119,7 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
         "alone (below 100 % by what a batch spreads)."
     )
-    return Table("verdict_checks", caption, columns, rows, grouped=2)
+    return Table("verdict_checks", caption, columns, rows, grouped=3)
 
 
 def totals_table(settings: ReportSettings, records: Records) -> Table:
@@ -135,13 +137,13 @@ def totals_table(settings: ReportSettings, records: Records) -> Table:
     for one in profiled_variants(settings, records):
         totals = [one.estimate("totals", name) for name in ("macs", "macs_over_model", "latency", "time_over_latency")]
         remark = "; ".join([*one.data["complaints"], *_noise(one)]) or MISSING
-        rows.append([one.model, one.device, one.precision, *totals, remark])
+        rows.append([*one.names, *totals, remark])
     caption = (
         "Control totals: multiply-accumulates (MACs) of the model and how many are found among the executed nodes "
         "(100 % in order), and the sum of the nodes’ times over the latency measured without counters in the same "
         f"processes (92 to 102 % in order). {CI}"
     )
-    return Table("profile_totals", caption, columns, rows, grouped=2, stacked=True)
+    return Table("profile_totals", caption, columns, rows, grouped=3, stacked=True)
 
 
 def coverage_table(settings: ReportSettings, records: Records) -> Table:
@@ -151,12 +153,12 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
         shares = one.data["coverage"]["shares"]
-        rows.append([one.model, one.device, one.precision, *(Estimate.of(shares[name]["value"]) for name in titles)])
+        rows.append([*one.names, *(Estimate.of(shares[name]["value"]) for name in titles)])
     caption = (
         "INT8 coverage by its denominators: of the multiply-accumulates (MACs) of the model; of the time of all nodes; "
         "of the timed nodes that execute layers; of all nodes of the executed graph."
     )
-    return Table("coverage", caption, columns, rows, grouped=2)
+    return Table("coverage", caption, columns, rows, grouped=3)
 
 
 def _noise(one: Profiled) -> list[str]:
@@ -181,12 +183,12 @@ def floating_table(settings: ReportSettings, records: Records, most: int | None 
         for layer in one.data["coverage"]["floating"][:most]:
             numbers = [Estimate.of(layer["share"]), Estimate.of(layer["macs"])]
             names = [layer["layer"], layer["type"], layer["precision"]]
-            rows.append([one.model, one.device, one.precision, *names, *numbers, layer["why"]])
+            rows.append([*one.names, *names, *numbers, layer["why"]])
     caption = (
         "Layers of quantised variants that are executed in floating point, those that take longest first, and why, as "
         "far as the IR and the variant’s record tell."
     )
-    return Table("floating_layers", caption, columns, rows, grouped=3)
+    return Table("floating_layers", caption, columns, rows, grouped=4)
 
 
 def conversions_table(settings: ReportSettings, records: Records) -> Table:
@@ -202,12 +204,12 @@ def conversions_table(settings: ReportSettings, records: Records) -> Table:
     for one in profiled_variants(settings, records):
         for name, found in one.data["conversions"].items():
             entries = [Estimate.of(found["nodes"]), estimate_of(found["time"])]
-            rows.append([one.model, one.device, one.precision, name, *entries])
+            rows.append([*one.names, name, *entries])
     caption = (
         "Nodes that the plugin inserted, by the element type and layout that they convert from and to (abcd: channels "
         f"before rows, acdb: channels last). {CI}"
     )
-    return Table("conversions", caption, columns, rows, grouped=3)
+    return Table("conversions", caption, columns, rows, grouped=4)
 
 
 def advice_table(settings: ReportSettings, records: Records) -> Table:
@@ -219,7 +221,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         Column("gain", "gain at most", **PERCENT),
     ]
     rows: list[list[Entry]] = [
-        [one.model, one.device, one.precision, advice["text"], Estimate.of(advice["gain"])]
+        [*one.names, advice["text"], Estimate.of(advice["gain"])]
         for one in profiled_variants(settings, records)
         for advice in one.data["advice"]
     ]
@@ -227,7 +229,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "What would help, by rules that cite the numbers of the profile and are silent where these do not carry them. "
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
-    return Table("advice", caption, columns, rows, grouped=2)
+    return Table("advice", caption, columns, rows, grouped=3)
 
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
@@ -261,13 +263,13 @@ def _parts_table(
     settings, records = source
     rows: list[list[Entry]] = []
     others: list[list[Entry]] = []  # in the CSV file alone
-    for model in settings.experiment.models:
-        for device in settings.experiment.devices:
-            record = records.profiles.get((model, device))
-            for one in record.data["comparisons"] if record is not None and record.ok else []:
-                found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
-                is_shown = one["first"] in compared_with(records, model, device)
-                row = [model, device, one["second"], one["first"], *map(estimate_of, found)]
-                (rows if is_shown else others).append(row)
-    table = Table(name, caption, columns, rows, grouped=2, stacked=True)
+    experiment = settings.experiment
+    for model, device, host in product(experiment.models, experiment.devices, experiment.hosts):
+        record = records.profiles.get((model, device, host))
+        for one in record.data["comparisons"] if record is not None and record.ok else []:
+            found = [one["speedup"], one["saved"], *(one[view][part] for part in parts)]
+            is_shown = one["first"] in compared_with(records, model, device, host)
+            row = [model, device, host, one["second"], one["first"], *map(estimate_of, found)]
+            (rows if is_shown else others).append(row)
+    table = Table(name, caption, columns, rows, grouped=3, stacked=True)
     return replace(table, whole=replace(table, rows=[*rows, *others]))

@@ -19,11 +19,11 @@ WORDS = {
 
 def limit_sentences(settings: ReportSettings, records: Records) -> list[str]:
     """Say for each model and device what limits its variants."""
-    groups: dict[tuple[str, str], list[Profiled]] = {}
+    groups: dict[str, list[Profiled]] = {}
     for one in profiled_variants(settings, records):
-        groups.setdefault((one.model, one.device), []).append(one)
+        groups.setdefault(f"{one.model} on {records.place(one.device, one.host)}", []).append(one)
     said = {names: joined([limit_text(one) for one in found]) for names, found in groups.items()}
-    return [f"{model} on {device}: {text}." for (model, device), text in said.items()]
+    return [f"{names}: {text}." for names, text in said.items()]
 
 
 def limit_text(one: Profiled) -> str:

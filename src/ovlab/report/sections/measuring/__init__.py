@@ -26,7 +26,7 @@ class Measuring(Section):
 
     def findings(self, report: ReportContext) -> list[Finding]:
         """Say how steady the launches were, and which cells were measured amid noise."""
-        found = {"Steadiness": spread_sentences(report.ok), "Noise": noise_sentences(report.frame)}
+        found = {"Steadiness": spread_sentences(report.placed_ok), "Noise": noise_sentences(report.placed)}
         return [Finding(subject, sentences) for subject, sentences in found.items() if sentences]
 
     def context(self, report: ReportContext) -> dict[str, Any]:

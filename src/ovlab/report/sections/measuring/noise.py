@@ -50,7 +50,8 @@ CAPTION = (
 def noise_table(records: Records) -> Table:
     """Make the table of noise: one row a session that was measured; what is known of no session has no column."""
     rows: list[list[Entry]] = []
-    for names, session in records.sessions.items():
+    for (model, device, scenario, host), session in records.sessions.items():
+        names = [model, device, host, scenario]
         readings = _readings(session)
         if readings:
             summary = _summary(session, readings)

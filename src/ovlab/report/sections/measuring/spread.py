@@ -22,7 +22,7 @@ def spread_table(ok: pd.DataFrame) -> Table:
         "Spread of latency as coefficient of variation: between the launches' means (what the samples inside do "
         "not explain), and of the samples inside a launch. Slowest launch: its median over the best one's."
     )
-    return results_table("spread", caption, columns, ok, grouped=3)
+    return results_table("spread", caption, columns, ok, grouped=4)
 
 
 def spread_sentences(ok: pd.DataFrame) -> list[str]:

@@ -66,11 +66,13 @@ def _imported(variant: ImportedVariant, records: Records) -> Described:
 def _executed(variant: ImportedVariant, records: Records) -> Facts:
     """Say in which precisions the multiply-accumulates were executed, by device."""
     facts: dict[str, str] = {}
-    for (model, device, _), session in records.sessions.items():
+    for (model, device, _, host), session in records.sessions.items():
         row = session.data.get("rows", {}).get(variant.precision) if model == variant.model else None
         if row and row["effective"] and (shares := row["effective"]["executed_shares"]):
             parts = [f"{significant(100 * share)} % {precision}" for precision, share in shares.items()]
-            facts.setdefault(f"executed on {device}", f"{joined(parts)} of the multiply-accumulates")
+            facts.setdefault(
+                f"executed on {records.place(device, host)}", f"{joined(parts)} of the multiply-accumulates"
+            )
     return list(facts.items())
 
 

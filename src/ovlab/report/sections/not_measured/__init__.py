@@ -27,13 +27,13 @@ class NotMeasured(Section):
 
         The page shows those whose device is here; the section on devices has a line on the others.
         """
-        here = report.frame[~report.frame["device"].isin(absent_devices(report.frame))]
+        here = report.frame[~report.placed["device"].isin(absent_devices(report.placed))]
         failures = replace(unavailable_table(here), name="failures")
         return [condensed(failures), condensed(unavailable_table(report.frame))]
 
     def findings(self, report: ReportContext) -> list[Finding]:
         """Say how many cells failed or are unavailable, by reason."""
-        here = report.frame[~report.frame["device"].isin(absent_devices(report.frame))]
+        here = report.placed[~report.placed["device"].isin(absent_devices(report.placed))]
         found = {status: reason_sentences(here, status) for status in ("unavailable", "failed")}
         return [Finding(status.capitalize(), sentences) for status, sentences in found.items() if sentences]
 

@@ -30,8 +30,8 @@ class Results(Section):
 
     def figures(self, report: ReportContext) -> list[Plot]:
         """Draw speed-ups, throughput over requests in flight, and the distributions of latency."""
-        single = [speedup_figure(report.ok, report.reference), requests_figure(report.ok)]
-        return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records.samples)
+        single = [speedup_figure(report.placed_ok, report.reference), requests_figure(report.placed_ok)]
+        return [plot for plot in single if plot is not None] + latency_figures(report.ok, report.records)
 
     def is_shown(self, report: ReportContext, tables: Sequence[Table], figures: Sequence[Plot]) -> bool:  # noqa: ARG002
         """Show it where anything was measured."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import matplotlib as mpl
@@ -15,6 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ovlab.report.format import counted, significant
+from ovlab.report.records import Records
 from ovlab.report.sections.results.tables import speedup_definition
 from ovlab.report.style import (
     INK,
@@ -34,7 +34,6 @@ from ovlab.report.style import (
 
 POINTS, POINTS_OF_ALL = 40_000, 150_000
 """About so many points are drawn for a figure, and for all models' figures; all samples go into each curve."""
-Samples = Callable[[str, str, str], pd.DataFrame | None]
 
 
 def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
@@ -86,25 +85,26 @@ def _speedup_panel(axes: Axes, panel: pd.DataFrame, names: list[str], palette: d
     axes.set_xticks(range(len(scenarios)), [_wrapped(one) for one in scenarios])
 
 
-def latency_figures(ok: pd.DataFrame, samples: Samples) -> list[Plot]:
+def latency_figures(ok: pd.DataFrame, records: Records) -> list[Plot]:
     """Draw the distribution of all samples' latencies: a figure a model, a panel for each device and scenario.
 
     Parameters
     ----------
     ok : DataFrame
         The results' rows with status ``ok``.
-    samples : callable
-        ``samples(model, device, scenario)`` returns the session's samples, None where they are not at hand.
+    records : Records
+        They know where the sessions' samples are, if these are at hand.
     """
     palette = colours(ok["precision"].unique())
     most = min(POINTS, POINTS_OF_ALL // max(1, ok["model"].nunique()))
     plots = []
     for model, cells in ok.groupby("model", sort=False):
         panels: dict[tuple[str, str], pd.DataFrame] = {}
-        for (device, scenario), rows in cells.groupby(["device", "scenario"], sort=False):
-            taken = samples(str(model), str(device), str(scenario))
+        for names, rows in cells.groupby(["device", "scenario", "host"], sort=False):
+            device, scenario, host = map(str, names)
+            taken = records.samples(str(model), device, scenario, host)
             if taken is not None and not (own := taken[taken["precision"].isin(rows["precision"])]).empty:
-                panels[str(device), str(scenario)] = own
+                panels[records.place(device, host), scenario] = own
         if panels:
             plots.append(_latency_figure(str(model), cells, panels, palette, most))
     return plots

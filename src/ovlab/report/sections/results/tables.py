@@ -52,7 +52,7 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
         "over default: against what the device does by itself. "
         f"{CI}; none where it is not known. MB: 10⁶ bytes."
     )
-    return replace(results_table("headline", caption, columns, ok, grouped=3), stacked=True)
+    return replace(results_table("headline", caption, columns, ok, grouped=4), stacked=True)
 
 
 def speedup_columns(ok: pd.DataFrame) -> list[Column]:
@@ -74,7 +74,7 @@ def speedup_table(ok: pd.DataFrame, reference: str) -> Table:
         f"Speed-up against {reference}: {speedup_definition(ok)}; over default: against what the device does by "
         f"itself. {CI}, from launches."
     )
-    return results_table("speedup", caption, columns, ok, grouped=3)
+    return results_table("speedup", caption, columns, ok, grouped=4)
 
 
 def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
@@ -103,4 +103,4 @@ def costs_table(ok: pd.DataFrame) -> Table:
         "of the process (largest, and after the warm-up), processor time, and energy where its counters can be read. "
         "MB: 10⁶ bytes."
     )
-    return results_table("costs", caption, [*AXES, PRECISION, *known], ok, grouped=3)
+    return results_table("costs", caption, [*AXES, PRECISION, *known], ok, grouped=4)

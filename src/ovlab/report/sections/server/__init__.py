@@ -33,7 +33,7 @@ class Server(Section):
 
     def figures(self, report: ReportContext) -> list[Plot]:
         """Draw the highest rates, where there are servers."""
-        plot = server_figure(report.ok)
+        plot = server_figure(report.placed_ok)
         return [] if plot is None else [plot]
 
     def method(self, report: ReportContext) -> list[str]:
@@ -53,7 +53,7 @@ def server_table(ok: pd.DataFrame) -> Table:
         "random arrivals, with p99 within the scenario’s bound. Capacity: inferences per second with all requests in "
         f"flight. {CI}, from launches."
     )
-    return replace(results_table("server", caption, columns, rows, grouped=3), stacked=True)
+    return replace(results_table("server", caption, columns, rows, grouped=4), stacked=True)
 
 
 def server_paragraphs(settings: ReportSettings) -> list[str]:

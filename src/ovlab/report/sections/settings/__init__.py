@@ -44,7 +44,7 @@ class EffectiveSettings:
 def effective_settings(records: Records) -> list[EffectiveSettings]:
     """Return what each session's compiled models said of themselves."""
     found = []
-    for names, session in records.sessions.items():
+    for (model, device, scenario, host), session in records.sessions.items():
         read = {
             precision: dict(_properties(row["effective"]))
             for precision, row in session.data.get("rows", {}).items()
@@ -56,7 +56,7 @@ def effective_settings(records: Records) -> list[EffectiveSettings]:
         for name in dict.fromkeys(name for values in read.values() for name in values):
             values = [one.get(name, MISSING) for one in read.values()]
             rows.append((name, values[:1] if len(set(values)) == 1 else values))
-        found.append(EffectiveSettings(", ".join(names), list(read), rows))
+        found.append(EffectiveSettings(", ".join([model, records.place(device, host), scenario]), list(read), rows))
     return found
 
 

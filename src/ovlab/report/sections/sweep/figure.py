@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ovlab.report.format import Estimate, counted, significant
+from ovlab.report.records import elsewhere
 from ovlab.report.results import rows_of
 from ovlab.report.style import ON_COLOUR, STYLE, Plot, file_name, fitting, new_panels
 from ovlab.specs import ReportSettings, ScenarioSpec
 
 COARSE = "coarse"
-SESSION = ["model", "device", "scenario"]
+SESSION = ["model", "device", "scenario", "host"]
 SHADE = 0.55
 """Share of the colour map that is used, so that dark text is readable on every cell."""
 
@@ -49,12 +50,13 @@ def _sweep_figure(names: Any, rows: pd.DataFrame, points: pd.DataFrame, scenario
     percentile = scenario.sweep.limit_percentile if scenario.sweep is not None else 99
     over = f" In brackets: latency p{percentile} above the limit of {limit:g} ms." if limit is not None else ""
     launches = int(rows["launches"].max())
+    where = "".join(f" of {host}" for host in elsewhere(names[3]))
     caption = (
-        f"{names[0]} on {names[1]}, {names[2]}: throughput in images/s at each point of the sweep (coarse pass, "
+        f"{names[0]} on {names[1]}{where}, {names[2]}: throughput in images/s at each point of the sweep (coarse pass, "
         f"{counted(launches, 'launch')} a point; hint: what the hint leads to). The darker, the closer "
         f"to the best. Framed: the chosen point, whose reported value comes from further launches.{over} ×: failed."
     )
-    return Plot(file_name("sweep", *names), caption, figure)
+    return Plot(file_name("sweep", *names[:3], *elsewhere(names[3])), caption, figure)
 
 
 def _matrix(

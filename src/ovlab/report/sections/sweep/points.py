@@ -20,7 +20,7 @@ FINALIST = "finalist"
 def sweep_points(records: Records) -> pd.DataFrame:
     """Return the points of all sweeps: a row for each session, variant, point and stage."""
     rows = [
-        dict(zip(("model", "device", "scenario"), names, strict=True)) | row
+        dict(zip(("model", "device", "scenario", "host"), names, strict=True)) | row
         for names, session in records.sessions.items()
         for row in session.data.get("sweep", [])
     ]
@@ -72,7 +72,7 @@ def sweep_table(points: pd.DataFrame) -> Table:
         "Points of the sweeps: what was asked for (hint: what the performance hint leads to), what was executed, and "
         "the launches that the points were chosen by. The values of the results come from further launches."
     )
-    return results_table("sweep", caption, columns, shown, grouped=4)
+    return results_table("sweep", caption, columns, shown, grouped=5)
 
 
 def finalists(table: Table) -> Table:

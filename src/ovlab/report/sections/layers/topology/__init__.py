@@ -34,14 +34,15 @@ def topology_context(settings: ReportSettings, records: Records) -> dict[str, An
         ``topology_parts``, the texts of ``style``, ``layout`` (the library) and ``script``.
     """
     pictures = []
-    for model, device in records.profiles:
-        graphs = graphs_of(settings, records, model, device)
+    for model, device, host in records.profiles:
+        graphs = graphs_of(settings, records, model, device, host)
+        title = f"{model} on {records.place(device, host)}"
         if graphs:
             pictures.append(
                 {
-                    "title": f"{model} on {device}",
+                    "title": title,
                     # JSON in which no sign can end the element.
-                    "data": Markup(payload_text(f"{model} on {device}", graphs)),  # noqa: S704
+                    "data": Markup(payload_text(title, graphs)),  # noqa: S704
                     "files": {one.precision: graph_name(one) for one in graphs},
                 }
             )
@@ -52,8 +53,8 @@ def topology_context(settings: ReportSettings, records: Records) -> dict[str, An
 def topology_files(settings: ReportSettings, records: Records) -> dict[str, str]:
     """Return the graphs of all profiled variants as JSON and DOT, by the files' names."""
     files: dict[str, str] = {}
-    for model, device in records.profiles:
-        for one in graphs_of(settings, records, model, device):
+    for model, device, host in records.profiles:
+        for one in graphs_of(settings, records, model, device, host):
             files |= {f"{graph_name(one)}.json": json_text(one), f"{graph_name(one)}.dot": dot_text(one)}
     return files
 

@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from ovlab.report.format import significant
+from ovlab.report.records import elsewhere
 from ovlab.report.sections.layers.topology.graph import Graph
 from ovlab.report.style import file_name
 from ovlab.text import visible, visible_json
@@ -22,7 +23,7 @@ OTHER = "#F0F0F0"
 
 def graph_name(graph: Graph) -> str:
     """Return the name of the graph's files, without their ending."""
-    return file_name("topology", graph.model, graph.device, graph.precision)
+    return file_name("topology", graph.model, graph.device, *elsewhere(graph.host), graph.precision)
 
 
 def json_text(graph: Graph) -> str:
@@ -33,7 +34,7 @@ def json_text(graph: Graph) -> str:
     for other, ratios in graph.against.items():
         for node, ratio in zip(nodes, ratios, strict=True):
             node[f"speedup_against_{other}"] = ratio
-    about = {"model": graph.model, "device": graph.device, "precision": graph.precision}
+    about = {"model": graph.model, "device": graph.device, "host": graph.host, "precision": graph.precision}
     edges = [{"source": source, "target": target} for source, target in graph.edges]
     data = {"directed": True, "multigraph": False, "graph": about, "nodes": nodes, "edges": edges}
     return visible_json(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)) + "\n"

@@ -17,7 +17,7 @@ class Graph:
 
     Attributes
     ----------
-    model, device, precision : str
+    model, device, host, precision : str
         Names.
     nodes : DataFrame
         One row a node in the order of execution (`ovlab.layers.profile.table.COLUMNS`).
@@ -30,22 +30,23 @@ class Graph:
 
     model: str
     device: str
+    host: str
     precision: str
     nodes: pd.DataFrame
     edges: list[tuple[int, int]]
     against: dict[str, list[float | None]] = field(default_factory=dict)
 
 
-def graphs_of(settings: ReportSettings, records: Records, model: str, device: str) -> list[Graph]:
+def graphs_of(settings: ReportSettings, records: Records, model: str, device: str, host: str) -> list[Graph]:
     """Return the graphs of the variants that were profiled, in the experiment's order."""
-    frame, pairs = nodes_of(records, model, device), pairs_of(records, model, device)
+    frame, pairs = nodes_of(records, model, device, host), pairs_of(records, model, device, host)
     found = []
     for precision in settings.experiment.precisions:
         own = frame[frame["precision"] == precision].reset_index(drop=True)
         if not own.empty:
             against = _speedups(own, pairs, precision)
             known = {name: ratios for name, ratios in against.items() if name in settings.experiment.precisions}
-            found.append(Graph(model, device, precision, own, _edges(own), known))
+            found.append(Graph(model, device, host, precision, own, _edges(own), known))
     return found
 
 
