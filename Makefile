@@ -5,7 +5,7 @@ SEED ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks slurm kubernetes test-cluster lint format lock clean
+.PHONY: report grid test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks slurm test-cluster lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -56,14 +56,12 @@ test-frameworks: .venv/test.stamp
 
 frameworks: .venv-frameworks/frameworks.stamp
 
-# Executors of clusters (docs/cluster.md): snakemake --profile profiles/slurm, profiles/kubernetes.
+# What snakemake --profile profiles/slurm needs besides (docs/cluster.md).
 slurm: .venv/slurm.stamp
 
-kubernetes: .venv/kubernetes.stamp
-
-# A Slurm of its own on this machine, where Debian's slurm-wlm and munge are installed; the executors in .venv.
+# A Slurm of its own on this machine, where Debian's slurm-wlm and munge are installed; the executor in .venv.
 test-cluster: .venv/test.stamp
-	-$(MAKE) slurm kubernetes
+	-$(MAKE) slurm
 	$(BIN)/python -m pytest tests/cluster --durations=10
 
 test-runs: .venv/test.stamp
@@ -91,7 +89,6 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra test -c requirements.lock -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra frameworks -c requirements.lock -o requirements-frameworks.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra slurm -c requirements.lock -o requirements-slurm.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra kubernetes -c requirements.lock -o requirements-kubernetes.lock
 
 clean:
 	rm -rf results/* .snakemake

@@ -17,6 +17,10 @@ rule measure_peaks:
     threads: workflow.cores
     resources:
         slot=1000,
+        slurm_partition=lambda w: GRID.host(w).slurm.partition,
+        slurm_account=lambda w: GRID.host(w).slurm.account,
+        constraint=lambda w: GRID.host(w).slurm.constraint,
+        slurm_extra=lambda w: node_extra(GRID.host(w)),
         mem_mb=memory(),
     params:
         settings=lambda w: GRID.machine(w).settings.to_json(),

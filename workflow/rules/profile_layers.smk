@@ -28,6 +28,10 @@ rule profile_layers:
     threads: workflow.cores
     resources:
         slot=1000,
+        slurm_partition=lambda w: GRID.host(w).slurm.partition,
+        slurm_account=lambda w: GRID.host(w).slurm.account,
+        constraint=lambda w: GRID.host(w).slurm.constraint,
+        slurm_extra=lambda w: node_extra(GRID.host(w)),
         mem_mb=lambda w: memory(*GRID.profile(w).variants),
     params:
         settings=lambda w: GRID.profile(w).settings.to_json(),

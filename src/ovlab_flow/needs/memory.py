@@ -9,9 +9,9 @@ from pathlib import Path
 from ovlab_flow.grid.jobs import Source
 
 FLOOR_MB = 2000
-"""OpenVINO, NNCF and their libraries with a small model take 0.3 GB (measured); images and user code come on top."""
+"""OpenVINO, NNCF and their libraries with a small model take 0.3 GB (measured); the rest is for images."""
 PER_MODEL_MB = 8
-"""The files as read, their graph, and the compiled copies of a variant and its reference with their activations."""
+"""The files as read, their graph, and compiled copies of a variant and of its reference with their activations."""
 UNKNOWN_MB = 500.0
 """Taken for a file whose size is not declared and that is not here yet."""
 

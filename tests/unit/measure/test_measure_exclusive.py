@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -141,3 +142,13 @@ def test_measurements_of_several_runs_never_overlap(lock: Path, tmp_path: Path) 
     spans = sorted(tuple(map(float, line.split())) for line in lines)
     assert len(spans) == 12
     assert all(end <= begun for (_, end), (begun, _) in pairwise(spans))
+
+
+def test_it_says_when_it_had_the_host_to_itself() -> None:
+    with exclusive_host() as first:
+        assert not first.ended
+    with exclusive_host() as second:
+        pass
+    times = [datetime.fromisoformat(one) for one in (first.began, first.ended, second.began, second.ended)]
+    assert times == sorted(times)
+    assert all(one.utcoffset() == timedelta(0) for one in times)

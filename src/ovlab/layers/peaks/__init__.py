@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     plan = settings.peaks
     request = PeaksRequest(settings.device.device, dict(settings.device.properties), plan.windows, plan.window_s)
     log.info("finding the peaks of %s (once for this host)", settings.device.device)
-    with scratch_folder() as scratch, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host() as alone:
         results: list[dict[str, Any]] = []
         kernels = [kernel_ms()]
         most = AGAIN * plan.launches
@@ -75,7 +75,8 @@ def measure_peaks(settings: PeaksSettings) -> Record:
             results += [run_child(apart, scratch, plan.timeout_s, "profiling.peaks.timeout_s") for _ in range(VECTORS)]
     values, data = best_values(results, plan, flags)
     values["calibration_kernel"] = Quantity(min(kernels), "ms")
-    return Record(kind="peaks", settings=settings.plain(), values=values, data=data | {"host": place})
+    data |= {"host": place, "alone": asdict(alone)}
+    return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
 def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:

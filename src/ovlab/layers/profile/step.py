@@ -79,7 +79,7 @@ def profile_variants(
         require_device(settings.device, f"device/{settings.device_name}.yaml")
     machine = _peaks_of_this_host(peaks)
     found: dict[str, dict[str, Any]] = {}
-    with scratch_folder() as scratch, exclusive_host():
+    with scratch_folder() as scratch, exclusive_host() as alone:
         requests: dict[str, ProfileRequest] = {}
         for name in settings.precisions:
             try:
@@ -98,6 +98,7 @@ def profile_variants(
     record.data["host"] = place
     for name, one in scaling.items():
         record.data["variants"][name]["scaling"] = asdict(one)
+    record.data["alone"] = asdict(alone)
     return record
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
@@ -34,12 +35,31 @@ def holder_path() -> Path:
     return lock_path().with_suffix(".holder")
 
 
+@dataclass
+class Alone:
+    """When a measurement had the host to itself, as records keep it: UTC, to the millisecond.
+
+    Attributes
+    ----------
+    began, ended : str
+        In ISO 8601; `ended` is empty as long as it lasts.
+    """
+
+    began: str
+    ended: str = ""
+
+
 @contextlib.contextmanager
-def exclusive_host() -> Iterator[None]:
+def exclusive_host() -> Iterator[Alone]:
     """Wait until no other measurement runs on this host, and keep others waiting meanwhile.
 
     Snakemake's resources keep the jobs of one run apart; this keeps apart the runs. The lock is the operating
     system's, so it goes with its process: a killed run blocks nobody. While waiting, a line says so now and then.
+
+    Yields
+    ------
+    Alone
+        When that was; whole when the block has ended.
     """
     lock = filelock.FileLock(lock_path(), mode=0o666)
     started, patience = time.monotonic(), 0.0
@@ -56,13 +76,19 @@ def exclusive_host() -> Iterator[None]:
     with contextlib.suppress(OSError):  # another user's file; the lock holds all the same
         write_text(holder_path(), f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n")
     log.debug("measuring alone on this host")
+    alone = Alone(_now())
     try:
-        yield
+        yield alone
     finally:
         log.debug("measured")
+        alone.ended = _now()
         with contextlib.suppress(OSError):
             holder_path().unlink(missing_ok=True)
         lock.release()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _holder() -> str:

@@ -83,7 +83,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
     measured = SessionMeasurement()
     twins: dict[str, Twin] = {}
     if able:
-        with scratch_folder() as scratch, exclusive_host():
+        with scratch_folder() as scratch, exclusive_host() as alone:
             plans: dict[str, LaunchPlan] = {}
             for name in able:
                 model = variants[name].folder / "model.xml"
@@ -98,6 +98,7 @@ def benchmark(settings: SessionSettings, variants: Mapping[str, Variant], source
                 twins = find_twins(settings, plans, weights, scratch)
                 plans = {name: plan for name, plan in plans.items() if name not in twins}
                 measured = measure(settings, plans, scratch, folder)
+        measured.data["alone"] = asdict(alone)
     default = settings.default_precision
     rows |= {name: Outcome("failed", error) for name, error in measured.errors.items()}
     shown = twins[default].name if default in twins else default
