@@ -24,7 +24,7 @@ from ovlab_flow.grid import Grid, build_grid
 from ovlab_flow.overrides import as_lines
 from ovlab_flow.paths import has_placeholder
 
-OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides")
+OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides", "merge")
 DEFAULT_EXPERIMENT = "quickstart"
 HOME = Path(__file__).resolve().parents[2]
 """The checkout that this library is in: where `conf` ships."""
@@ -103,7 +103,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME) -> Gr
     Parameters
     ----------
     config : dict
-        ``experiment``, ``mirror``, ``extra_conf``, ``baseline`` and ``overrides``, all optional.
+        ``experiment``, ``mirror``, ``extra_conf``, ``baseline``, ``overrides`` and ``merge``, all optional.
     home : str or Path
         Folder of the Snakefile, with what ships beside it.
 
