@@ -3,6 +3,7 @@
 #   snakemake --cores all                                     the quickstart experiment
 #   snakemake --cores all --config experiment=NAME            another one (conf/experiment/NAME.yaml)
 #   ... --config experiment=NAME mirror=DIR extra_conf=DIR 'overrides=[seed=3]'
+#   ... --config experiment=NAME 'merge=[DIR,BUNDLE.zip]'     results of several hosts in one report
 #
 # What to run is in conf/, how jobs are executed in profiles/, how a step is done in scripts/ and src/ovlab/.
 
@@ -49,12 +50,23 @@ include: "workflow/rules/profile_layers.smk"
 include: "workflow/rules/report.smk"
 
 
+if "merge" in config:
+
+    include: "workflow/rules/merge.smk"
+
+
 rule all:
     default_target: True
     input:
-        f"<results>/{GRID.experiment}/verdict.txt",
-        f"<results>/{GRID.experiment}/report/index.html",
-        *[record for group in RECORDS.values() for record in group],
+        (
+            rules.merge.output
+            if "merge" in config
+            else [
+                f"<results>/{GRID.experiment}/verdict.txt",
+                f"<results>/{GRID.experiment}/report/index.html",
+                *[record for group in RECORDS.values() for record in group],
+            ]
+        ),
 
 
 onstart:

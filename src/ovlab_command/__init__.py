@@ -11,6 +11,7 @@ from ovlab.errors import nearest
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 COMMANDS = {
     "bundle": "export an experiment as an RO-Crate",
+    "merge": "put the results of several hosts or people, folders or bundles, into one report",
     "verify": "check a bundle: every file, every table from its samples",
 }
 """Names of scripts, with what they do."""

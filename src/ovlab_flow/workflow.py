@@ -24,7 +24,7 @@ from ovlab_flow.grid import Grid
 from ovlab_flow.grid_cache.store import handed_over_grid, stored_grid
 from ovlab_flow.paths import has_placeholder
 
-OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides")
+OPTIONS = ("experiment", "mirror", "extra_conf", "baseline", "overrides", "merge")
 DEFAULT_EXPERIMENT = "quickstart"
 HOME = Path(__file__).resolve().parents[2]
 """The checkout that this library is in: where `conf` ships."""
@@ -113,7 +113,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME, *, is
     Parameters
     ----------
     config : dict
-        ``experiment``, ``mirror``, ``extra_conf``, ``baseline`` and ``overrides``, all optional.
+        ``experiment``, ``mirror``, ``extra_conf``, ``baseline``, ``overrides`` and ``merge``, all optional.
     home : str or Path
         Folder of the Snakefile, with what ships beside it.
     is_job : bool

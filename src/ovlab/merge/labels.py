@@ -36,8 +36,17 @@ def check_label(label: str) -> None:
         raise OvlabError(f"host {label!r}: is longer than {LONGEST} bytes")
     if not _LABEL.fullmatch(label) or not label.isprintable():
         raise OvlabError(f"host {label!r}: is no name for a host: {RULE}")
-    if yaml.safe_load(label) != label:
-        raise OvlabError(f"host {label!r}: YAML reads it as {yaml.safe_load(label)!r}; choose a name")
+    if yaml.safe_load(label) != label or _is_number(label):
+        raise OvlabError(f"host {label!r}: YAML reads it as something else than a name; choose another")
+
+
+def _is_number(text: str) -> bool:
+    """Tell whether a list in YAML would hold a number with it: some readers take more for one than others."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def name_hosts(parts: Sequence[Part], given: Sequence[str | None]) -> list[Names]:

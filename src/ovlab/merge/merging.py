@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ovlab.bundle.layout import RECORDS
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
 from ovlab.merge.combine import combine_records, combine_settings
@@ -15,7 +16,7 @@ from ovlab.merge.comparable import require_comparable, require_distinct
 from ovlab.merge.differences import find_differences
 from ovlab.merge.facts import Merged, Origin
 from ovlab.merge.labels import check_label, name_hosts
-from ovlab.merge.reading import MERGED, open_part
+from ovlab.merge.reading import MERGED, OWN, open_part
 from ovlab.report import report
 
 log = logging.getLogger("ovlab.merge")
@@ -108,5 +109,6 @@ def _require_own(folder: Path) -> None:
     OvlabError
         If the folder holds results of another kind.
     """
-    if folder.exists() and not (folder / MERGED).is_file() and any(folder.iterdir()):
+    # A workflow has made the folder of the report before.
+    if not (folder / MERGED).is_file() and any((folder / name).exists() for name in (RECORDS, *OWN.values())):
         raise OvlabError(f"{folder}: holds results that are not a merged report's; choose another name or folder")

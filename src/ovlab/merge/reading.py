@@ -88,14 +88,14 @@ def open_part(results: Path, experiment: str | None = None) -> Iterator[Part]:
         with opening:
             yield Part(str(results), bundle.results, settings, found, bundle.fingerprint)
         return
-    name = _chosen(results, experiment)
+    name = experiment_of(results, experiment)
     settings = read_settings(results / name / SETTINGS)
     if settings.name != name:
         raise OvlabError(f"{results / name / SETTINGS}: is of experiment {settings.name}, expected {name}")
     yield Part(str(results), results, settings, [_read(path, kind) for kind, path in records_of(results, name)])
 
 
-def _chosen(folder: Path, experiment: str | None) -> str:
+def experiment_of(folder: Path, experiment: str | None) -> str:
     """Return the experiment that is meant, if the folder holds a report of it."""
     if not folder.is_dir():
         near = [one.name for one in folder.parent.iterdir()] if folder.parent.is_dir() else []

@@ -51,11 +51,7 @@ class Meaning:
 
 
 MEANINGS = (
-    Meaning(
-        ("experiment",),
-        "",
-        "name of the experiment's file",
-    ),
+    Meaning(("experiment",), "", "name of the experiment's file"),
     Meaning(
         ("model", "dataset", "precision", "device", "scenario"),
         "",
@@ -93,21 +89,13 @@ MEANINGS = (
             "([accuracy.md](accuracy.md#what-is-remarked)), or that a server is overloaded"
         ),
     ),
-    Meaning(
-        ("run_id",),
-        "",
-        "the run of the session that the row's timings come from",
-    ),
+    Meaning(("run_id",), "", "the run of the session that the row's timings come from"),
     Meaning(
         ("accuracy_run_id", "variant_run_id"),
         "",
         "the runs that validated the variant and that made it: its accuracy and its size come from them",
     ),
-    Meaning(
-        ("metric",),
-        "",
-        "what `accuracy` is: `top-1` for classification",
-    ),
+    Meaning(("metric",), "", "what `accuracy` is: `top-1` for classification"),
     Meaning(
         ("accuracy",),
         "fraction",
@@ -123,11 +111,7 @@ MEANINGS = (
         ),
         bounded=True,
     ),
-    Meaning(
-        ("samples",),
-        "count",
-        "images validated; skipped ones are not among them",
-    ),
+    Meaning(("samples",), "count", "images validated; skipped ones are not among them"),
     Meaning(
         ("top5",),
         "fraction",
@@ -167,11 +151,7 @@ MEANINGS = (
             "([precisions.md](precisions.md#calibration_seeds))"
         ),
     ),
-    Meaning(
-        ("accuracy_by_seed",),
-        "fraction",
-        "each of them, in the order of the seeds, joined by `;`",
-    ),
+    Meaning(("accuracy_by_seed",), "fraction", "each of them, in the order of the seeds, joined by `;`"),
     Meaning(
         ("latency_ms_p50",),
         "ms",
@@ -187,11 +167,7 @@ MEANINGS = (
         "ms",
         "90th, 95th and 99th percentile of all timed inferences of all launches together",
     ),
-    Meaning(
-        ("latency_ms_max",),
-        "ms",
-        "slowest of all timed inferences",
-    ),
+    Meaning(("latency_ms_max",), "ms", "slowest of all timed inferences"),
     Meaning(
         ("throughput_fps",),
         "images/s",
@@ -218,11 +194,7 @@ MEANINGS = (
         ),
         bounded=True,
     ),
-    Meaning(
-        ("compile_ms",),
-        "ms",
-        "time to compile the model, without a cache",
-    ),
+    Meaning(("compile_ms",), "ms", "time to compile the model, without a cache"),
     Meaning(
         ("compile_cached_ms",),
         "ms",
@@ -231,21 +203,9 @@ MEANINGS = (
             "did not serve it from its cache"
         ),
     ),
-    Meaning(
-        ("first_inference_ms",),
-        "ms",
-        "time of the first inference after compiling",
-    ),
-    Meaning(
-        ("cpu_ms_per_image",),
-        "ms",
-        "processor time (all threads) an image, over the timed part",
-    ),
-    Meaning(
-        ("cpu_s_per_inference",),
-        "s",
-        "the same an inference (of `batch` images)",
-    ),
+    Meaning(("first_inference_ms",), "ms", "time of the first inference after compiling"),
+    Meaning(("cpu_ms_per_image",), "ms", "processor time (all threads) an image, over the timed part"),
+    Meaning(("cpu_s_per_inference",), "s", "the same an inference (of `batch` images)"),
     Meaning(
         ("energy_mj_per_inference",),
         "mJ",
@@ -254,26 +214,10 @@ MEANINGS = (
             "counters cannot be read"
         ),
     ),
-    Meaning(
-        ("energy_mj_per_inference_psys",),
-        "mJ",
-        "the same of the whole platform, where it has that counter",
-    ),
-    Meaning(
-        ("peak_rss_mb",),
-        "MB",
-        "largest resident memory of the launch's process",
-    ),
-    Meaning(
-        ("steady_rss_mb",),
-        "MB",
-        "its resident memory after the warm-up",
-    ),
-    Meaning(
-        ("offered_rate",),
-        "1/s",
-        "server: declared arrivals per second, at which the latencies are taken",
-    ),
+    Meaning(("energy_mj_per_inference_psys",), "mJ", "the same of the whole platform, where it has that counter"),
+    Meaning(("peak_rss_mb",), "MB", "largest resident memory of the launch's process"),
+    Meaning(("steady_rss_mb",), "MB", "its resident memory after the warm-up"),
+    Meaning(("offered_rate",), "1/s", "server: declared arrivals per second, at which the latencies are taken"),
     Meaning(
         ("max_rate",),
         "1/s",
@@ -296,31 +240,15 @@ MEANINGS = (
             "generator's own part of the latency (99th percentile, largest of any launch)"
         ),
     ),
-    Meaning(
-        ("launches",),
-        "count",
-        "launches that were made",
-    ),
-    Meaning(
-        ("timed_inferences",),
-        "count",
-        "timed inferences of all launches; none is dropped",
-    ),
+    Meaning(("launches",), "count", "launches that were made"),
+    Meaning(("timed_inferences",), "count", "timed inferences of all launches; none is dropped"),
     Meaning(
         ("spread_between_launches",),
         "fraction",
         ("coefficient of variation between launches: what the samples inside them do not explain"),
     ),
-    Meaning(
-        ("slowest_over_best",),
-        "ratio",
-        "largest median of a launch over the smallest",
-    ),
-    Meaning(
-        ("spread_within_launches",),
-        "fraction",
-        "coefficient of variation of the samples inside a launch",
-    ),
+    Meaning(("slowest_over_best",), "ratio", "largest median of a launch over the smallest"),
+    Meaning(("spread_within_launches",), "fraction", "coefficient of variation of the samples inside a launch"),
     Meaning(
         ("noisy_launches",),
         "count",
@@ -344,21 +272,13 @@ MEANINGS = (
         "count",
         ("images in one inference; of a sweep, of the point that was chosen, like the next two"),
     ),
-    Meaning(
-        ("infer_requests",),
-        "count",
-        "requests in flight; of a server, at most",
-    ),
+    Meaning(("infer_requests",), "count", "requests in flight; of a server, at most"),
     Meaning(
         ("streams", "threads"),
         "count",
         ("read back from the compiled model; for a virtual device, of the first device behind it"),
     ),
-    Meaning(
-        ("execution_devices",),
-        "",
-        "devices that the compiled model says it runs on, joined by `+`",
-    ),
+    Meaning(("execution_devices",), "", "devices that the compiled model says it runs on, joined by `+`"),
     Meaning(
         ("executed_precision",),
         "",
@@ -398,11 +318,7 @@ MEANINGS = (
             "([roofline.md](roofline.md)); empty where there is none"
         ),
     ),
-    Meaning(
-        ("model_size_mb",),
-        "MB",
-        "size of the IR (`.xml` and `.bin`)",
-    ),
+    Meaning(("model_size_mb",), "MB", "size of the IR (`.xml` and `.bin`)"),
 )
 
 
