@@ -14,6 +14,9 @@ from chromium import Browser
 from report_factory import Recipe, make_records, make_settings
 
 from ovlab.report import report
+from ovlab.report.section import ReportContext
+from ovlab.report.sections.results import Results
+from ovlab.report.style import Plot
 
 EVIL = '<script>alert("1")</script>'
 FORMULA = "=1+1"
@@ -264,3 +267,37 @@ def test_nothing_keeps_people_out(tab: Browser, folder: Path, axe: str, width: i
         "[one.id, one.impact, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]))"
     )
     assert [one for one in found if one[1] in {"serious", "critical"}] == []
+
+
+class OnlyTables(Results):
+    """The section of results without its figures, which take longest."""
+
+    def figures(self, report: ReportContext) -> list[Plot]:
+        return []
+
+
+def test_of_a_long_table_some_rows_are_shown_and_all_are_sorted_copied_and_printed(
+    tab: Browser, tmp_path: Path
+) -> None:
+    recipe = Recipe(models=[f"net_{number}" for number in range(12)], devices=["cpu", "gpu"], samples=5, launches=2)
+    records = make_records(recipe, tmp_path / "sessions")
+    report(make_settings(recipe), records, tmp_path / "index.html", [OnlyTables()])
+    tab.open(tmp_path / "index.html")
+    tab.keep_copies()
+    rows = "document.querySelectorAll('#headline tbody tr:not(.group)').length"
+    more = "document.querySelector('.table[data-name=headline] .more')"
+    assert tab.run(rows) == 120 and tab.run(f"{more}.textContent") == "Show all 144 rows"
+    sort_by(tab, "headline", "model")
+    sort_by(tab, "headline", "model")
+    assert column(tab, "headline", "model")[:3] == ["net_11"] * 3  # of all rows, not of those that were shown
+    assert len(copied_table(tab, "headline", "csv").splitlines()) == 1 + 144
+    tab.run("window.printed = 0; addEventListener('beforeprint', () => { window.printed = " + rows + "; }); 0")
+    tab.print(tmp_path / "page.pdf")
+    assert tab.run("window.printed") == 144 and tab.run(rows) == 120
+    tab.run(f"{more}.click()")
+    assert tab.run(rows) == 144 and tab.run(f"{more}.hidden")
+    tab.run("grids.find((one) => one.name === 'headline').filter('net_3 gpu')")
+    assert tab.run(rows) == 6 and tab.run(f"{more}.hidden")
+    tab.click("#headline tr[data-cell] td.n")
+    assert "net_3" in tab.run("document.querySelector('dialog').textContent")
+    assert tab.problems == []

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ovlab.errors import OvlabError
 from ovlab.files import folders_flushed_once, read_json, write_atomically, write_json, write_text
 from ovlab.report.data_files import NAMES, write_data
 from ovlab.report.page import ShownSection, render_page, show_sections
@@ -67,8 +68,10 @@ def report(
     Raises
     ------
     OvlabError
-        If a session's samples cannot be read.
+        If there is no record at all, or a session's samples cannot be read.
     """
+    if not records.everything():
+        raise OvlabError(f"{page}: no record of experiment {settings.name} was given, expected those of its steps")
     frame = results_frame(settings, records)
     context = ReportContext(settings, records, frame, sections)
     shown = show_sections(context)

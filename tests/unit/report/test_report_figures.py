@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from report_factory import Maker, Recipe, make_plots
 
+from ovlab.report import report
 from ovlab.report.page.svg import inline_svg
-from ovlab.report.style import COLOURS, Plot, colours, plain_number, save
+from ovlab.report.style import (
+    COLOURS,
+    NARROW,
+    WIDE,
+    Plot,
+    colours,
+    dashes,
+    drawn_for,
+    fills,
+    fits_page,
+    hatches,
+    legend_above,
+    new_panels,
+    plain_number,
+    save,
+    shapes,
+    tell_each,
+)
 
 
 def plots(make: Maker, recipe: Recipe) -> dict[str, Plot]:
@@ -120,3 +141,63 @@ def test_an_inlined_svg_keeps_its_references(make: Maker, tmp_path: Path) -> Non
 
 def test_ticks_are_plain_numbers() -> None:
     assert [plain_number(x) for x in (0.002, 5, 20000, 1e7)] == ["0.002", "5", "20000", "1e+07"]
+
+
+@pytest.mark.parametrize("looks", [colours, dashes, fills, hatches, shapes])
+def test_precisions_are_told_apart_with_and_without_colour(looks: Callable[[list[str]], dict[str, Any]]) -> None:
+    names = list(COLOURS)
+    assert len({str(one) for one in looks(names).values()}) == len(names)
+    assert looks([names[3]])[names[3]] == looks(names)[names[3]]  # the same in every figure
+    assert set(looks(["of_ones_own", "another"])) == {"of_ones_own", "another"}
+
+
+def test_papers_get_each_figure_for_a_column_and_for_the_text(make: Maker, tmp_path: Path) -> None:
+    settings, records = make(Recipe(devices=["cpu", "gpu"]))
+    report(settings, records, tmp_path / "index.html")
+    names = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
+    assert len(names) == 3
+    for name in names:
+        for ending, inches in (("column", 3.3), ("text", 6.7)):
+            written = (tmp_path / "figures" / f"{name}-{ending}.pdf").read_bytes()
+            box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", written)
+            assert box is not None and float(box[1]) == pytest.approx(72 * inches)
+            assert float(box[2]) < 72 * 9.5
+            assert b"/FontFile2" in written and b"/Type3" not in written
+
+
+def test_no_figure_for_a_column_is_taller_than_a_page() -> None:
+    low, _ = new_panels(6, 3, 2.0)
+    tall, _ = new_panels(12, 3, 2.0)
+    assert fits_page(low, NARROW) and not fits_page(tall, NARROW)
+    assert fits_page(tall, WIDE)
+    with drawn_for(NARROW):
+        narrow, _ = new_panels(6, 3, 2.0)
+    assert (narrow.get_figwidth(), narrow.get_figheight()) == (3.3, 6.5)
+
+
+def test_each_point_of_a_collection_tells_its_own_numbers(tmp_path: Path) -> None:
+    figure, (axes,) = new_panels(1, 1, 2.0)
+    x, sizes = [3.0, 1.0, 2.0], [10.0, 20.0, 30.0]
+    for scale in (1.0, [1.0] * 3):  # of one size matplotlib writes a shape once, of several sizes each
+        points = axes.scatter(x, x, np.array(sizes) * scale if isinstance(scale, list) else 10.0)
+        tell_each(points, [f"x is {one:g} <&>" for one in x])
+    text = save(Plot("points", "", figure), tmp_path)
+    found = re.findall(
+        r'<g id="(mark-[\d-]+)" class="mark"><title>x is (\d) &lt;&amp;&gt;</title>(.*?)</g>', text, re.S
+    )
+    assert [one[1] for one in found] == ["3", "1", "2"] * 2
+    assert len({one[0] for one in found}) == 6
+    for part in (found[:3], found[3:]):
+        places = [float(re.search(r'(?: x="| d="M )([\d.]+)', one[2])[1]) for one in part]  # type: ignore[index]
+        assert places[1] < places[2] < places[0]
+
+
+def test_a_legend_has_as_many_columns_as_fit() -> None:
+    handles = [Patch(label="a name of some length") for _ in range(6)]
+    columns = []
+    for width in (WIDE, NARROW):
+        with drawn_for(width):
+            figure, _ = new_panels(1, 1, 2.0)
+        legend_above(figure, handles)
+        columns.append(figure.legends[0]._ncols)
+    assert columns[0] > columns[1] >= 1

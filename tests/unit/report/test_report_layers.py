@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,9 @@ def test_the_roofline_has_a_panel_for_each_variant(made: tuple[ReportSettings, R
     assert titles == ["fp32 (98 %)", "int8 (91 %)"]
     assert plot.figure.axes[0].get_xscale() == plot.figure.axes[0].get_yscale() == "log"
     text = save(plot, tmp_path)
+    told = re.findall(r"<title>(.*?)</title>", text, re.DOTALL)
+    assert told[0].startswith("conv, FP32\n") and all("GOP/s at" in one and "% of the time" in one for one in told)
+    assert len(told) == sum(len(one.get_offsets()) for axes in plot.figure.axes for one in axes.collections)
     assert "bandwidth of" in text and "INT8" in text and (tmp_path / "roofline_net_cpu.pdf").stat().st_size > 1000
 
 

@@ -169,6 +169,13 @@ def test_missing_records_are_failures_not_errors(make: Maker, tmp_path: Path) ->
     assert "its record is missing" in (tmp_path / "index.html").read_text()
 
 
+def test_without_any_record_there_is_a_clear_error_and_no_file(make: Maker, tmp_path: Path) -> None:
+    settings, _ = make(Recipe())
+    with pytest.raises(OvlabError, match=r"index\.html: no record of experiment test was given, expected those of its"):
+        report(settings, Records(), tmp_path / "report" / "index.html")
+    assert not (tmp_path / "report").exists()
+
+
 def test_without_samples_there_is_no_distribution(make: Maker, tmp_path: Path) -> None:
     settings, records = make(Recipe())
     records.folders.clear()
