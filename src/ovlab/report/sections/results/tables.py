@@ -58,7 +58,7 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
 
 def _marks(frame: pd.DataFrame) -> list[Column]:
     """Return the column of what merged results differ in, where they do."""
-    differs = frame["differs"].fillna("") if "differs" in frame else pd.Series([], dtype=str)
+    differs = frame["differs"].astype(object).fillna("") if "differs" in frame else pd.Series([], dtype=str)
     return [Column("differs", "differs", width=r"0.2\linewidth")] if (differs != "").any() else []
 
 
