@@ -36,7 +36,7 @@ def on_slurm(folder: Path, *overrides: str) -> subprocess.Popen[str]:
 
 def finished(run: subprocess.Popen[str], folder: Path) -> str:
     """Wait for the end of a run that succeeds."""
-    code = run.wait(240)
+    code = run.wait(600)
     said = (folder / "run.txt").read_text()
     logs = "".join(path.read_text()[-3000:] for path in folder.glob(".snakemake/slurm_logs/**/*.log"))
     assert code == 0, said[-6000:] + logs
@@ -55,7 +55,7 @@ def there(slurm: OneNodeSlurm, tmp_path_factory: pytest.TempPathFactory) -> tupl
     run = on_slurm(folder, *MEASURING)
     try:
         slurm.wait_for(
-            lambda: run.poll() is not None or any("RUNNING rule_benchmark" in one for one in slurm.queue()), 150
+            lambda: run.poll() is not None or any("RUNNING rule_benchmark" in one for one in slurm.queue()), 400
         )
         slurm.stop("slurmd", signal.SIGKILL)
         time.sleep(2)
@@ -124,7 +124,7 @@ def test_jobs_take_the_grid_of_the_run_and_say_no_credentials(slurm: OneNodeSlur
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said, _ = run.communicate(timeout=200)
+    said, _ = run.communicate(timeout=600)
     assert run.returncode == 0, said[-4000:]
     assert list((folder / log).rglob("*.log"))
     calls = [line for line in said.splitlines() if line.startswith("sbatch call:")]
@@ -140,7 +140,7 @@ def test_a_step_that_fails_is_a_failed_cell(slurm: OneNodeSlurm, tmp_path: Path)
     assert "shape: [-1, 3, 64, 64]" in text
     model.write_text(text.replace("shape: [-1, 3, 64, 64]", "shape: [-1, 3, 63, 64]"))
     run = on_slurm(folder)
-    assert run.wait(240) == 1
+    assert run.wait(600) == 1
     found = results(folder)
     assert (found["status"] == "failed").all()
     assert found["reason"].notna().all()
