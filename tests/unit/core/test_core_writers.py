@@ -27,6 +27,9 @@ BESIDES = {
     "src/ovlab/data/inputs.py": "images for the launches, into a scratch folder",
     "src/ovlab/layers/child/main.py": "for the parent that waits for it, into its scratch folder",
     "src/ovlab/report/style/files.py": "a drawing in memory",
+    "src/ovlab/bundle/collecting.py": "into a scratch folder, which is then moved or packed as a whole",
+    "src/ovlab/bundle/opening.py": "into a scratch folder, to be read",
+    "src/ovlab/bundle/writing.py": "into the archive that `atomic_path` names when it is whole",
 }
 
 
