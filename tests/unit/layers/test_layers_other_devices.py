@@ -1,4 +1,4 @@
-"""Profiles of GPU and NPU from what their plugins report, in the forms that their public sources and recordings have.
+"""Profiles of GPU and NPU, made up in the forms of their plugins' public sources and listings; no device wrote them.
 
 The GPU's graph and counters are as ``Graph::get_runtime_model`` and ``Graph::get_profiling_info`` write them [1]_: no
 constants, names without the primitive's type, but with it for what the optimiser has inserted, ``CPU`` or ``undef`` in

@@ -6,8 +6,10 @@ from typing import Any
 
 from ovlab.records import Record
 from ovlab.report.format import MISSING
+from ovlab.report.records import elsewhere
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Column, Entry, Table
+from ovlab.specs import HERE
 
 STEPS = {
     "source": "download",
@@ -66,6 +68,7 @@ def runs_table(report: ReportContext) -> Table:
 def _subject(record: Record) -> str:
     """Name what a record speaks of, as its settings do."""
     names = [record.settings.get(f"{axis}_name") for axis in ("model", "precision", "device", "scenario")]
+    names += elsewhere(record.settings.get("host_name") or HERE)
     known = [str(name) for name in names if name]
     if seed := record.settings.get("calibration_seed"):
         known.append(f"seed {seed}")
