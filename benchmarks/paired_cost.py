@@ -57,7 +57,8 @@ class Checkout:
         self.environment = kept | {"PYTHONPATH": str(folder / "src")}
         self.run(SNAKEMAKE)
         printed = self.run([*SNAKEMAKE, "-n", "-p", "--forceall"])
-        self.commands = [line.strip() for line in printed.splitlines() if re.search(r"scripts/\w+\.py\S* --", line)]
+        lines = (line.strip().removeprefix("Shell command: ") for line in printed.splitlines())
+        self.commands = [line for line in lines if re.search(r"scripts/\w+\.py\S* --", line)]
 
     def run(self, command: list[str]) -> str:
         """Run a command in the copy and return what it says; stop all if it fails."""

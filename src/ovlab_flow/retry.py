@@ -5,9 +5,11 @@ The verdict does so at the end of a run; one that was stopped, or whose disk was
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import filelock
@@ -68,12 +70,29 @@ def put_failed_aside(grid: Grid, arguments: Sequence[str] | None = None) -> list
     """
     if not runs_jobs(sys.argv[1:] if arguments is None else arguments) or not is_only_run(Path(grid.results)):
         return []
+    date_back(records_of(grid))
     steps = [step for path in records_of(grid) if (step := failed_step(path)) is not None]
     if steps:  # a source that was changed may be the reason; to look at all of its files takes a while
         steps = [step for path in records_of(grid) if (step := failed_step(path, thorough=True)) is not None]
     for step in steps:
         put_aside(step)
     return [step.record for step in steps]
+
+
+def date_back(records: Iterable[Path]) -> None:
+    """Date records of the future now: the clock was ahead when they were made, and has been set right since.
+
+    Snakemake would refuse whatever is made of them, as older than its inputs, until that time has come.
+
+    Parameters
+    ----------
+    records : iterable of Path
+        In the order of the chain, so that their new times are in it too.
+    """
+    now = time.time_ns()
+    for number, path in enumerate(records):
+        if path.exists() and path.stat().st_mtime_ns > now:
+            os.utime(path, ns=(now, now + number))
 
 
 def is_only_run(results: Path) -> bool:

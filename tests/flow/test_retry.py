@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,18 @@ def test_what_failed_in_a_run_that_goes_on_stays(grid: Grid) -> None:
         run.kill()
     assert put_failed_aside(grid, RUN) == [path]
     assert len(list((Path(grid.results) / LOCKS).iterdir())) == 1
+
+
+def test_records_from_the_future_are_dated_now_in_the_order_of_the_chain(grid: Grid) -> None:
+    paths = list(records_of(grid))
+    ahead = time.time() + 86400
+    before = paths[0].stat().st_mtime_ns
+    for path in paths[1:]:
+        os.utime(path, (ahead, ahead))
+    assert put_failed_aside(grid, [*RUN, "-n"]) == [] and paths[1].stat().st_mtime == ahead
+    assert put_failed_aside(grid, RUN) == []
+    times = [path.stat().st_mtime_ns for path in paths]
+    assert times[0] == before and times == sorted(times) and times[-1] <= time.time_ns()
 
 
 def test_what_is_unavailable_stays(grid: Grid) -> None:
