@@ -11,6 +11,7 @@ from workflow_runs import TINY, copy_workflow, planned, snakemake
 from ovlab.errors import OvlabError
 from ovlab.specs import HERE
 from ovlab_flow import Grid, load_grid
+from ovlab_flow.__main__ import main
 from ovlab_flow.retry import records_of
 
 FEW = (
@@ -139,3 +140,14 @@ def test_adding_a_host_plans_only_what_it_measures(tmp_path: Path) -> None:
     for host in HOSTS:
         assert f"benchmark digits_cnn on cpu of host {host}, single_stream" in done.stdout
         assert f"results/quickstart/sessions/{host}/digits_cnn/cpu/single_stream/session.json" in done.stdout
+
+
+def test_the_list_of_cells_names_hosts_where_there_are_several(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heads = []
+    for hosts in ("[left]", "[left,right]"):
+        arguments = ["--extra-conf", str(conf), *FEW, f"experiment.hosts={hosts}"]
+        assert main(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        heads.append((lines[0].split(), len([line for line in lines if "offline" in line])))
+    axes = ["model", "precision", "device", "scenario"]
+    assert heads == [(axes, 2), ([*axes, "host"], 4)]
