@@ -6,17 +6,19 @@ import mimetypes
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ovlab.bundle.layout import CONF, METADATA, PAGE, RESULTS, TABLE, WORKFLOW, BundleInfo
+from ovlab.bundle.layout import CONF, METADATA, PAGE, README, RESULTS, TABLE, WORKFLOW, BundleInfo
 from ovlab.records import Record
 from ovlab.specs import ReportSettings
 
+CRATE, WORKFLOW_CRATE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+    WORKFLOW_CRATE: "Workflow RO-Crate",
 }
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 """Where the term ``sha256`` is from."""
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 MAIN = f"{WORKFLOW}/Snakefile"
 TYPES = {
     ".parquet": "application/vnd.apache.parquet",
@@ -57,7 +59,7 @@ def crate_metadata(
     from rocrate.model.file import File
     from rocrate.rocrate import ROCrate
 
-    crate = ROCrate(gen_preview=False)
+    crate = ROCrate(gen_preview=False, version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
 
     def add(identifier: str, properties: Entity) -> Any:
@@ -73,26 +75,31 @@ def crate_metadata(
     authors = [add(*_person(number, one.name, one.orcid)) for number, one in enumerate(info.authors, 1)]
     licence = add(*_licence(info.licence))
     sources = [add(f"#{kind}-{name}", _source(kind, name, spec, add)) for kind, name, spec in _sources(settings)]
-    _describe_workflow(files, add)
+    _describe_workflow(files, add, info)
     report, results = (files.get(f"{RESULTS}/{info.experiment}/{name}") for name in (PAGE, TABLE))
     action = add("#run", _action(info, list(records)))
     action["instrument"] = files[MAIN]
     action["object"] = [*(entity for name, entity in files.items() if name.startswith(f"{CONF}/")), *sources]
     action["result"] = [one for one in (report, results) if one is not None]
     if authors:
-        action["agent"] = authors
+        action["agent"] = _one_or_many(authors)
     root = crate.root_dataset
+    about = {"name": README, "encodingFormat": "text/markdown", "about": {"@id": "./"}}
+    crate.add(File(crate, dest_path=README, properties=about))
+    crate.metadata["conformsTo"] = [{"@id": one} for one in (CRATE, WORKFLOW_CRATE)]
     root["name"], root["description"] = info.title, _description(info)
     root["datePublished"], root["license"] = info.date, licence
-    root["conformsTo"], root["mainEntity"], root["mentions"] = profiles, files[MAIN], [action]
+    root["conformsTo"], root["mainEntity"], root["mentions"] = profiles, files[MAIN], action
     if authors:
-        root["author"] = authors
+        root["author"] = _one_or_many(authors)
     return _sorted(crate.metadata.generate())
 
 
-def _describe_workflow(files: Mapping[str, Any], add: Any) -> None:
+def _describe_workflow(files: Mapping[str, Any], add: Any, info: BundleInfo) -> None:
     main = files[MAIN]
     main["name"] = "ovlab: OpenVINO inference experiments"
+    main["version"] = info.workflow_commit or info.software.get("ovlab", "unknown")
+    main["conformsTo"] = add(BIOSCHEMAS, {"@type": "CreativeWork", "name": "Bioschemas ComputationalWorkflow"})
     main["programmingLanguage"] = add(
         "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
         {
@@ -139,7 +146,7 @@ def _source(kind: str, name: str, spec: Any, add: Any) -> Entity:
     where = "; ".join(_where(one) for one in spec.files) or "made by a generator of the workflow"
     described: Entity = {"@type": "CreativeWork", "name": f"{kind} {name}", "description": where}
     if hashes := [one.sha256 for one in spec.files if one.sha256]:
-        described["sha256"] = hashes
+        described["sha256"] = _one_or_many(hashes)
     if spec.licence:
         described["license"] = add(f"#licence-{kind}-{name}", {"@type": "CreativeWork", "name": spec.licence})
     if spec.homepage:
@@ -162,7 +169,7 @@ def _action(info: BundleInfo, records: list[Record]) -> Entity:
         "@type": "CreateAction",
         "name": f"Run of the experiment {info.experiment}",
         "description": "Times are those of the first and the last step's end.",
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "actionStatus": "http://schema.org/CompletedActionStatus",
     }
     return described | ({"startTime": times[0], "endTime": times[-1]} if times else {})
 
@@ -174,6 +181,11 @@ def _description(info: BundleInfo) -> str:
         f"Records, samples, predictions, tables, figures, report and configuration of the experiment "
         f"{info.experiment}, measured with OpenVINO by ovlab.{inside} 'ovlab verify' recomputes every table."
     )
+
+
+def _one_or_many(values: list[Any]) -> Any:
+    """Return a single value as such, as RO-Crate recommends."""
+    return values[0] if len(values) == 1 else values
 
 
 def _sorted(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ovlab.bundle.checks.accuracies import Validated, check_accuracy, read_truth, truth_differs, truth_name
 from ovlab.bundle.checks.records import Found, check_chain, check_settings, read_records
 from ovlab.bundle.checks.report import check_report, read_settings, with_own_baseline
-from ovlab.bundle.checks.sessions import check_session
+from ovlab.bundle.checks.sessions import MALFORMED, check_session
 from ovlab.bundle.conf_files import conf_differences
 from ovlab.bundle.generated import generated_faults
 from ovlab.bundle.layout import CONF, TRUTHS
@@ -93,7 +93,9 @@ def verify(path: Path, *, fingerprint: str = "", limits: UnpackSpec | None = Non
         try:
             _verify_contents(bundle, verdict, stack.enter_context(scratch_folder()))
         except OvlabError as error:
-            verdict.faults.append(one_line(error).replace(f"{bundle.folder}/", ""))
+            verdict.faults.append(str(error).replace(f"{bundle.folder}/", ""))
+        except MALFORMED as error:
+            verdict.faults.append(f"its records make no report ({one_line(error)})")
     return verdict
 
 
@@ -111,6 +113,9 @@ def _verify_contents(bundle: OpenedBundle, verdict: Verdict, scratch: Path) -> N
         return
     _verify_sessions(bundle, found, verdict)
     _verify_accuracies(bundle, found, settings, verdict)
+    if verdict.faults:
+        verdict.notes.append("the report was not compared: its records do not hold")
+        return
     drawn_by = bundle.info.software.get("matplotlib", "")
     drawn_alike = drawn_by == importlib.metadata.version("matplotlib")
     if not drawn_alike:
