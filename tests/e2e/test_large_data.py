@@ -163,7 +163,7 @@ def test_annotations_of_the_size_of_coco(tmp_path: Path, lab: Lab) -> None:
 @pytest.fixture
 def large_model(tmp_path: Path) -> Iterator[Path]:
     """An ONNX file whose weights, 4.3 GB, lie in another file, as ONNX has it beyond 2 GB."""
-    require_room(tmp_path, 12, 14)
+    require_room(tmp_path, 12, 19)
     folder = tmp_path / "model"
     folder.mkdir()
     model = onnx.load(colour_onnx(tmp_path / "toy.onnx"))
@@ -207,4 +207,4 @@ def test_a_model_of_4_gb_with_external_data(tmp_path: Path, large_model: Path) -
     record, gigabytes = run("convert", tmp_path, settings, model=files, data=images)
     assert record["status"] == "ok"
     assert (tmp_path / "convert/model.bin").stat().st_size > 4.2e9
-    assert gigabytes < 16
+    assert gigabytes < 19  # four times the weights: OpenVINO and ONNX Runtime, which it is compared with, each twice
