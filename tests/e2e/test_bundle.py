@@ -12,7 +12,7 @@ import pytest
 from workflow_runs import ROOT, TINY, copy_workflow, snakemake
 
 VALIDATOR = ROOT / ".venv-crate/bin/rocrate-validator"
-RECORD = "results/quickstart/sessions/digits_cnn/cpu/single_stream/session.json"
+RECORD = "results/quickstart/sessions/here/digits_cnn/cpu/single_stream/session.json"
 
 
 def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

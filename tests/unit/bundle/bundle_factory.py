@@ -201,7 +201,7 @@ def _accuracy(results: Path, number: int, variant: Record, data: Record, referen
 
 
 def _session(results: Path, settings: ReportSettings, variants: list[Record], reason: str) -> tuple[Path, Record]:
-    folder = results / "test/sessions/net/cpu/single_stream"
+    folder = results / "test/sessions/here/net/cpu/single_stream"
     folder.mkdir(parents=True)
     generator = np.random.default_rng(7)
     under_test: dict[str, VariantUnderTest] = {}

@@ -19,8 +19,8 @@ from ovlab.bundle.writing import write_bundle, write_zip
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
 
-SESSION = "results/test/sessions/net/cpu/single_stream/session.json"
-SAMPLES = "results/test/sessions/net/cpu/single_stream/samples.parquet"
+SESSION = "results/test/sessions/here/net/cpu/single_stream/session.json"
+SAMPLES = "results/test/sessions/here/net/cpu/single_stream/samples.parquet"
 FP32, INT8 = (f"results/accuracy/net/{name}/accuracy.json" for name in ("fp32/00000005", "int8/00000006"))
 PREDICTIONS = INT8.replace("accuracy.json", "predictions.parquet")
 VARIANT = "results/variants/net/int8/00000004/variant.json"
@@ -142,7 +142,7 @@ FORGED: dict[str, tuple[Edit, str]] = {
     "a file of a record": (lambda b: (b / SAMPLES).unlink(), f"{SAMPLES}: missing, but its record names it"),
     "a record less": (lambda b: (b / SESSION).unlink(), f"'{SESSION}' is no file of the bundle's results"),
     "a record more": (
-        lambda b: shutil.copytree((b / SESSION).parent, b / "results/test/sessions/net/gpu/single_stream"),
+        lambda b: shutil.copytree((b / SESSION).parent, b / "results/test/sessions/here/net/gpu/single_stream"),
         "no record of the experiment names this file",
     ),
     "the list of records": (
@@ -282,7 +282,7 @@ def test_what_cannot_be_bundled_is_told_in_a_line(place: Path, tmp_path: Path) -
     (tmp_path / "there").mkdir()
     assert "exists already" in complaint(place / "results", "test", tmp_path / "there")
     broken = Path(shutil.copytree(place / "results", tmp_path / "results"))
-    (broken / "test/sessions/net/cpu/single_stream/samples.parquet").write_bytes(b"changed")
+    (broken / "test/sessions/here/net/cpu/single_stream/samples.parquet").write_bytes(b"changed")
     assert "was changed after it was made" in complaint(broken, "test", tmp_path / "x")
     (broken / "test/report/settings.json").unlink()
     assert "settings.json: missing" in complaint(broken, "test", tmp_path / "x")

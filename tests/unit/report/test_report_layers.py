@@ -49,8 +49,8 @@ def test_verdicts_and_totals(made: tuple[ReportSettings, Records]) -> None:
 
 def test_a_profile_that_was_slow_as_a_whole_is_told(made: tuple[ReportSettings, Records]) -> None:
     settings, records = made
-    variants = records.profiles["net", "cpu"].data["variants"]
-    session = records.sessions["net", "cpu", "single_stream"]
+    variants = records.profiles["net", "cpu", "here"].data["variants"]
+    session = records.sessions["net", "cpu", "single_stream", "here"]
     session.settings["scenario"] = {"mode": "synchronous", "performance_hint": "LATENCY", "batch": 1, "threads": None}
     for name, one in variants.items():
         if one["status"] == "ok":

@@ -307,5 +307,5 @@ def test_numbers_can_be_traced_to_their_runs(make: Maker, tmp_path: Path) -> Non
     # The command that makes it anew has what the run was given.
     text = (tmp_path / "index.html").read_text()
     data = json.loads(text.split('id="data">', 1)[1].split("</script>", 1)[0])
-    command = data["sessions"]['["a","cpu","offline"]']["command"]
+    command = data["sessions"]['["a","cpu","offline","here"]']["command"]
     assert shlex.split(command)[-3:] == ["experiment=test", "extra_conf=my conf", 'overrides=["seed=3"]']

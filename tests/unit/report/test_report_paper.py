@@ -34,8 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layered = add_profile(make_records(Recipe(), place / "other"), place / "profile")
     records.peaks = layered.peaks
     for name in ("net", NAMES[0]):
-        records.profiles[name, "cpu"] = layered.profiles["net", "cpu"]
-        records.profile_folders[name, "cpu"] = layered.profile_folders["net", "cpu"]
+        records.profiles[name, "cpu", "here"] = layered.profiles["net", "cpu", "here"]
+        records.profile_folders[name, "cpu", "here"] = layered.profile_folders["net", "cpu", "here"]
     report(make_settings(recipe), records, place / "report" / "index.html")
     return place / "report"
 
