@@ -58,8 +58,8 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
 
 def _marks(frame: pd.DataFrame) -> list[Column]:
     """Return the column of what merged results differ in, where they do."""
-    differs = frame["differs"].astype(object).fillna("") if "differs" in frame else pd.Series([], dtype=str)
-    return [Column("differs", "differs", width=r"0.2\linewidth")] if (differs != "").any() else []
+    is_marked = "differs" in frame and any(isinstance(one, str) and one for one in frame["differs"])
+    return [Column("differs", "differs", width=r"0.2\linewidth")] if is_marked else []
 
 
 def speedup_columns(ok: pd.DataFrame) -> list[Column]:
