@@ -153,14 +153,27 @@ def _check_listing(listing: Path, recorded: str) -> None:
 
 def _read(listing: Path) -> Iterator[tuple[str, ListedFile]]:
     content = listing.read_bytes()
-    entries = os.fsdecode(content).split("\0")[:-1]
+    entries = parse_listing(content)
     times = _read_times(listing, hashlib.sha256(content).hexdigest(), len(entries))
-    for entry, time in zip(entries, times, strict=True):
+    for (path, listed), time in zip(entries, times, strict=True):
+        yield path, listed if listed.sha256 is None else listed._replace(mtime_ns=time)
+
+
+def parse_listing(content: bytes) -> list[tuple[str, ListedFile]]:
+    """Read the entries of a list, as `write_listing` writes them: paths below the folder, and the files as they were.
+
+    Raises
+    ------
+    ValueError
+        If it is no such list.
+    """
+    found = []
+    for entry in os.fsdecode(content).split("\0")[:-1]:
         size, sha256, path = entry.split(" ", 2)
-        if sha256.startswith(BY_TIME):
-            yield path, ListedFile(int(size), int(sha256[1:]), None)
-        else:
-            yield path, ListedFile(int(size), time, sha256)
+        is_hashed = not sha256.startswith(BY_TIME)
+        changed = None if is_hashed else int(sha256.removeprefix(BY_TIME))
+        found.append((path, ListedFile(int(size), changed, sha256 if is_hashed else None)))
+    return found
 
 
 def _read_times(listing: Path, sha256: str, number: int) -> list[int] | list[None]:

@@ -10,6 +10,7 @@ from ovlab.bundle.checks.numbers import differences, first_faults
 from ovlab.bundle.layout import read_bounded, read_bounded_json
 from ovlab.bundle.opening import OpenedBundle
 from ovlab.errors import OvlabError
+from ovlab.inputs.listing import parse_listing
 from ovlab.records import Kind, Record, read_record
 from ovlab.report.records import PLACES
 from ovlab.specs import ReportSettings
@@ -91,15 +92,16 @@ def _listed_faults(bundle: OpenedBundle, path: Path, record: Record) -> Iterator
     there = {name: sha256 for name, sha256 in bundle.hashes.items() if name.startswith(f"{place}/files/")}
     if not there or LISTING not in record.files:
         return
-    listed: dict[str, str] = {}
-    for entry in read_bounded(path.parent / LISTING, f"{place}/{LISTING}").split(b"\0"):
-        fields = entry.split(b" ", 3)
-        if len(fields) == 4:
-            listed[f"{place}/files/{fields[3].decode('utf-8', 'replace')}"] = fields[2].decode("ascii", "replace")
+    try:
+        entries = parse_listing(read_bounded(path.parent / LISTING, f"{place}/{LISTING}"))
+    except ValueError:
+        yield f"{place}/{LISTING}: is not a list of files"
+        return
+    listed = {f"{place}/files/{name}": one.sha256 for name, one in entries}
     for name in sorted(there.keys() ^ listed.keys()):
         yield f"{name}: {'is not in the list of' if name in there else 'missing, but it is in the list of'} its source"
     for name in sorted(there.keys() & listed.keys()):
-        if listed[name] not in {there[name], "-"}:
+        if listed[name] not in {there[name], None}:
             yield f"{name}: is not the file that was there when its source was made"
 
 
