@@ -73,11 +73,12 @@ test-cluster: .venv/test.stamp
 	$(BIN)/python -m pytest tests/cluster --durations=10
 
 test-runs: .venv/test.stamp
-	$(BIN)/python -m pytest tests/e2e tests/real tests/browser --ignore=tests/e2e/test_quickstart.py --durations=10
+	$(BIN)/python -m pytest tests/e2e tests/real tests/browser $(addprefix --ignore=,tests/e2e/test_quickstart.py $(ATTACKS)) --durations=10
 
-# A slice of the campaign: kills, hostile inputs, fuzzing.
+# A slice of the campaign (kills, hostile inputs, fuzzing), strangers' files, faults of the host, large data: a quarter of an hour.
+ATTACKS := $(patsubst %,tests/e2e/test_%.py,strangers host_faults large_data)
 test-campaign: .venv/test.stamp
-	$(BIN)/python -m pytest tests/campaign --durations=10
+	$(BIN)/python -m pytest tests/campaign $(ATTACKS) --durations=10
 
 # Hours: 500 kills, which go on after the last one where they were stopped, all hostile inputs, a minute of fuzzing a parser.
 campaign: .venv/test.stamp
