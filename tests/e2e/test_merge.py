@@ -53,7 +53,8 @@ def test_the_workflow_merges_and_has_then_nothing_to_do(labs: Path) -> None:
     assert set(differences["what"]) - {"git commit of ovlab"} == {"measurement.duration_s"}
     assert "Merged results" in (report / "index.html").read_text(encoding="utf-8")
     assert planned(snakemake(labs, "-n", merge="[{lab_a: a},b]").stdout) == {}
-    (labs / "a/quickstart/report/records.txt").touch()
+    with (labs / "a/quickstart/report/settings.json").open("a", encoding="utf-8") as settings:
+        settings.write("\n")
     assert planned(snakemake(labs, "-n", merge="[{lab_a: a},b]").stdout) == {"merge": 1}
 
 
