@@ -48,5 +48,6 @@ def test_no_duration_is_taken_from_the_clock() -> None:
         "ovlab/records.py",  # when a record was made
         "ovlab/scratch/__init__.py",  # the age of a folder
         "ovlab/scratch/leftovers.py",  # the age of a partial download
+        "ovlab_flow/grid_cache/store.py",  # the age of a kept grid
         "ovlab_flow/retry.py",  # whether a record is dated in the future
     }
