@@ -17,9 +17,10 @@ from ovlab.csv_files import read_csv
 from ovlab.errors import OvlabError
 from ovlab.merge import merging
 from ovlab.merge.merging import Results, merge
-from ovlab.merge.reading import MERGED
+from ovlab.merge.reading import MERGED, open_part
 from ovlab.records import Record, read_record, write_record
-from ovlab.report import report
+from ovlab.report import Records, report, results_frame
+from ovlab.report.results import rows_of
 from ovlab.report.sections import SECTIONS
 from ovlab.report.sections.findings import Findings
 from ovlab.report.sections.merged import MergedResults
@@ -101,6 +102,13 @@ def test_a_merge_needs_no_model_and_writes_into_no_source(pair: list[Path], tmp_
     before = {path: path.read_bytes() for one in pair for path in one.rglob("*.json") if path.name[0] != "."}
     merge([Results(one) for one in pair], tmp_path / "into")
     assert before == {path: path.read_bytes() for one in pair for path in one.rglob("*.json") if path.name[0] != "."}
+
+
+def test_rows_are_those_that_pandas_would_make(pair: list[Path], tmp_path: Path) -> None:
+    with open_part(pair[0]) as part:
+        frame = results_frame(part.settings, Records.at(part.found))
+    for rows in (frame, frame[frame["precision"] == "int8"], frame[:0]):
+        assert repr(rows_of(rows)) == repr(rows.to_dict("records"))
 
 
 def test_labels_are_given(pair: list[Path], tmp_path: Path) -> None:
