@@ -167,13 +167,18 @@ def describe_failures(line: str, failed: pd.DataFrame, steps: Iterable[FailedSte
         # Later steps pass the first cause on, so that the first step with this cause is where it arose.
         origin = next((step for step in steps if step.reason and step.reason in str(reason)), None)
         if origin is not None:
-            lines.append(f"  log: {log_of(origin.record, folder)}")
+            lines += _log_lines(origin, folder)
     told = [str(reason) for reason in failed["reason"]]
     for step in steps:
         if not any(step.reason in reason or reason in step.reason for reason in told):
-            lines += [f"failed: {visible_line(step.reason)}", f"  log: {log_of(step.record, folder)}"]
+            lines += [f"failed: {visible_line(step.reason)}", *_log_lines(step, folder)]
             told.append(step.reason)
     return "\n".join(lines) + "\n"
+
+
+def _log_lines(step: FailedStep, folder: Path) -> list[str]:
+    """Name the step's log; a record from elsewhere, as by hand, has none that is known."""
+    return [f"  log: {log_of(step.record, folder)}"] if step.record.is_relative_to(folder) else []
 
 
 def log_of(record: Path, folder: Path) -> Path:

@@ -20,6 +20,7 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.files import require_writable, temporary_folder
 from ovlab.scratch.leftovers import cache_folder, remove_leftovers
 from ovlab.text import shortened, visible
+from ovlab_flow.command_line import as_lines
 from ovlab_flow.grid import Grid
 from ovlab_flow.grid_cache.store import handed_over_grid, stored_grid
 from ovlab_flow.paths import has_placeholder
@@ -149,8 +150,6 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME, *, is
 
 def _told_options(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what the run was given besides the experiment, as ``--config`` takes it again, secrets hidden."""
-    from ovlab_flow.overrides import as_lines
-
     told = [f"{key}={hide_secrets(str(config[key]))}" for key in ("mirror", "extra_conf") if config.get(key)]
     if lines := as_lines(config.get("overrides")):
         told.append(f"overrides={json.dumps([hide_secrets(line) for line in lines], ensure_ascii=False)}")
@@ -161,8 +160,6 @@ def _kept_or_composed(config: Mapping[str, Any], home: Path, is_job: bool) -> Gr
     experiment, extra_conf = str(config.get("experiment") or DEFAULT_EXPERIMENT), str(config.get("extra_conf") or "")
 
     def compose() -> Grid:
-        from ovlab_flow.overrides import as_lines
-
         grid = _composed(experiment, home / CONF, extra_conf, as_lines(config.get("overrides")))
         for source in grid.sources.values():
             os.environ |= hand_over(source.spec)

@@ -21,7 +21,7 @@ from workflow_runs import ROOT
 
 from ovlab.records import read_record
 from ovlab_flow import grid_for_snakemake, last_words, load_grid
-from ovlab_flow.overrides import as_lines
+from ovlab_flow.command_line import as_lines
 
 USER, PASSWORD, TOKEN = "ursula", "s3cret-passw0rd", "t0ken-of-hers"
 SECRETS = (USER, PASSWORD, TOKEN, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())

@@ -236,7 +236,7 @@ def test_a_name_is_no_path(name: str, capsys: pytest.CaptureFixture[str]) -> Non
     ("models", "expected"),
     [
         ("[null]", "experiment.models.0: input should be a valid string (got None)"),
-        ("[true]", "experiment.models.0: input should be a valid string (got True)"),
+        ("[true]", "experiment.models: [True], expected no true or false"),
         ("[1e5]", "experiment.models.0: input should be a valid string (got 100000.0)"),
         ("['null']", "experiment.models: model 'null': a file cannot be called so: YAML reads it as None"),
         ("['1e5']", "experiment.models: model '1e5': a file cannot be called so: YAML reads it as 100000.0"),

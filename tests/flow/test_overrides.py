@@ -9,7 +9,8 @@ from snakemake.cli import parse_config
 
 from ovlab.errors import OvlabError
 from ovlab_flow import load_grid
-from ovlab_flow.overrides import ADVICE, as_lines, parse_overrides
+from ovlab_flow.command_line import as_lines
+from ovlab_flow.overrides import ADVICE, parse_overrides
 
 LISTS = ["experiment.devices=[cpu,auto]", "experiment.exclude=[{device: cpu}]", "seed=3"]
 

@@ -138,7 +138,7 @@ def test_no_output_holds_what_cannot_be_seen(run: tuple[Path, str], sign: str) -
 
 def test_a_file_in_a_folder_with_braces_is_watched(run: tuple[Path, str]) -> None:
     here, _ = run
-    config = ["experiment=odd", f"extra_conf=conf {BRACES}"]
+    config = ["experiment=odd", f"extra_conf=conf {BRACES}", f"mirror={here.parent / f'mirror {BRACES}'}"]
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-n", "--config", *config]
 
     def planned() -> str:

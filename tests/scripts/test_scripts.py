@@ -53,7 +53,7 @@ def chain(grid: Grid, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         assert (folder / f"{name}.log").exists()
 
     for (group, _, _), source in grid.sources.items():
-        files = folder / f"{group}-files"
+        files = folder / group / "files"
         step(
             group, "download", source.spec.model_dump_json(), "--files", files, "--cache", folder / "cache", "--mirror"
         )

@@ -121,13 +121,13 @@ def test_devices_that_share_the_work_may_each_run_their_own_precision(
 
 
 def test_what_is_not_in_effect_is_said(lab: Lab, launches: FakeLaunches, tmp_path: Path) -> None:
-    settings = settings_of(lab, scenario={"mode": "synchronous", "threads": 100_000, "streams": 1})
+    settings = settings_of(lab, scenario={"mode": "synchronous", "threads": 4_096, "streams": 1})
     launches.others = {
         "fp32": {"settings": {"EXECUTION_DEVICES": ["CPU"], "INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": "1"}},
-        "int8": {"settings": {"EXECUTION_DEVICES": ["CPU"], "members": {"CPU": {"INFERENCE_NUM_THREADS": 100_000}}}},
+        "int8": {"settings": {"EXECUTION_DEVICES": ["CPU"], "members": {"CPU": {"INFERENCE_NUM_THREADS": 4_096}}}},
     }
     rows = outcomes_of(run(lab, settings, tmp_path))
-    assert rows["fp32"]["reason"] == "INFERENCE_NUM_THREADS is 2 in effect, 100000 was asked for"
+    assert rows["fp32"]["reason"] == "INFERENCE_NUM_THREADS is 2 in effect, 4096 was asked for"
     assert rows["int8"]["reason"] == rows["fp16"]["reason"] == ""
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from ovlab.records import Record
 from ovlab.report.format import MISSING
-from ovlab.report.records import elsewhere
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Column, Entry, Table
-from ovlab.specs import HERE
 
 STEPS = {
     "source": "download",
@@ -51,8 +49,9 @@ def runs_table(report: ReportContext) -> Table:
         Column("git_commit", "commit"),
     ]
     records = report.records.everything()
+    several = len(report.records.hosts) > 1
     rows: list[list[Entry]] = [
-        [STEPS[kind], _subject(one), one.run_id or MISSING, one.status, _second(one.created), _commit(one)]
+        [STEPS[kind], _subject(one, several), one.run_id or MISSING, one.status, _second(one.created), _commit(one)]
         for kind in STEPS
         for one in records
         if one.kind == kind
@@ -65,10 +64,10 @@ def runs_table(report: ReportContext) -> Table:
     return Table("runs", caption, columns, rows, grouped=1)
 
 
-def _subject(record: Record) -> str:
-    """Name what a record speaks of, as its settings do."""
+def _subject(record: Record, several: bool) -> str:
+    """Name what a record speaks of, as its settings do; its host where there are several."""
     names = [record.settings.get(f"{axis}_name") for axis in ("model", "precision", "device", "scenario")]
-    names += elsewhere(record.settings.get("host_name") or HERE)
+    names += [record.settings.get("host_name")] if several else []
     known = [str(name) for name in names if name]
     if seed := record.settings.get("calibration_seed"):
         known.append(f"seed {seed}")
