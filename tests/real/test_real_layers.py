@@ -30,7 +30,7 @@ def results(folder: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def profiles(folder: Path, results: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """What the profiles say of each variant, by model and precision."""
-    path = folder / "results/real_layers/profiles"
+    path = folder / "results/real_layers/profiles/here"
     return {model: read_record(path / model / "cpu/profile.json", "profile").data["variants"] for model in MODELS}
 
 
