@@ -20,7 +20,6 @@ from workflow_runs import TINY, command, copy_workflow, snakemake
 from ovlab.records import read_record, require_intact
 
 SCENARIOS = "experiment.scenarios=[single_stream,offline]"
-LINE = re.compile(r"^(\S+ \S+) DEBUG (measuring alone on this host|measured)$", re.MULTILINE)
 VERDICT = "6 cells: 6 ok, 0 unavailable, 0 failed\n"
 KINDS = {"source", "variant", "accuracy", "session"}
 TWICE = (*(one for one in TINY if not one.startswith("experiment.scenarios")), SCENARIOS)
@@ -33,12 +32,10 @@ def started(folder: Path, name: str, overrides: tuple[str, ...] = TWICE) -> subp
 
 
 def measurements(folder: Path) -> Iterator[tuple[datetime, datetime]]:
-    """Yield when each session of a run had the host to itself, as its log has it."""
-    for log in sorted((folder / "results/logs/quickstart/sessions").rglob("*.log")):
-        times = LINE.findall(log.read_text(encoding="utf-8"))
-        assert [words for _, words in times] == ["measuring alone on this host", "measured"] * (len(times) // 2)
-        instants = [datetime.strptime(text, "%Y-%m-%d %H:%M:%S,%f") for text, _ in times]
-        yield from zip(instants[::2], instants[1::2], strict=True)
+    """Yield when each session of a run had the host to itself, as its record has it."""
+    for path in sorted((folder / "results/quickstart/sessions").rglob("session.json")):
+        alone = read_record(path, "session").data["alone"]
+        yield datetime.fromisoformat(alone["began"]), datetime.fromisoformat(alone["ended"])
 
 
 def test_two_runs_on_one_host_never_measure_at_once(tmp_path: Path) -> None:

@@ -75,12 +75,10 @@ def exclusive_host() -> Iterator[Alone]:
         log.info("waited %.0f s for another measurement", time.monotonic() - started)
     with contextlib.suppress(OSError):  # another user's file; the lock holds all the same
         write_text(holder_path(), f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n")
-    log.debug("measuring alone on this host")
     alone = Alone(_now())
     try:
         yield alone
     finally:
-        log.debug("measured")
         alone.ended = _now()
         with contextlib.suppress(OSError):
             holder_path().unlink(missing_ok=True)
