@@ -210,3 +210,13 @@ def test_two_devices_variants_are_compared_layer_by_layer(gpu: Profile) -> None:
     saved = {name: pair.saved_us for pair in found.pairs for name in pair.layers}
     assert saved["conv1/WithoutBiases"] == 305 - 68
     assert sum(one.value or 0.0 for one in found.by_layers.values()) == pytest.approx(found.saved_ms.value)
+
+
+def test_shares_of_a_disturbed_profile_are_not_stated_as_firm(gpu: Profile) -> None:
+    found, nodes = analyse(gpu, Choices(), PEAKS), node_table("fp16", gpu, PEAKS)
+    firm = describe(found, nodes)
+    assert f"\nVerdict: {found.verdict.largest} (shares of" in firm and "disturbed" not in firm
+    told = describe(found, nodes, disturbed="the host computed at 0.46 of its peak rate")
+    assert "\nVerdict: not firm, since the host computed at 0.46 of its peak rate.\n" in told
+    assert "nodes, those that take longest; the host was disturbed, see the verdict)" in told
+    assert "\nWhat would help, by the numbers of a disturbed host\n" in told

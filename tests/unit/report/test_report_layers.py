@@ -15,6 +15,7 @@ from report_factory import Recipe, context_of, make_plots, make_records, make_se
 from ovlab.errors import OvlabError
 from ovlab.report import Records, results_frame
 from ovlab.report.sections.findings import general_findings
+from ovlab.report.sections.layers.words import limit_sentences
 from ovlab.report.style import save
 from ovlab.specs import ReportSettings
 
@@ -63,8 +64,17 @@ def test_a_profile_that_was_slow_as_a_whole_is_told(made: tuple[ReportSettings, 
         "its latency without counters is 1.6 times that of its session: the host was slower while layers were profiled"
     )
     assert second == "2 of 6 launches were disturbed (load of other processes up to 57 %)"
+    # No share of it is stated as firm: neither the verdict, nor the sentence, nor the advice.
+    tables = make_tables(settings, records)
+    assert [one["largest"] for one in rows(tables["verdicts"])] == ["compute (not firm)", "compute (not firm)"]
+    assert {one["advice"].endswith("(by the numbers of a disturbed host)") for one in rows(tables["advice"])} == {True}
+    (sentence,) = limit_sentences(settings, records)
+    assert sentence.startswith("net on cpu: what limits fp32 is not firm (arithmetic 65 %, bandwidth of L2 ")
+    assert "is limited by" not in sentence
     session.settings["scenario"]["threads"] = 1  # another load is no measure of it
-    assert rows(make_tables(settings, records)["profile_totals"])[0]["remark"] == "–"
+    tables = make_tables(settings, records)
+    assert rows(tables["profile_totals"])[0]["remark"] == "–"
+    assert rows(tables["verdicts"])[0]["largest"] == "compute"
 
 
 def test_layers_left_in_floating_point_and_advice(made: tuple[ReportSettings, Records]) -> None:

@@ -19,6 +19,7 @@ from ovlab.layers.child.arithmetic_peak import arithmetic_windows, large_product
 from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by
 from ovlab.layers.child.clock import clock_windows, frequency_control
 from ovlab.layers.child.main import ALIVE, run
+from ovlab.layers.child.probe import probe_windows
 from ovlab.layers.child.windows import Watched
 from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.inspection import effective_settings
@@ -55,6 +56,7 @@ def peaks(request: PeaksRequest) -> dict[str, Any]:
         found = [one | {"type": VECTORS[one["type"]]} for one in arithmetic_windows(request, threads, tuple(VECTORS))]
         return {"threads": threads, "windows": found, "caches": {}, "sharing": {}, "settings": settings}
     windows = [*arithmetic_windows(request, threads), *_overhead_windows(request)]
+    windows += probe_windows(request.device, request.properties, request.windows, request.window_s / 2)
     caches: dict[str, int] = {}
     if request.device == "CPU":
         caches = cache_sizes()

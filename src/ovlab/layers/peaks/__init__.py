@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -79,10 +80,19 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
-def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:
+def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool = False) -> Record:
     """Return the peaks of this host's device, found once and kept in the user's cache folder.
 
     For profiles by hand; in a workflow the peaks are a step of their own. Peaks found amid other load are not kept.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        The device.
+    peaks : PeaksSpec, optional
+        How to find them.
+    anew : bool
+        Whether to find them again although they are known.
 
     Raises
     ------
@@ -93,10 +103,12 @@ def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:
         device_name=device.device.lower(), device=device, host=host_identity(), peaks=peaks or PeaksSpec()
     )
     path = Path(pooch.os_cache("ovlab")) / "peaks" / f"{digest_of(settings.plain())}.json"
-    try:
-        return read_record(path, "peaks")
-    except OvlabError:  # not there, or not what it was
-        record = measure_peaks(settings)
-        if not any(AMID_LOAD in one for one in record.data["remarks"]):
-            write_record(path, record)
-        return record
+    if not anew:
+        with contextlib.suppress(OvlabError):  # not there, or not what it was
+            record = read_record(path, "peaks")
+            if any(window["kind"] == "probe" for window in record.data["windows"]):  # else of an earlier version
+                return record
+    record = measure_peaks(settings)
+    if not any(AMID_LOAD in one for one in record.data["remarks"]):
+        write_record(path, record)
+    return record

@@ -91,7 +91,7 @@ def profile_variants(
             except OvlabError as error:
                 found[name] = {"status": "failed", "reason": str(error)}
         plan, noise = settings.profiling, settings.noise
-        launched = launch_rounds(requests, plan, noise, settings.seed, scratch, machine.kernel_ms)
+        launched = launch_rounds(requests, plan, noise, settings.seed, scratch, machine)
         able = {name: requests[name] for name, one in launched.items() if not one.error}
         scaling = launch_scaling(able, settings.profiling, scratch) if settings.profiling.batch else {}
     record = _record(settings, variants, machine, found, launched, folder)

@@ -13,7 +13,7 @@ from ovlab.records import Record
 from ovlab.report.columns import HOST, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import compared_with, estimate_of, profiled_variants
+from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
 from ovlab.report.sections.layers.slow import slow_as_a_whole
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
@@ -85,13 +85,15 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
         shares = [one.estimate("verdict", "shares", name) for name in PARTS]
-        words = [one.data["executed_precision"], one.data["verdict"]["largest"]]
+        firm = "" if not slow_as_a_whole(one, settings, records) else " (not firm)"
+        words = [one.data["executed_precision"], one.data["verdict"]["largest"] + firm]
         rows.append([*one.names, *words, *shares])
     caption = (
         "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
         "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
-        f"not clear of the second. {CI}"
+        "not clear of the second. Not firm: the host was disturbed meanwhile (the remark among the control totals says "
+        f"how). {CI}"
     )
     return Table("verdicts", caption, columns, rows, grouped=3, stacked=True)
 
@@ -217,7 +219,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         Column("gain", "gain at most", **PERCENT),
     ]
     rows: list[list[Entry]] = [
-        [*one.names, advice["text"], Estimate.of(advice["gain"])]
+        [*one.names, advice["text"] + _amid(one, settings, records), Estimate.of(advice["gain"])]
         for one in profiled_variants(settings, records)
         for advice in one.data["advice"]
     ]
@@ -226,6 +228,10 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
     return Table("advice", caption, columns, rows, grouped=3)
+
+
+def _amid(one: Profiled, settings: ReportSettings, records: Records) -> str:
+    return " (by the numbers of a disturbed host)" if slow_as_a_whole(one, settings, records) else ""
 
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
