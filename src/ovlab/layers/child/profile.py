@@ -77,7 +77,7 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
     processor, passed = time.process_time() - processor, time.perf_counter() - started
     used, clock = own_usage().since(before), clock_mhz()
     settings = effective_settings(counted, ())
-    nodes = merged(executed_nodes(counted), counters)
+    nodes = merged(executed_nodes(counted), counters, {op.get_friendly_name() for op in model.get_ops()})
     if not any(node["time_us"] for node in nodes):
         raise OvlabError(f"device {request.device!r}: its counters stayed 0, so that there is nothing to profile")
     return {
