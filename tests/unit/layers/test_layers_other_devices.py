@@ -32,6 +32,7 @@ from ovlab.layers.child.counters import LastInference, merged
 from ovlab.layers.child.graph import executed_nodes
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import analyse, compare_all
+from ovlab.layers.profile.clock import AtLowerClock
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.table import launch_table, node_table, write_tables
 from ovlab.layers.roofline.coverage import Choices
@@ -219,10 +220,11 @@ def test_shares_of_a_disturbed_profile_are_not_stated_as_firm(gpu: Profile) -> N
     found, nodes = analyse(gpu, Choices(), PEAKS), node_table("fp16", gpu, PEAKS)
     firm = describe(found, nodes)
     assert f"\nVerdict: {found.verdict.largest} (shares of" in firm and "disturbed" not in firm
-    told = describe(found, nodes, disturbed="the host computed at 0.46 of its peak rate")
+    told = describe(found, nodes, slower=AtLowerClock(1.4, 1.3), disturbed="the host computed at 0.46 of its peak rate")
     assert "\nVerdict: not firm, since the host computed at 0.46 of its peak rate.\n" in told
     assert "nodes, those that take longest; the host was disturbed, see the verdict)" in told
     assert "\nWhat would help, by the numbers of a disturbed host\n" in told
+    assert "1.40 times as slow, it takes 1.30 times as long: 75 % of its time follow the clock" in told
 
 
 def squeezenet() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from report_factory import Recipe, context_of, make_plots, make_records, make_se
 from ovlab.errors import OvlabError
 from ovlab.report import Records, results_frame
 from ovlab.report.sections.findings import general_findings
-from ovlab.report.sections.layers.words import limit_sentences
+from ovlab.report.sections.layers.words import limit_sentences, method_sentences
 from ovlab.report.style import save
 from ovlab.specs import ReportSettings
 
@@ -75,6 +75,21 @@ def test_a_profile_that_was_slow_as_a_whole_is_told(made: tuple[ReportSettings, 
     tables = make_tables(settings, records)
     assert rows(tables["profile_totals"])[0]["remark"] == "–"
     assert rows(tables["verdicts"])[0]["largest"] == "compute"
+
+
+def test_the_cross_check_at_a_lower_clock(made: tuple[ReportSettings, Records]) -> None:
+    settings, records = made
+    data = records.profiles["net", "cpu", "here"].data
+    assert "follows_clock" not in rows(make_tables(settings, records)["verdict_checks"])[0]
+    data["variants"]["int8"]["lower_clock"] = {"slowdown": 1.4, "time": 1.3, "follows": 0.75}
+    data["lower_clock"] = {"asked": 0.7, "reason": ""}
+    table = make_tables(settings, records)["verdict_checks"]
+    first, second = (one["follows_clock"] for one in rows(table))
+    assert pd.isna(first) and second == 0.75 and "when the clock was lowered" in table.caption
+    assert "lowered to" not in method_sentences(settings, records)[0]
+    data["lower_clock"]["reason"] = "the kernel offers no limit"
+    said = "The clock was to be lowered to 70 % as a cross-check, and was not: the kernel offers no limit."
+    assert said in method_sentences(settings, records)[0]
 
 
 def test_layers_left_in_floating_point_and_advice(made: tuple[ReportSettings, Records]) -> None:

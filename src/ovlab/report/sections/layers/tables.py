@@ -109,11 +109,16 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         Column("one_thread", "slower in one thread", "×", numeric=True),
         Column("batch_time", "image in a batch", **PERCENT),
     ]
+    profiled = list(profiled_variants(settings, records))
+    at_lower_clock = any("lower_clock" in one.data for one in profiled)
+    if at_lower_clock:
+        columns.append(Column("follows_clock", "follows the clock", **PERCENT))
     rows: list[list[Entry]] = []
-    for one in profiled_variants(settings, records):
+    for one in profiled:
         found, scaling = one.data["verdict"], one.data.get("scaling", {})
         held = [Estimate.of(found["working_set_mb"]), found["level"] or MISSING]
         numbers = [found["bandwidth_from_dram"]["value"], scaling.get("one_thread"), scaling.get("batch_time")]
+        numbers += [one.data.get("lower_clock", {}).get("follows")] if at_lower_clock else []
         rows.append([*one.names, *held, *map(Estimate.of, numbers)])
     caption = (
         "What the verdicts rest on. Working set: all weights, with the largest inputs and outputs of a node; the level "
@@ -122,6 +127,11 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
         "alone (below 100 % by what a batch spreads)."
     )
+    if at_lower_clock:
+        caption += (
+            " Follows the clock: share of the time that grew as arithmetic did when the clock was lowered (near 100 % "
+            "where arithmetic and caches limit, less where DRAM does)."
+        )
     return Table("verdict_checks", caption, columns, rows, grouped=3)
 
 

@@ -53,4 +53,17 @@ def method_sentences(settings: ReportSettings, records: Records) -> list[str]:
         "stream, with the device’s counters and without in turns. What cutting the counters to whole microseconds "
         "takes away is put back. The model of it is in docs/roofline.md."
     )
-    return [" ".join([how, *not_profiled(settings, records)])]
+    return [" ".join([how, *_clock_not_lowered(records), *not_profiled(settings, records)])]
+
+
+def _clock_not_lowered(records: Records) -> list[str]:
+    """Say why the cross-check at a lower clock that was asked for was not made."""
+    asked = {
+        (one["asked"], one["reason"])
+        for record in records.profiles.values()
+        if (one := record.data.get("lower_clock")) and one["asked"] and one["reason"]
+    }
+    return [
+        f"The clock was to be lowered to {100 * share:.3g} % as a cross-check, and was not: {reason}."
+        for share, reason in sorted(asked)
+    ]
