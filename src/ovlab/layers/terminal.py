@@ -17,6 +17,7 @@ from ovlab.layers.peaks import Peaks, known_peaks
 from ovlab.layers.profile.analysis import Analysis, analyse, compare_all
 from ovlab.layers.profile.clock import AtLowerClock, launch_at_lower_clock
 from ovlab.layers.profile.launching import (
+    NOT_FIRM,
     Launched,
     disturbance,
     launch_rounds,
@@ -239,7 +240,9 @@ def _verdict(analysis: Analysis, scaling: Scaling | None, slower: AtLowerClock |
             f"{slower.time:.2f} times as long: {100 * slower.follows:.0f} % of its time follow the clock, as "
             "arithmetic and caches do"
         )
-    said = f"not firm, since {disturbed}.\nOn the host as it was: {found.largest}" if disturbed else found.largest
+    said = found.largest
+    if disturbed:
+        said = f"not firm, since {disturbed.removesuffix(f': {NOT_FIRM}')}.\nOn the host as it was: {said}"
     return "\n".join([f"Verdict: {said} (shares of the nodes' time, 95 % confidence intervals)", *lines])
 
 

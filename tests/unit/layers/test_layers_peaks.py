@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from ovlab.errors import OvlabError
 from ovlab.layers import peaks as step
 from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by, working_sets
 from ovlab.layers.child.clock import frequency_control, latency_cycles
-from ovlab.layers.child.peaks import LIMIT, peaks
+from ovlab.layers.child.peaks import LIMIT, _overhead_windows, peaks
 from ovlab.layers.peaks import Peaks, known_peaks, measure_peaks
 from ovlab.layers.peaks.best import best_values, has_quiet_windows
 from ovlab.layers.peaks.theory import operations_per_cycle
@@ -221,6 +222,28 @@ def test_a_virtual_device_has_no_peaks() -> None:
     settings = PeaksSettings(device_name="auto", device=DeviceSpec(device="AUTO"))
     with pytest.raises(OvlabError, match=r"device/auto\.yaml: AUTO stands for other devices"):
         measure_peaks(settings)
+
+
+def test_an_overhead_of_nothing_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Amid load the longer chain may seem the faster one: that is no measurement of what a node costs.
+    medians = iter([2e-4, 1e-4])  # of 8 nodes, then of 72
+    monkeypatch.setattr("ovlab.layers.child.peaks.np.median", lambda times: next(medians))
+    (found,) = _overhead_windows(PeaksRequest("CPU", {}, 1, 0.01))
+    assert found["value"] is None
+    without = result()
+    without["windows"] = [one for one in without["windows"] if one["kind"] != "overhead"] + [found]
+    values, data = best_values([without], PeaksSpec(), AVX512, cpuinfo(tmp_path, ZEN4))
+    assert "node_overhead" not in values
+    assert data["remarks"] == ["overhead of a node: not found, so that none of the time is explained by it"]
+
+
+def test_repeats_of_peaks_are_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 10))  # a look at the clock each 10 s
+    monkeypatch.setattr(step, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    made: list[Any] = []
+    monkeypatch.setattr(step, "run_child", lambda *arguments: made.append(arguments) or result(0.3))
+    found = measure_peaks(PeaksSettings(device_name="cpu", device=DeviceSpec(device="CPU")))
+    assert len(made) == 4 and any(one.endswith("disturbed by other load") for one in found.data["remarks"])
 
 
 def test_peaks_are_found_once_and_again_where_they_were_disturbed(

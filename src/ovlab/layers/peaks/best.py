@@ -87,6 +87,8 @@ def best_values(
         found = best(kind)
         if found is not None:
             values[name] = Quantity(found["value"] * factor, unit)
+    if "node_overhead" not in values:
+        data["remarks"].append("overhead of a node: not found, so that none of the time is explained by it")
     threads = int(results[0]["threads"])
     counts = {"threads": threads, "windows": len(known), "disturbed_windows": len(known) - len(quiet)}
     values |= {name: Quantity(count, "count") for name, count in counts.items()}

@@ -29,8 +29,6 @@ from ovlab.specs import NoiseSpec, ProfilingSpec
 log = logging.getLogger("ovlab.layers")
 AGAIN = 2
 """As many times as many rounds are made at most, where launches are disturbed."""
-AGAIN_S = 20.0
-"""No further round is begun once repeated ones have taken so many seconds."""
 SLOW = 1.25
 """A launch whose latency is above so many times the variant's least was slow as a whole."""
 SLOW_HOST = 0.85
@@ -88,8 +86,9 @@ def launch_rounds(
 ) -> dict[str, Launched]:
     """Profile variants in rounds; one that fails is left out of later rounds.
 
-    A round in which a launch was disturbed is repeated, up to as many times as there are rounds and for `AGAIN_S`
-    seconds. Where enough quiet rounds came together these count alone; else all do, and `disturbance` says so.
+    A round in which a launch was disturbed is repeated, up to as many times as there are rounds and for
+    `plan.repeat_s` seconds. Where enough quiet rounds came together these count alone; else all do, and `disturbance`
+    says so.
 
     Parameters
     ----------
@@ -129,7 +128,7 @@ def launch_rounds(
                 one.noise[-1]["host_speed"] = _host_speed(one.results[-1], peaks)
                 one.noise[-1]["beyond"] = beyond(noise, one.noise[-1])
         if made == plan.launches:
-            until = time.monotonic() + AGAIN_S
+            until = time.monotonic() + plan.repeat_s
     quiet = _quiet(found, made)
     if len(quiet) >= plan.launches:
         for one in found.values():

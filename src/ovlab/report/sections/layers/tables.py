@@ -169,7 +169,8 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
         rows.append([*one.names, *(Estimate.of(shares[name]["value"]) for name in titles)])
     caption = (
         "INT8 coverage by its denominators: of the multiply-accumulates (MACs) of the model; of the time of all nodes; "
-        "of the timed nodes that execute layers; of all nodes of the executed graph."
+        "of the timed nodes that execute layers; of all nodes of the executed graph. Nodes that take an image’s bytes "
+        "as they are count too, in variants that are not quantised as well."
     )
     return Table("coverage", caption, columns, rows, grouped=3)
 

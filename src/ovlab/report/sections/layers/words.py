@@ -13,7 +13,7 @@ WORDS = {
     "bandwidth": "bandwidth",
     "overhead": "the overhead of nodes",
     "conversions": "conversions",
-    "remainder": "nothing that the model of it explains",
+    "remainder": "what the model of it does not explain",
     "mixed": "no single cause",
 }
 
