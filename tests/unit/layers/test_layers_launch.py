@@ -113,6 +113,13 @@ def test_counters_that_stay_zero_and_devices_without_any(tmp_path: Path, monkeyp
         child.profile(request(model))
 
 
+def test_a_model_without_arithmetic_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    pixels = ops.parameter([1, 4, 8, 8], np.float32)
+    none = save(tmp_path / "none.xml", ops.relu(pixels), [pixels])
+    with pytest.raises(OvlabError, match=rf"^{none}: the model has no multiply-accumulates to count"):
+        launching.require_profilable(none)
+
+
 def test_a_model_that_does_not_fit_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model(tmp_path / "small.xml")
     launching.require_profilable(model)

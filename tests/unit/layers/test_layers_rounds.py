@@ -125,7 +125,10 @@ def test_repeats_are_bounded_in_time_too(monkeypatch: pytest.MonkeyPatch, launch
 
 
 def test_a_variant_that_fails_is_no_disturbance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+
     def run(request: ProfileRequest, *_: Any) -> dict[str, float]:
+        asked.append(request.model)
         if request.model == "bad.xml":
             raise launching.OvlabError("it broke")
         return {"latency_ms": 1.0}
@@ -135,4 +138,7 @@ def test_a_variant_that_fails_is_no_disturbance(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 1.0)
     requests = {name: ProfileRequest(f"{name}.xml", "CPU", {}, None, 0.1, 0.5) for name in ("bad", "good")}
     found = launch_rounds(requests, PLAN, NOISE, 0, tmp_path, Peaks())
+    asked.clear()
+    alone = launch_rounds({"bad": requests["bad"]}, PLAN, NOISE, 0, tmp_path, Peaks())
+    assert alone["bad"].error == "it broke" and asked == ["bad.xml"]  # no further round of nothing
     assert found["bad"].error == "it broke" and len(found["good"].results) == 3

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
+from ovlab.layers.child.operations import operations_of
 from ovlab.layers.child.probe import mean_rate
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.machine import Peaks
+from ovlab.layers.profile.model import NO_MACS
 from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.request import ProfileRequest, ScalingRequest
 from ovlab.measure.host.footprint import footprint
@@ -114,8 +116,9 @@ def launch_rounds(
     gate = NoiseGate(noise)
     found = {name: Launched() for name in requests}
     made, until = 0, math.inf
-    while made < plan.launches or (
-        made < AGAIN * plan.launches and time.monotonic() < until and len(_quiet(found, made)) < plan.launches
+    while any(not one.error for one in found.values()) and (
+        made < plan.launches
+        or (made < AGAIN * plan.launches and time.monotonic() < until and len(_quiet(found, made)) < plan.launches)
     ):
         made += 1
         gate.before_round(made)
@@ -164,7 +167,6 @@ def _round(
             one.results.append(run_child(requests[names[index]], scratch, plan.timeout_s, "profiling.timeout_s"))
         except OvlabError as error:
             one.error = str(error)
-            log.warning("%s: %s", names[index], error)
             continue
         result = one.results[-1]
         told = {"processor_share": result.get("processor_share"), "probes": result.get("probes", [])}
@@ -222,7 +224,7 @@ def require_profilable(model: Path) -> None:
     Raises
     ------
     OvlabError
-        If it is no readable IR or an input's shape is dynamic.
+        If it is no readable IR, an input's shape is dynamic, or there are no multiply-accumulates in it.
     UnavailableError
         If it does not fit into this host's memory twice: no fault of the experiment.
     """
@@ -231,6 +233,8 @@ def require_profilable(model: Path) -> None:
         fix_shapes(ir)
     except OvlabError as error:
         raise OvlabError(f"{model}: {error}") from None
+    if not any(one["macs"] for one in operations_of(ir)):
+        raise OvlabError(f"{model}: {NO_MACS}")
     needed, available = TWICE * footprint(ir).total, available_memory()
     if needed > available:
         raise UnavailableError(

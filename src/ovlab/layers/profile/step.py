@@ -150,6 +150,7 @@ def _record(
                 raise OvlabError(one.error)
             profiles[name] = Profile.of(one.results)
         except OvlabError as error:
+            log.warning("%s %s: %s", settings.model_name, name, error)
             found[name] = {"status": "failed", "reason": str(error)}
     default = default_precision(settings.precisions)
     firsts = [settings.reference, *([default] if default is not None else [])]
