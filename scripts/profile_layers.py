@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--precision", default="default", choices=types, help="by hand: ask it for this type")
     parser.add_argument("--against", type=Path, help="by hand: compare with this IR layer by layer")
     parser.add_argument("--against-precision", choices=types, help="by hand: its type (default: that of --precision)")
+    parser.add_argument("--lower-clock", type=float, default=0.0, help="by hand: cross-check at a share of the clock")
     parser.add_argument("--variants", type=Path, nargs="+", default=[], help="records of the variants, in their order")
     parser.add_argument("--data", type=Path, help="record of the data set's files")
     parser.add_argument("--peaks", type=Path, help="record of the device's peaks on this host")
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         from ovlab.layers.terminal import Asked, show_profile
 
         against = args.against and Asked(args.against, args.against_precision or args.precision)
-        return show_profile(Asked(args.model, args.precision), args.device, against)
+        return show_profile(Asked(args.model, args.precision), args.device, against, args.lower_clock)
     if not all((args.settings, args.record, args.variants, args.data, args.peaks)):
         parser.error("expected --model, or --settings, --variants, --data, --peaks and --record")
     settings = read_settings(ProfileSettings, args.settings)

@@ -15,7 +15,9 @@ from ovlab.environment import describe_host
 from ovlab.errors import OvlabError
 from ovlab.layers.peaks import Peaks, known_peaks
 from ovlab.layers.profile.analysis import Analysis, analyse, compare_all
+from ovlab.layers.profile.clock import AtLowerClock, launch_at_lower_clock
 from ovlab.layers.profile.launching import (
+    NOT_FIRM,
     Launched,
     disturbance,
     launch_rounds,
@@ -52,12 +54,12 @@ TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_
 }
 
 
-def show_peaks(device: str) -> int:
-    """Print the peaks of a device of this host; the exit code."""
+def show_peaks(device: str, anew: bool = False) -> int:
+    """Print the peaks of a device of this host, found `anew` or known; the exit code."""
 
     def work() -> None:
         _require_physical(device)
-        record = known_peaks(DeviceSpec(device=device))
+        record = known_peaks(DeviceSpec(device=device), anew=anew)
         rows = [
             [
                 name.replace("_", " "),
@@ -82,7 +84,7 @@ class Asked:
     precision: str
 
 
-def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int:
+def show_profile(asked: Asked, device: str, against: Asked | None = None, lower_clock: float = 0.0) -> int:
     """Profile an IR and print its layers, coverage, verdict and advice; the exit code.
 
     Parameters
@@ -93,25 +95,32 @@ def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int
         A physical device of OpenVINO.
     against : Asked, optional
         Another IR of the same model, or the same one in another type: profiled in the same rounds and compared.
+    lower_clock : float
+        Share of the highest clock that a further launch is limited to; 0 leaves it alone.
     """
     both = {"first": against, "second": asked} if against is not None else {"second": asked}
     variants = {name: one for name, one in both.items() if one is not None}
 
     def work() -> None:
         _require_physical(device)
+        if not 0 <= lower_clock < 1:
+            raise OvlabError(f"--lower-clock: {lower_clock:g} is no share of the clock, expected a number below 1")
         for name, one in variants.items():
             _require_ir(one.model, "--model" if name == "second" else "--against")
             require_profilable(one.model)
         peaks = Peaks.of(known_peaks(DeviceSpec(device=device)))
-        plan, noise = ProfilingSpec(), NoiseSpec(wait_s=5)
+        plan, noise = ProfilingSpec().model_copy(update={"lower_clock": lower_clock}), NoiseSpec(wait_s=5)
         requests = {name: _request(one, device, plan) for name, one in variants.items()}
         with scratch_folder() as scratch, exclusive_host():
-            launched = launch_rounds(requests, plan, noise, 0, scratch, peaks.kernel_ms)
+            launched = launch_rounds(requests, plan, noise, 0, scratch, peaks)
             able = {} if launched["second"].error else {"second": requests["second"]}
             scaling = launch_scaling(able, plan, scratch)
-        for name, one in variants.items():
-            if not launched[name].error and (text := disturbance(launched[name], noise)):
-                log.warning("%s: %s", one.model, text)
+            slower = launch_at_lower_clock(able, launched, plan, scratch)[0] if lower_clock else {}
+        disturbed = {
+            name: text for name in variants if not launched[name].error and (text := disturbance(launched[name], noise))
+        }
+        for name, text in disturbed.items():
+            log.warning("%s: %s", variants[name].model, text)
         profiles = {name: _profile(one.model, launched[name]) for name, one in variants.items()}
         found = compare_all(profiles, peaks, ["first"]).get(("first", "second"))
         profile = profiles["second"]
@@ -124,7 +133,9 @@ def show_profile(asked: Asked, device: str, against: Asked | None = None) -> int
                 ", ".join(peaks.disturbed),
             )
         nodes = node_table(asked.precision, profile, peaks)
-        parts = [describe(analysis, nodes, scaling.get("second")), *([_compared(found)] if found is not None else [])]
+        parts = [describe(analysis, nodes, scaling.get("second"), slower.get("second"), disturbed.get("second", ""))]
+        if found is not None:
+            parts.append(_compared(found) + (f"\n({'; '.join(disturbed.values())})" if disturbed else ""))
         print("\n\n".join(parts))
 
     return _without_traceback(work)
@@ -144,14 +155,19 @@ def _profile(model: Path, launched: Launched) -> Profile:
         raise OvlabError(f"{model}: {error}") from None
 
 
-def describe(analysis: Analysis, nodes: pd.DataFrame, scaling: Scaling | None = None) -> str:
-    """Return what a profile says, as text for a terminal."""
-    return "\n\n".join(
-        [_layers(nodes), _totals(analysis), _coverage(analysis), _verdict(analysis, scaling), _advice(analysis)]
-    )
+def describe(
+    analysis: Analysis,
+    nodes: pd.DataFrame,
+    scaling: Scaling | None = None,
+    slower: AtLowerClock | None = None,
+    disturbed: str = "",
+) -> str:
+    """Return what a profile says, as text for a terminal; `disturbed` says why its shares are not firm."""
+    parts = [_totals(analysis), _coverage(analysis), _verdict(analysis, scaling, slower, disturbed)]
+    return "\n\n".join([_layers(nodes, disturbed), *parts, _advice(analysis, disturbed)])
 
 
-def _layers(nodes: pd.DataFrame) -> str:
+def _layers(nodes: pd.DataFrame, disturbed: str) -> str:
     longest = nodes.sort_values("time_us", ascending=False).head(SHOWN)
     shown = longest[list(TITLES)].assign(
         share=100 * longest["share"],
@@ -165,7 +181,8 @@ def _layers(nodes: pd.DataFrame) -> str:
         colalign=["left" if name in TEXTS else "right" for name in TITLES],
         disable_numparse=True,
     )
-    return f"{table}\n({len(longest)} of {len(nodes)} nodes, those that take longest)"
+    amid = "; the host was disturbed, see the verdict" if disturbed else ""
+    return f"{table}\n({len(longest)} of {len(nodes)} nodes, those that take longest{amid})"
 
 
 def _cell(value: Any) -> str:
@@ -206,7 +223,7 @@ def _coverage(analysis: Analysis) -> str:
     return "\n".join([f"Executed in {executed}. INT8 coverage", *lines, *left])
 
 
-def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:
+def _verdict(analysis: Analysis, scaling: Scaling | None, slower: AtLowerClock | None, disturbed: str) -> str:
     found = analysis.verdict
     level = f" of {found.level}, which holds the working set of {found.working_set / 1e6:.3g} MB" if found.level else ""
     titles = dict.fromkeys(PARTS, "") | {"bandwidth": level}
@@ -217,12 +234,22 @@ def _verdict(analysis: Analysis, scaling: Scaling | None) -> str:
         lines.append(
             f"cross-check: in a batch of {scaling.batch} an image takes {scaling.batch_time:.2f} of its time alone"
         )
-    return "\n".join([f"Verdict: {found.largest} (shares of the nodes' time, 95 % confidence intervals)", *lines])
+    if slower is not None:
+        lines.append(
+            f"cross-check: at a lower clock, arithmetic {slower.slowdown:.2f} times as slow, it takes "
+            f"{slower.time:.2f} times as long: {100 * slower.follows:.0f} % of its time follow the clock, as "
+            "arithmetic and caches do"
+        )
+    said = found.largest
+    if disturbed:
+        said = f"not firm, since {disturbed.removesuffix(f': {NOT_FIRM}')}.\nOn the host as it was: {said}"
+    return "\n".join([f"Verdict: {said} (shares of the nodes' time, 95 % confidence intervals)", *lines])
 
 
-def _advice(analysis: Analysis) -> str:
+def _advice(analysis: Analysis, disturbed: str) -> str:
     lines = [f"{one.text} (at most {100 * one.gain:.2g} % of the latency)" for one in analysis.advice]
-    return "\n".join(["What would help", *(lines or ["nothing that these numbers tell"])])
+    heading = "What would help, by the numbers of a disturbed host" if disturbed else "What would help"
+    return "\n".join([heading, *(lines or ["nothing that these numbers tell"])])
 
 
 def _compared(found: Comparison) -> str:

@@ -114,6 +114,11 @@ class ProfilingSpec(Spec):
         Number of real images that are cycled as inputs.
     batch : int
         Larger batch that the time of an image is compared in; 0 leaves out the check of scaling.
+    repeat_s : float
+        Disturbed rounds are repeated, as many as there are `launches` at most; after so many seconds none is begun.
+    lower_clock : float
+        Share of the processor's highest clock that a further launch of each variant is limited to, as a cross-check; 0
+        leaves the clock alone.
     peaks : PeaksSpec
         How the machine's peaks are found.
     """
@@ -124,6 +129,8 @@ class ProfilingSpec(Spec):
     timeout_s: Seconds = 300.0
     images: ImagesInMemory = 4
     batch: Annotated[int, Field(ge=0, le=1024)] = 4
+    repeat_s: Annotated[float, Field(ge=0, le=1e6)] = 20.0
+    lower_clock: Annotated[float, Field(ge=0, lt=1)] = 0.0
     peaks: PeaksSpec = PeaksSpec()
 
 

@@ -35,7 +35,8 @@ def test_a_type_with_a_higher_peak_is_named() -> None:
     made = profile([node("a", 110.0)], [operation("a")])
     found = said(case(made))["other_type_is_faster"]
     assert "FP32, whose peak here is 200 GOP/s; that of BF16 is 400 (2 times, conv_bf16 against conv_f32)" in found.text
-    assert found.gain == pytest.approx(100 / 110 * 0.5)
+    # At most all of its time shrinks, not only what the roof explains of it; the nodes are 95 % of the latency.
+    assert found.gain == pytest.approx(0.95 * 0.5)
     fp16 = replace(PEAKS, arithmetic={"f32": 361e9, "f16": 229e9, "bf16": 2763e9})
     text = said(case(profile([node("a", 110.0, precision="f16")], [operation("a")]), peaks=fp16))[
         "other_type_is_faster"
@@ -55,7 +56,7 @@ def test_bytes_that_limit() -> None:
     made = profile([node("a", 300.0, sizes=(2e7, 1e6, 1e6))], [operation("a")])
     found = said(case(made))["bound_by_bandwidth"]
     assert "moving bytes from L3 (22 MB working set, 91 % of the bytes are weights): a larger batch" in found.text
-    assert found.gain == pytest.approx(120 / 300)
+    assert found.gain == pytest.approx(0.95 * 120 / 300)
 
 
 def test_layers_left_in_floating_point() -> None:

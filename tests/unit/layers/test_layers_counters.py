@@ -57,7 +57,7 @@ def test_what_a_plugin_does_not_report_stays_unknown() -> None:
     counters = LastInference()
     counters.after(Request(conv=8.0, inner=2.0))  # type: ignore[arg-type]
     known = {"name": "conv", "type": "Convolution", "layers": ["conv", "relu"]}
-    first, second = merged([known], counters)
+    first, second = merged([known], counters, {"conv", "relu", "inner"})
     assert first == known | {"time_us": 8.0}
     assert (second["layers"], second["kernel"], second["time_us"]) == (["inner"], "gen9__f16", 2.0)
     assert second["precision"] == "f16"  # the kernel's name says so
@@ -78,8 +78,11 @@ def test_names_as_plugins_write_them_lead_to_the_operation(written: str, called:
     assert plain_names(written)[-1] == called
     counters = LastInference()
     counters.after(Request(**{written: 8.0}))  # type: ignore[arg-type]
-    (node,) = merged([{"name": called}], counters)
+    (node,) = merged([{"name": called}], counters, {called})
     assert node == {"name": called, "time_us": 8.0}
+    # Without a runtime model it stands for the operation all the same; what is called as none was inserted.
+    assert [one["layers"] for one in merged([], counters, {called})] == [[called]]
+    assert [one["layers"] for one in merged([], counters, {"another"})] == [[]]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,8 @@ def test_names_as_plugins_write_them_lead_to_the_operation(written: str, called:
         ("brgconv_avx512_I8", "i8"),
         ("convolution_gpu_bfyx_f16__f16", "f16"),
         ("jit:gemm:any__i8", "i8"),
+        ("convolution_gpu_bfyx_f16", ""),  # a layout: FP32 in OpenVINO 2020
+        ("convolution_gpu_bfyx_f16__f32", "f32"),
         ("gen_conv", ""),
         ("DPU", ""),
         ("undef", ""),
@@ -103,5 +108,5 @@ def test_the_precision_is_the_end_of_a_kernels_name(kernel: str, precision: str)
 def test_a_name_that_is_known_as_it_is_written_stays() -> None:
     counters = LastInference()
     counters.after(Request(**{"part:conv": 8.0, "conv": 2.0}))  # type: ignore[arg-type]
-    nodes = merged([{"name": "part:conv"}, {"name": "conv"}], counters)
+    nodes = merged([{"name": "part:conv"}, {"name": "conv"}], counters, ())
     assert [one["time_us"] for one in nodes] == [8.0, 2.0]

@@ -16,6 +16,7 @@ from toy import Lab
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.layers.child import profile as child
 from ovlab.layers.child.counters import RunningMeans
+from ovlab.layers.child.probe import Probe, mean_rate
 from ovlab.layers.child.scaling import scaling
 from ovlab.layers.profile import launching
 from ovlab.layers.profile.model import Operation, Profile, complete_names
@@ -112,6 +113,13 @@ def test_counters_that_stay_zero_and_devices_without_any(tmp_path: Path, monkeyp
         child.profile(request(model))
 
 
+def test_a_model_without_arithmetic_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    pixels = ops.parameter([1, 4, 8, 8], np.float32)
+    none = save(tmp_path / "none.xml", ops.relu(pixels), [pixels])
+    with pytest.raises(OvlabError, match=rf"^{none}: the model has no multiply-accumulates to count"):
+        launching.require_profilable(none)
+
+
 def test_a_model_that_does_not_fit_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model(tmp_path / "small.xml")
     launching.require_profilable(model)
@@ -170,3 +178,17 @@ def test_a_model_that_cannot_take_a_batch_is_not_scaled_by_it(tmp_path: Path) ->
     asked = request(save(tmp_path / "fixed.xml", layer, [pixels]))
     assert scaling(ScalingRequest(asdict(asked), 4))["batch_ms"] is None
     assert Scaling.of({"latency_ms": 2.0, "one_thread_ms": 3.0, "batch_ms": 6.0}, 4) == Scaling(1.5, 4, 0.75)
+
+
+def test_the_host_is_probed_between_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = child.profile(request(small_model(tmp_path / "small.xml")))
+    assert len(found["probes"]) == 1 + 2 * child.TURNS // child.PROBED
+    assert all(rate > 0 for rate in found["probes"]) and found["processor_share"] > 0
+    assert mean_rate([1.0, 3.0]) == 1.5  # one product at each rate takes 1 + 1/3
+    # The probe is another model: none of its work is counted as the variant's.
+    assert all("large_layer" not in node["layers"] for node in found["nodes"])
+    # A device that cannot compile it is profiled without.
+    refused = Probe.__init__.__globals__
+    monkeypatch.setitem(refused, "large_product", lambda *_: (_ for _ in ()).throw(RuntimeError("no such type")))
+    assert child.profile(request(small_model(tmp_path / "other.xml")))["probes"] == []
+    assert mean_rate([]) is None

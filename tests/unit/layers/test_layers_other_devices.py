@@ -1,4 +1,4 @@
-"""Profiles of GPU and NPU, made up in the forms of their plugins' public sources and listings; no device wrote them.
+"""Profiles of GPU and NPU: recorded ones (``recorded/README.md``), and made-up ones in their plugins' present forms.
 
 The GPU's graph and counters are as ``Graph::get_runtime_model`` and ``Graph::get_profiling_info`` write them [1]_: no
 constants, names without the primitive's type, but with it for what the optimiser has inserted, ``CPU`` or ``undef`` in
@@ -32,10 +32,12 @@ from ovlab.layers.child.counters import LastInference, merged
 from ovlab.layers.child.graph import executed_nodes
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import analyse, compare_all
+from ovlab.layers.profile.clock import AtLowerClock
 from ovlab.layers.profile.model import Profile
 from ovlab.layers.profile.table import launch_table, node_table, write_tables
 from ovlab.layers.roofline.coverage import Choices
 from ovlab.layers.terminal import describe
+from ovlab.measure.device.inspection import kernel_precision
 
 OPERATIONS = [
     operation("conv1/WithoutBiases", macs=30_000_000) | {"follower": "conv1"},
@@ -80,6 +82,7 @@ NPU_COUNTERS = [
     ("output", "Output", "Shave", 8),
 ]
 NPU_LATENCY_MS = 0.381
+RECORDED = Path(__file__).parent / "recorded"
 UNKNOWN = {"from": "", "to": "", "weight_bytes": None, "input_bytes": None, "output_bytes": None}
 
 
@@ -138,7 +141,8 @@ def profiled(
                 if not us
             ]
             counters.after(SimpleNamespace(profiling_info=infos))  # type: ignore[arg-type]
-        found = merged([{**UNKNOWN, **one} for one in nodes], counters)
+        names = {one["name"] for one in operations}
+        found = merged([{**UNKNOWN, **one} for one in nodes], counters, names)
         latency = latency_ms or sum(one["time_us"] for one in found) / 950
         timed = {"latency_ms": latency, "counted_latency_ms": latency, "settings": {}}
         results.append({"operations": operations, "nodes": found, "calls": 4} | timed)
@@ -210,3 +214,84 @@ def test_two_devices_variants_are_compared_layer_by_layer(gpu: Profile) -> None:
     saved = {name: pair.saved_us for pair in found.pairs for name in pair.layers}
     assert saved["conv1/WithoutBiases"] == 305 - 68
     assert sum(one.value or 0.0 for one in found.by_layers.values()) == pytest.approx(found.saved_ms.value)
+
+
+def test_shares_of_a_disturbed_profile_are_not_stated_as_firm(gpu: Profile) -> None:
+    found, nodes = analyse(gpu, Choices(), PEAKS), node_table("fp16", gpu, PEAKS)
+    firm = describe(found, nodes)
+    assert f"\nVerdict: {found.verdict.largest} (shares of" in firm and "disturbed" not in firm
+    told = describe(found, nodes, slower=AtLowerClock(1.4, 1.3), disturbed="the host computed at 0.46 of its peak rate")
+    assert "\nVerdict: not firm, since the host computed at 0.46 of its peak rate.\n" in told
+    assert "nodes, those that take longest; the host was disturbed, see the verdict)" in told
+    assert "\nWhat would help, by the numbers of a disturbed host\n" in told
+    assert "1.40 times as slow, it takes 1.30 times as long: 75 % of its time follow the clock" in told
+
+
+def squeezenet() -> list[dict[str, Any]]:
+    """The operations of SqueezeNet 1.1 at 227 x 227 that multiply, and those that the listing names besides."""
+    found = [operation("conv1", macs=113**2 * 64 * 3 * 9), operation("Add_", "Add", 0), operation("prob", "Softmax", 0)]
+    side, channels = {2: 56, 3: 56, 4: 28, 5: 28}, 64
+    for number in range(2, 10):
+        squeeze, expand = 16 * (number // 2), 64 * (number // 2)
+        area = side.get(number, 14) ** 2
+        fire = (
+            ("squeeze1x1", squeeze * channels),
+            ("expand1x1", expand * squeeze),
+            ("expand3x3", expand * squeeze * 9),
+        )
+        found += [operation(f"fire{number}/{name}", macs=area * weights) for name, weights in fire]
+        found.append(operation(f"fire{number}/concat", "Concat", 0))
+        channels = 2 * expand
+    found.append(operation("conv10", macs=14**2 * 1000 * 512))
+    pools = ("pool1", "pool3", "pool5", "pool10/reduce")
+    others = [*(operation(name, "MaxPool", 0) for name in pools), operation("data", "Parameter", 0)]
+    others += [operation(name, "Relu", 0) for name in ("relu_conv1", "relu_conv10")]
+    return [{**one, "follower": ""} for one in found + others]
+
+
+def test_a_recorded_gpu_profile(tmp_path: Path) -> None:
+    listed = pd.read_csv(RECORDED / "gpu_squeezenet.csv", sep=";")
+    rows = [(one.name, one.type, one.kernel, one.real_us) for one in listed.itertuples(index=False)]
+    found = profiled([], rows, squeezenet())
+    assert found.total_us == 3688 + sum(us > 0 for *_, us in rows)  # the median of three launches, each 1 us longer
+    said = analyse(found, Choices(), PEAKS)
+    assert (said.totals["macs_over_model"].value, said.totals["mapped_mac_operations"].value) == (1, 26)
+    assert said.complaints == []
+    # bfyx_f16 is a layout: in which type it was executed is not reported, so no roof applies and no INT8 share.
+    assert said.executed_precision == "" and said.verdict.shares["compute"].value == 0
+    assert {one.value for one in said.coverage.shares.values()} == {None}
+    # What the plugin inserted stands for no layer of the model.
+    assert {node.name for node in found.nodes if node.is_inserted} == {"input:data_cldn", "prob_cldnn_outp"}
+    assert said.conversions == {"Reorder": {"nodes": 2, "time": said.conversions["Reorder"]["time"]}}
+    assert said.conversions["Reorder"]["time"]["value"] == 73 + 39 + 2
+    text = describe(said, node_table("fp32", found, PEAKS))
+    assert "Executed in a precision that is not reported." in text and "f16" not in text.replace("bfyx_f16", "")
+    assert "26 of 26 operations" in text
+
+
+def test_kernels_of_a_recorded_gpu_graph_say_their_type() -> None:
+    listed = pd.read_csv(RECORDED / "gpu_depth_fp16.csv", sep=";")
+    assert [kernel_precision(kernel) for kernel in listed["kernel"]] == ["f16"] * len(listed)
+
+
+def test_a_recorded_npu_profile() -> None:
+    listed = pd.read_csv(RECORDED / "npu_4000.csv", sep=";")
+
+    def engine(one: Any) -> str:
+        return "Shave" if one.sw_us else "DPU" if one.dpu_us else "DMA"
+
+    rows = [(one.name, one.type, engine(one), int(one.span_us)) for one in listed.itertuples(index=False)]
+    kinds = {"Convolution_6": ("Convolution", 1_000_000), "Conv_0": ("Convert", 0)}
+    operations = [{**operation(name, kind, macs), "follower": ""} for name, (kind, macs) in kinds.items()]
+    found = profiled([], rows, operations, latency_ms=0.04438)
+    said = analyse(found, Choices(quantised=True), PEAKS)
+    assert said.totals["macs_over_model"].value == 1
+    nodes = {node.name: node for node in found.nodes}
+    assert {name: node.kernel for name, node in nodes.items()} == {
+        "Convolution_6": "DPU",
+        "Conv_0": "Shave",
+        "495/sink_port_0": "DMA",
+    }
+    assert nodes["495/sink_port_0"].time_us == 0  # below a microsecond
+    assert said.executed_precision == "" and {one.value for one in said.coverage.shares.values()} == {None}
+    assert said.coverage.floating == []

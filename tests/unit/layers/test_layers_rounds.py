@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile import launching
 from ovlab.layers.profile.launching import Launched, disturbance, launch_rounds
 from ovlab.layers.request import ProfileRequest
@@ -22,14 +24,27 @@ LaunchesOf = Callable[..., dict[str, Launched]]
 def launches_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LaunchesOf:
     """Profile one variant on a made-up host: latencies and loads of others by launch, kernel times."""
 
-    def run(latencies: list[float], loads: list[float], kernel: float = 1.0, known: float | None = None) -> Any:
+    def run(
+        latencies: list[float],
+        loads: list[float],
+        kernel: float = 1.0,
+        known: float | None = None,
+        speeds: list[float] | None = None,
+    ) -> Any:
         made: Iterator[float] = iter(latencies)
         load: Iterator[float] = iter(loads)
-        monkeypatch.setattr(launching, "run_child", lambda *_: {"latency_ms": next(made)})
+        speed: Iterator[float] = iter(speeds or [1.0] * len(loads))
+
+        def child(*_: Any) -> dict[str, Any]:
+            now = next(speed)
+            # Two probes in a launch: what counts is how long they took together.
+            return {"latency_ms": next(made), "probes": [2e9 * now, 2e9 * now]}
+
+        monkeypatch.setattr(launching, "run_child", child)
         monkeypatch.setattr(NoiseGate, "finish", lambda *_: {"other_load": next(load)})
         monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: kernel)
         requests = {"fp32": ProfileRequest("x.xml", "CPU", {}, None, 0.1, 0.5)}
-        return launch_rounds(requests, PLAN, NOISE, 0, tmp_path, known)["fp32"]
+        return launch_rounds(requests, PLAN, NOISE, 0, tmp_path, Peaks(probe=2e9, kernel_ms=known))["fp32"]
 
     return run
 
@@ -56,7 +71,7 @@ def test_where_quiet_rounds_are_too_few_all_count_and_it_is_told(launches_of: La
     assert len(found.results) == 6 and found.left_out == 0
     assert disturbance(found, NOISE) == (
         "4 of 6 launches were disturbed (load of other processes up to 60 % (bound 20 %), latencies up to 1.8 times "
-        "the least): shares of time may be those of a slow host"
+        "the least): shares of time are not firm"
     )
 
 
@@ -69,8 +84,51 @@ def test_a_host_that_is_slow_all_the_while_is_seen_by_its_calibration_kernel(lau
     )
 
 
+def test_a_launch_during_which_the_host_was_slow_is_repeated(launches_of: LaunchesOf) -> None:
+    # What no counter of the kernel shows: no load, alike latencies.
+    found = launches_of([1.0, 1.0, 1.1, 1.2], [0.0] * 4, speeds=[0.97, 0.5, 0.95, 0.9])
+    assert latencies(found) == [1.0, 1.1, 1.2] and found.left_out == 1
+    assert [reading["host_speed"] for reading in found.noise] == pytest.approx([0.97, 0.95, 0.9])
+    assert disturbance(found, NOISE) == ""
+
+
+def test_a_host_that_is_slow_all_the_while_is_seen_by_the_probe(launches_of: LaunchesOf) -> None:
+    found = launches_of([2.0] * 6, [0.0] * 6, speeds=[0.46, 0.5, 0.5, 0.48, 0.5, 0.5])
+    assert disturbance(found, NOISE) == (
+        "6 of 6 launches were disturbed (the host computed at 0.46 of its peak rate): shares of time are not firm"
+    )
+
+
+def test_peaks_that_were_found_on_a_slow_host_are_told(launches_of: LaunchesOf) -> None:
+    found = launches_of([1.0] * 3, [0.0] * 3, speeds=[1.0, 1.3, 1.1])
+    assert found.left_out == 0 and len(found.results) == 3
+    assert disturbance(found, NOISE) == (
+        "the host computed at 1.3 times the rate that it had when its peaks were found: these are too low, find them "
+        "anew; until then shares of time are not firm"
+    )
+
+
+def test_where_the_probe_is_not_known_nothing_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, launches_of: LaunchesOf
+) -> None:
+    monkeypatch.setattr(launching, "mean_rate", lambda rates: None)  # a device that cannot compile it
+    found = launches_of([1.0] * 3, [0.0] * 3, speeds=[0.1] * 3)
+    assert [reading["host_speed"] for reading in found.noise] == [None] * 3 and disturbance(found, NOISE) == ""
+
+
+def test_repeats_are_bounded_in_time_too(monkeypatch: pytest.MonkeyPatch, launches_of: LaunchesOf) -> None:
+    clock = iter(range(0, 10_000, 12))  # a look at the clock each 12 s
+    monkeypatch.setattr(launching, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    found = launches_of([1.0] * 6, [0.9] * 6)
+    assert len(found.results) == 4  # one repeat has begun within 20 s
+    assert disturbance(found, NOISE).startswith("4 of 4 launches were disturbed")
+
+
 def test_a_variant_that_fails_is_no_disturbance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+
     def run(request: ProfileRequest, *_: Any) -> dict[str, float]:
+        asked.append(request.model)
         if request.model == "bad.xml":
             raise launching.OvlabError("it broke")
         return {"latency_ms": 1.0}
@@ -79,5 +137,8 @@ def test_a_variant_that_fails_is_no_disturbance(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(NoiseGate, "finish", lambda *_: {"other_load": 0.0})
     monkeypatch.setattr("ovlab.measure.host.noise_gate.kernel_ms", lambda: 1.0)
     requests = {name: ProfileRequest(f"{name}.xml", "CPU", {}, None, 0.1, 0.5) for name in ("bad", "good")}
-    found = launch_rounds(requests, PLAN, NOISE, 0, tmp_path)
+    found = launch_rounds(requests, PLAN, NOISE, 0, tmp_path, Peaks())
+    asked.clear()
+    alone = launch_rounds({"bad": requests["bad"]}, PLAN, NOISE, 0, tmp_path, Peaks())
+    assert alone["bad"].error == "it broke" and asked == ["bad.xml"]  # no further round of nothing
     assert found["bad"].error == "it broke" and len(found["good"].results) == 3

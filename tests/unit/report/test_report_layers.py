@@ -15,6 +15,7 @@ from report_factory import Recipe, context_of, make_plots, make_records, make_se
 from ovlab.errors import OvlabError
 from ovlab.report import Records, results_frame
 from ovlab.report.sections.findings import general_findings
+from ovlab.report.sections.layers.words import limit_sentences, method_sentences
 from ovlab.report.style import save
 from ovlab.specs import ReportSettings
 
@@ -63,8 +64,32 @@ def test_a_profile_that_was_slow_as_a_whole_is_told(made: tuple[ReportSettings, 
         "its latency without counters is 1.6 times that of its session: the host was slower while layers were profiled"
     )
     assert second == "2 of 6 launches were disturbed (load of other processes up to 57 %)"
+    # No share of it is stated as firm: neither the verdict, nor the sentence, nor the advice.
+    tables = make_tables(settings, records)
+    assert [one["largest"] for one in rows(tables["verdicts"])] == ["compute (not firm)", "compute (not firm)"]
+    assert {one["advice"].endswith("(by the numbers of a disturbed host)") for one in rows(tables["advice"])} == {True}
+    (sentence,) = limit_sentences(settings, records)
+    assert sentence.startswith("net on cpu: what limits fp32 is not firm (arithmetic 65 %, bandwidth of L2 ")
+    assert "is limited by" not in sentence
     session.settings["scenario"]["threads"] = 1  # another load is no measure of it
-    assert rows(make_tables(settings, records)["profile_totals"])[0]["remark"] == "–"
+    tables = make_tables(settings, records)
+    assert rows(tables["profile_totals"])[0]["remark"] == "–"
+    assert rows(tables["verdicts"])[0]["largest"] == "compute"
+
+
+def test_the_cross_check_at_a_lower_clock(made: tuple[ReportSettings, Records]) -> None:
+    settings, records = made
+    data = records.profiles["net", "cpu", "here"].data
+    assert "follows_clock" not in rows(make_tables(settings, records)["verdict_checks"])[0]
+    data["variants"]["int8"]["lower_clock"] = {"slowdown": 1.4, "time": 1.3, "follows": 0.75}
+    data["lower_clock"] = {"asked": 0.7, "reason": ""}
+    table = make_tables(settings, records)["verdict_checks"]
+    first, second = (one["follows_clock"] for one in rows(table))
+    assert pd.isna(first) and second == 0.75 and "when the clock was lowered" in table.caption
+    assert "lowered to" not in method_sentences(settings, records)[0]
+    data["lower_clock"]["reason"] = "the kernel offers no limit"
+    said = "The clock was to be lowered to 70 % as a cross-check, and was not: the kernel offers no limit."
+    assert said in method_sentences(settings, records)[0]
 
 
 def test_layers_left_in_floating_point_and_advice(made: tuple[ReportSettings, Records]) -> None:

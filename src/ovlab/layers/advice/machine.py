@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ovlab.arithmetic import INSTRUCTIONS
-from ovlab.layers.advice.case import LEAST_GAIN, NAMES, Advice, Case, percent, surely
+from ovlab.layers.advice.case import LEAST_GAIN, NAMES, Advice, Case, of_latency, percent, surely
 
 FASTER = 1.2
 """A peak that is not so many times higher is no reason to change the type."""
@@ -22,9 +22,12 @@ def other_type_is_faster(case: Case) -> Advice | None:
         return None
     best = max(others, key=lambda kind: others[kind])
     ratio = others[best] / others[own]
-    gain = (case.verdict.shares["compute"].value or 0.0) * (1 - 1 / ratio)
-    if best == own or ratio < FASTER or gain < LEAST_GAIN:
+    saved = 1 - 1 / ratio
+    explained = (case.verdict.shares["compute"].value or 0.0) * saved
+    if best == own or ratio < FASTER or explained < LEAST_GAIN:
         return None
+    # What a kernel loses below its roof may shrink with the type as well: at most all of its time does.
+    time = sum(node.time_us for node in case.profile.nodes if node.macs and node.precision == own)
     beside = ""
     if own == "f16" and "f32" in others:
         beside = f"; the peak of FP16 is {others['f16'] / others['f32']:.2g} times that of FP32 here"
@@ -33,7 +36,7 @@ def other_type_is_faster(case: Case) -> Advice | None:
         "other_type_is_faster",
         f"It computes in {NAMES[own]}, whose peak here is {others[own] / 1e9:.0f} GOP/s; that of {NAMES[best]} is "
         f"{others[best] / 1e9:.0f} ({ratio:.2g} times, {kernels}){beside}. Try {NAMES[best]}.",
-        gain,
+        of_latency(case, time) * saved,
     )
 
 
@@ -70,5 +73,5 @@ def bound_by_bandwidth(case: Case) -> Advice | None:
         f"{percent(share.value or 0.0)} of the time is explained by moving bytes from {case.verdict.level} "
         f"({case.verdict.working_set / 1e6:.3g} MB working set, {percent(weights)} of the bytes are weights): "
         f"{ways}{smaller}.",
-        share.value or 0.0,
+        of_latency(case, (share.value or 0.0) * case.profile.total_us),
     )

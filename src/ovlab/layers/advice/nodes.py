@@ -76,5 +76,5 @@ def small_nodes(case: Case) -> Advice | None:
         f"{percent(share.value or 0.0)} of the time is the overhead of {timed} nodes "
         f"({case.peaks.node_overhead_us:.2g} us each). Several requests in flight with a stream each, or a larger "
         "batch, spread it; a model with fewer and larger layers has less of it.",
-        share.value or 0.0,
+        of_latency(case, (share.value or 0.0) * case.profile.total_us),
     )

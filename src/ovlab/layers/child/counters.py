@@ -108,11 +108,20 @@ def counters_of(compiled: ov.CompiledModel, device: str) -> Counters:
     return RunningMeans(compiled) if device.split(".", maxsplit=1)[0] == "CPU" else LastInference()
 
 
-def merged(nodes: list[dict[str, Any]], counters: Counters) -> list[dict[str, Any]]:
+def merged(nodes: list[dict[str, Any]], counters: Counters, operations: Collection[str]) -> list[dict[str, Any]]:
     """Give each node its time, and add nodes that only the counters know (no runtime model, or another name there).
 
-    Of these type, kernel and the precision in the kernel's name are known; what they stand for is not, unless they are
-    called as an original operation.
+    Of these type, kernel and the precision in the kernel's name are known; they stand for the operation of the model
+    that they are called as, and otherwise for none: the plugin inserted them.
+
+    Parameters
+    ----------
+    nodes : list of dict
+        Of the runtime model.
+    counters : RunningMeans or LastInference
+        After the last inference.
+    operations : collection of str
+        Names of all operations of the model.
     """
     times = counters.times_us()
     if not isinstance(counters, LastInference):
@@ -126,7 +135,8 @@ def merged(nodes: list[dict[str, Any]], counters: Counters) -> list[dict[str, An
     found: list[dict[str, Any]] = [{**node, "time_us": sums[node["name"]]} for node in nodes]
     unknown = dict.fromkeys(("weight_bytes", "input_bytes", "output_bytes"))
     return found + [
-        {"name": name, **about, "precision": kernel_precision(about["kernel"]), "layers": [plain_names(name)[-1]]}
+        {"name": name, **about, "precision": kernel_precision(about["kernel"])}
+        | {"layers": [own] if (own := _known_as(name, operations)) is not None else []}
         | {"from": "", "to": "", **unknown, "time_us": times.get(name, 0.0)}
         for name, about in counters.nodes.items()
         if _known_as(name, known) is None

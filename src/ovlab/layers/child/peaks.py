@@ -19,6 +19,7 @@ from ovlab.layers.child.arithmetic_peak import arithmetic_windows, large_product
 from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by
 from ovlab.layers.child.clock import clock_windows, frequency_control
 from ovlab.layers.child.main import ALIVE, run
+from ovlab.layers.child.probe import probe_windows
 from ovlab.layers.child.windows import Watched
 from ovlab.layers.request import PeaksRequest
 from ovlab.measure.device.inspection import effective_settings
@@ -55,6 +56,7 @@ def peaks(request: PeaksRequest) -> dict[str, Any]:
         found = [one | {"type": VECTORS[one["type"]]} for one in arithmetic_windows(request, threads, tuple(VECTORS))]
         return {"threads": threads, "windows": found, "caches": {}, "sharing": {}, "settings": settings}
     windows = [*arithmetic_windows(request, threads), *_overhead_windows(request)]
+    windows += probe_windows(request.device, request.properties, request.windows, request.window_s / 2)
     caches: dict[str, int] = {}
     if request.device == "CPU":
         caches = cache_sizes()
@@ -75,7 +77,10 @@ def _properties(request: PeaksRequest) -> dict[str, Any]:
 
 
 def _overhead_windows(request: PeaksRequest) -> Iterator[dict[str, Any]]:
-    """Measure what a node costs that has next to nothing to compute: ``value`` in seconds."""
+    """Measure what a node costs that has next to nothing to compute: ``value`` in seconds.
+
+    None where the longer chain was not slower: the host was disturbed, and a node that costs nothing there is not.
+    """
     requests = []
     for length in CHAINS:
         compiled = core().compile_model(chain_of_small_nodes(length), request.device, _properties(request))
@@ -91,7 +96,8 @@ def _overhead_windows(request: PeaksRequest) -> Iterator[dict[str, Any]]:
                     one.infer()
                     times.append(time.perf_counter() - started)
         short, long = (float(np.median(times)) for times in taken)
-        yield {"kind": "overhead", "value": max(0.0, long - short) / (CHAINS[1] - CHAINS[0])} | watched.noise
+        value = (long - short) / (CHAINS[1] - CHAINS[0]) if long > short else None
+        yield {"kind": "overhead", "value": value} | watched.noise
 
 
 def chain_of_small_nodes(length: int) -> ov.Model:

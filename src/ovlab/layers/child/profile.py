@@ -18,14 +18,18 @@ from ovlab.layers.child.counters import Counters, counters_of, merged
 from ovlab.layers.child.graph import executed_nodes
 from ovlab.layers.child.main import ALIVE, run
 from ovlab.layers.child.operations import operations_of
+from ovlab.layers.child.probe import Probe
 from ovlab.layers.request import ProfileRequest
 from ovlab.measure.device.inspection import effective_settings
+from ovlab.measure.host.sensors import clock_mhz, own_usage
 from ovlab.runtime import bind_input, core, read_ir, set_batch
 
 TURNS = 16
 """Turns are short, so that what disturbs the host hits both kinds alike."""
 LEAST = 6
 """So many inferences are made in a turn, however long they take: the first finds the caches filled by the other."""
+PROBED = 4
+"""The host's speed is probed before the first turn, after so many each, and so after the last."""
 SEED = 0
 
 
@@ -37,7 +41,9 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
     dict
         ``operations`` (of the model), ``nodes`` (executed, each with ``time_us``), ``calls`` (inferences that were
         counted), ``latency_ms`` and ``counted_latency_ms`` (mean latency without counters and with them), ``settings``
-        (as read back).
+        (as read back), ``probes`` (operations per second of the host's probe between the turns), ``processor_share``
+        (processor time of this process over the time of the turns, by thread), ``preemptions``, ``minor_faults``,
+        ``major_faults`` (counts) and ``clock_mhz`` of the turns, None where the host does not tell.
 
     Raises
     ------
@@ -56,14 +62,22 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
     ]
     for turn in turns:
         turn(request.warm_up_s)
+    probe = Probe(request.device, request.properties)
     counters.start()
     sums, counts = [0.0, 0.0], [0, 0]
+    before, processor, started = own_usage(), time.process_time(), time.perf_counter()
+    probe.take()
     for number in range(2 * TURNS):
         which = number % 2
         seconds, made = turns[which](request.duration_s / TURNS)
         sums[which] += seconds
         counts[which] += made
-    nodes = merged(executed_nodes(counted), counters)
+        if number % PROBED == PROBED - 1:
+            probe.take()
+    processor, passed = time.process_time() - processor, time.perf_counter() - started
+    used, clock = own_usage().since(before), clock_mhz()
+    settings = effective_settings(counted, ())
+    nodes = merged(executed_nodes(counted), counters, {op.get_friendly_name() for op in model.get_ops()})
     if not any(node["time_us"] for node in nodes):
         raise OvlabError(f"device {request.device!r}: its counters stayed 0, so that there is nothing to profile")
     return {
@@ -72,7 +86,11 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
         "calls": counts[1],
         "latency_ms": 1e3 * sums[0] / counts[0],
         "counted_latency_ms": 1e3 * sums[1] / counts[1],
-        "settings": effective_settings(counted, ()),
+        "settings": settings,
+        "probes": probe.rates,
+        "processor_share": processor / passed / int(settings.get("INFERENCE_NUM_THREADS") or 1),
+        "clock_mhz": clock,
+        **used,
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,8 @@ VECTORS = 2
 """Processes that find the peaks of vector units, on CPUs that have AMX besides."""
 AGAIN = 2
 """As many times as many launches are made at most, where other load disturbs all windows of a peak."""
+AGAIN_S = 15.0
+"""No further launch is begun once repeated ones have taken so many seconds."""
 log = logging.getLogger("ovlab.layers")
 
 
@@ -66,9 +71,14 @@ def measure_peaks(settings: PeaksSettings) -> Record:
         results: list[dict[str, Any]] = []
         kernels = [kernel_ms()]
         most = AGAIN * plan.launches
-        while len(results) < plan.launches or (len(results) < most and not has_quiet_windows(results, plan)):
+        until = math.inf
+        while len(results) < plan.launches or (
+            len(results) < most and time.monotonic() < until and not has_quiet_windows(results, plan)
+        ):
             results.append(run_child(request, scratch, plan.timeout_s, "profiling.peaks.timeout_s"))
             kernels.append(kernel_ms())
+            if len(results) == plan.launches:
+                until = time.monotonic() + AGAIN_S
         flags = describe_host()["cpu"]["flags"]
         if settings.device.device == "CPU" and any(flag in TILE for flag in flags):
             apart = replace(request, without_tiles=True)
@@ -79,10 +89,19 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
-def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:
+def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool = False) -> Record:
     """Return the peaks of this host's device, found once and kept in the user's cache folder.
 
     For profiles by hand; in a workflow the peaks are a step of their own. Peaks found amid other load are not kept.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        The device.
+    peaks : PeaksSpec, optional
+        How to find them.
+    anew : bool
+        Whether to find them again although they are known.
 
     Raises
     ------
@@ -93,10 +112,12 @@ def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None) -> Record:
         device_name=device.device.lower(), device=device, host=host_identity(), peaks=peaks or PeaksSpec()
     )
     path = Path(pooch.os_cache("ovlab")) / "peaks" / f"{digest_of(settings.plain())}.json"
-    try:
-        return read_record(path, "peaks")
-    except OvlabError:  # not there, or not what it was
-        record = measure_peaks(settings)
-        if not any(AMID_LOAD in one for one in record.data["remarks"]):
-            write_record(path, record)
-        return record
+    if not anew:
+        with contextlib.suppress(OvlabError):  # not there, or not what it was
+            record = read_record(path, "peaks")
+            if any(window["kind"] == "probe" for window in record.data["windows"]):  # else of an earlier version
+                return record
+    record = measure_peaks(settings)
+    if not any(AMID_LOAD in one for one in record.data["remarks"]):
+        write_record(path, record)
+    return record

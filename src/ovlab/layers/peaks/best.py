@@ -38,8 +38,9 @@ def best_values(
     -------
     values : dict of Quantity
         ``arithmetic_TYPE`` and ``theoretical_TYPE`` (GOP/s, two operations a multiply-accumulate), ``reached_TYPE``
-        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``node_overhead`` (us), ``threads``,
-        ``windows``, ``disturbed_windows`` (counts).
+        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``host_probe`` (GOP/s, of the small
+        product that profiles are checked by), ``node_overhead`` (us), ``threads``, ``windows``,
+        ``disturbed_windows`` (counts).
     data : dict
         ``kernels`` and ``problems`` (of the best, by type), ``not_executed`` (what the device executes instead, by
         type), ``between_processes`` (least and largest of the processes' bandwidths in GB/s, by level), ``caches``
@@ -77,10 +78,17 @@ def best_values(
         for level, (low, high) in data["between_processes"].items()
         if high > APART * low
     ]
-    for kind, name, unit, factor in (("clock", "clock", "GHz", 1e-9), ("overhead", "node_overhead", "us", 1e6)):
+    single = (
+        ("clock", "clock", "GHz", 1e-9),
+        ("probe", "host_probe", "GOP/s", 1e-9),
+        ("overhead", "node_overhead", "us", 1e6),
+    )
+    for kind, name, unit, factor in single:
         found = best(kind)
         if found is not None:
             values[name] = Quantity(found["value"] * factor, unit)
+    if "node_overhead" not in values:
+        data["remarks"].append("overhead of a node: not found, so that none of the time is explained by it")
     threads = int(results[0]["threads"])
     counts = {"threads": threads, "windows": len(known), "disturbed_windows": len(known) - len(quiet)}
     values |= {name: Quantity(count, "count") for name, count in counts.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,8 +13,12 @@ from typing import Any
 import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
+from ovlab.layers.child.operations import operations_of
+from ovlab.layers.child.probe import mean_rate
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
+from ovlab.layers.peaks.machine import Peaks
+from ovlab.layers.profile.model import NO_MACS
 from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.request import ProfileRequest, ScalingRequest
 from ovlab.measure.host.footprint import footprint
@@ -27,6 +33,10 @@ AGAIN = 2
 """As many times as many rounds are made at most, where launches are disturbed."""
 SLOW = 1.25
 """A launch whose latency is above so many times the variant's least was slow as a whole."""
+SLOW_HOST = 0.85
+"""A host that computes at less of the rate that it had when its peaks were found was disturbed; above the inverse of
+it, it was then."""
+NOT_FIRM = "shares of time are not firm"
 TWICE = 2
 """A profiling process holds the variant with counters and without."""
 
@@ -38,8 +48,9 @@ class Launched:
     Attributes
     ----------
     results, noise : list of dict
-        What each launch gave, and what others did meanwhile, with ``beyond``, the names of the readings beyond their
-        bounds.
+        What each launch gave, and what others did meanwhile, with ``probes``, the rates of the host's probe between
+        its turns, ``host_speed``, their mean over the rate when the peaks were found (None where one is not known), and
+        ``beyond``, the names of the readings beyond their bounds.
     error : str
         Why it was taken out; empty otherwise.
     left_out : int
@@ -52,9 +63,13 @@ class Launched:
     left_out: int = 0
 
     def is_disturbed(self, number: int) -> bool:
-        """Tell whether a launch met noise, or was slow beside the variant's fastest."""
+        """Tell whether a launch met noise, a slow host, or was slow beside the variant's fastest."""
         latencies = [one["latency_ms"] for one in self.results]
-        return bool(self.noise[number]["beyond"]) or latencies[number] > SLOW * min(latencies)
+        return (
+            bool(self.noise[number]["beyond"])
+            or latencies[number] > SLOW * min(latencies)
+            or (self.noise[number]["host_speed"] or 1.0) < SLOW_HOST
+        )
 
     def keep(self, rounds: list[int]) -> None:
         """Keep these rounds alone."""
@@ -69,12 +84,13 @@ def launch_rounds(
     noise: NoiseSpec,
     seed: int,
     scratch: Path,
-    kernel_ms: float | None = None,
+    peaks: Peaks,
 ) -> dict[str, Launched]:
     """Profile variants in rounds; one that fails is left out of later rounds.
 
-    A round in which a launch was disturbed is repeated, up to as many times as there are rounds. Where enough quiet
-    rounds came together these count alone; else all do, and `disturbance` says so.
+    A round in which a launch was disturbed is repeated, up to as many times as there are rounds and for
+    `plan.repeat_s` seconds. Where enough quiet rounds came together these count alone; else all do, and `disturbance`
+    says so.
 
     Parameters
     ----------
@@ -88,8 +104,9 @@ def launch_rounds(
         Draws the order.
     scratch : Path
         Folder for what is passed to launches and back.
-    kernel_ms : float, optional
-        The calibration kernel's time when the host's peaks were found: a host that is slow all the while is seen by it.
+    peaks : Peaks
+        The machine's: a host that is slow all the while is seen by the probe and the calibration kernel, which were
+        timed when these were found.
 
     Returns
     -------
@@ -98,23 +115,34 @@ def launch_rounds(
     """
     gate = NoiseGate(noise)
     found = {name: Launched() for name in requests}
-    made = 0
-    while made < plan.launches or (made < AGAIN * plan.launches and len(_quiet(found, made)) < plan.launches):
+    made, until = 0, math.inf
+    while any(not one.error for one in found.values()) and (
+        made < plan.launches
+        or (made < AGAIN * plan.launches and time.monotonic() < until and len(_quiet(found, made)) < plan.launches)
+    ):
         made += 1
         gate.before_round(made)
         _round(requests, plan, gate, np.random.default_rng([seed, made]), found, scratch)
         gate.close_round()
-        best = min([*gate.kernels_ms, *([kernel_ms] if kernel_ms else [])])
+        best = min([*gate.kernels_ms, *([peaks.kernel_ms] if peaks.kernel_ms else [])])
         for one in found.values():
             if not one.error:
                 one.noise[-1]["kernel_slowdown"] = max(gate.kernels_ms[-2:]) / best - 1
+                one.noise[-1]["host_speed"] = _host_speed(one.results[-1], peaks)
                 one.noise[-1]["beyond"] = beyond(noise, one.noise[-1])
+        if made == plan.launches:
+            until = time.monotonic() + plan.repeat_s
     quiet = _quiet(found, made)
     if len(quiet) >= plan.launches:
         for one in found.values():
             if not one.error:
                 one.keep(quiet)
     return found
+
+
+def _host_speed(result: Mapping[str, Any], peaks: Peaks) -> float | None:
+    rate = mean_rate(result.get("probes", []))
+    return rate / peaks.probe if rate and peaks.probe else None
 
 
 def _quiet(found: Mapping[str, Launched], made: int) -> list[int]:
@@ -139,27 +167,38 @@ def _round(
             one.results.append(run_child(requests[names[index]], scratch, plan.timeout_s, "profiling.timeout_s"))
         except OvlabError as error:
             one.error = str(error)
-            log.warning("%s: %s", names[index], error)
             continue
-        one.noise.append(dict(gate.finish(before, {})))
+        result = one.results[-1]
+        told = {"processor_share": result.get("processor_share"), "probes": result.get("probes", [])}
+        one.noise.append({**gate.finish(before, result), **told})
 
 
 def disturbance(one: Launched, noise: NoiseSpec) -> str:
-    """Say that a profile was measured amid noise or by slow launches; empty if none of its launches was."""
+    """Say that a profile was measured amid noise or by slow launches; empty if none of its launches was.
+
+    A host that computed faster than when its peaks were found is told too: it is the peaks that were disturbed then.
+    """
     made = len(one.results)
     disturbed = [number for number in range(made) if one.is_disturbed(number)]
-    if not disturbed:
-        return ""
-    latencies = [result["latency_ms"] for result in one.results]
-    apart = max(latencies) / min(latencies)
-    reasons = [
-        describe(noise, [one.noise[number] for number in disturbed]),
-        f"latencies up to {apart:.2g} times the least" if apart > SLOW else "",
-    ]
-    return (
-        f"{len(disturbed)} of {made} launches were disturbed ({', '.join(reason for reason in reasons if reason)}): "
-        "shares of time may be those of a slow host"
-    )
+    speeds = [speed for reading in one.noise if (speed := reading["host_speed"]) is not None]
+    slowest, fastest = min(speeds, default=1.0), max(speeds, default=1.0)
+    said = []
+    if disturbed:
+        latencies = [result["latency_ms"] for result in one.results]
+        apart = max(latencies) / min(latencies)
+        reasons = [
+            f"the host computed at {slowest:.2g} of its peak rate" if slowest < SLOW_HOST else "",
+            describe(noise, [one.noise[number] for number in disturbed]),
+            f"latencies up to {apart:.2g} times the least" if apart > SLOW else "",
+        ]
+        given = ", ".join(reason for reason in reasons if reason)
+        said.append(f"{len(disturbed)} of {made} launches were disturbed ({given}): {NOT_FIRM}")
+    if fastest * SLOW_HOST > 1:
+        said.append(
+            f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found: these are too "
+            f"low, find them anew; until then {NOT_FIRM}"
+        )
+    return "; ".join(said)
 
 
 def launch_scaling(requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, scratch: Path) -> dict[str, Scaling]:
@@ -185,7 +224,7 @@ def require_profilable(model: Path) -> None:
     Raises
     ------
     OvlabError
-        If it is no readable IR or an input's shape is dynamic.
+        If it is no readable IR, an input's shape is dynamic, or there are no multiply-accumulates in it.
     UnavailableError
         If it does not fit into this host's memory twice: no fault of the experiment.
     """
@@ -194,6 +233,8 @@ def require_profilable(model: Path) -> None:
         fix_shapes(ir)
     except OvlabError as error:
         raise OvlabError(f"{model}: {error}") from None
+    if not any(one["macs"] for one in operations_of(ir)):
+        raise OvlabError(f"{model}: {NO_MACS}")
     needed, available = TWICE * footprint(ir).total, available_memory()
     if needed > available:
         raise UnavailableError(

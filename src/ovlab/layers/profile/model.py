@@ -17,6 +17,12 @@ INTEGER = "i8"
 FLOATING = frozenset({"f32", "f16", "bf16"})
 
 
+NO_MACS = (
+    "the model has no multiply-accumulates to count (no convolution or matrix product of fixed shape), so that there "
+    "is no roof to compare it with"
+)
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation of the model.
@@ -148,10 +154,7 @@ class Profile:
             raise OvlabError("the launches executed different nodes, so that their times cannot be put together")
         operations = tuple(Operation(**one) for one in first["operations"])
         if not any(one.macs for one in operations):
-            raise OvlabError(
-                "the model has no multiply-accumulates to count (no convolution or matrix product of fixed shape), so "
-                "that there is no roof to compare it with"
-            )
+            raise OvlabError(NO_MACS)
         times = np.array([[node["time_us"] for node in one["nodes"]] for one in results]).T
         macs = {one.name: one.macs for one in operations}
         layers = complete_names([tuple(data["layers"]) for data in first["nodes"]], operations)

@@ -16,6 +16,7 @@ from ovlab.errors import OvlabError, UnavailableError
 from ovlab.files import sha256_of
 from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import PAIR_COLUMNS, analyse, compare_all, pair_rows, plain_comparison
+from ovlab.layers.profile.clock import launch_at_lower_clock
 from ovlab.layers.profile.launching import (
     Launched,
     disturbance,
@@ -65,7 +66,8 @@ def profile_variants(
     Record
         Of kind ``profile``; ``data["variants"]`` holds status, reason and analysis by precision,
         ``data["comparisons"]`` any two of them, ``data["compared_with"]`` the reference and the device's default, which
-        the report compares with. Its status is ``failed`` if no variant could be profiled.
+        the report compares with, ``data["lower_clock"]`` to what the clock was to be lowered, and why it was
+        not. Its status is ``failed`` if no variant could be profiled.
 
     Raises
     ------
@@ -91,13 +93,17 @@ def profile_variants(
             except OvlabError as error:
                 found[name] = {"status": "failed", "reason": str(error)}
         plan, noise = settings.profiling, settings.noise
-        launched = launch_rounds(requests, plan, noise, settings.seed, scratch, machine.kernel_ms)
+        launched = launch_rounds(requests, plan, noise, settings.seed, scratch, machine)
         able = {name: requests[name] for name, one in launched.items() if not one.error}
         scaling = launch_scaling(able, settings.profiling, scratch) if settings.profiling.batch else {}
+        lower = launch_at_lower_clock(able, launched, plan, scratch) if plan.lower_clock else ({}, "")
     record = _record(settings, variants, machine, found, launched, folder)
     record.data["host"] = place
     for name, one in scaling.items():
         record.data["variants"][name]["scaling"] = asdict(one)
+    for name, at in lower[0].items():
+        record.data["variants"][name]["lower_clock"] = at.plain()
+    record.data["lower_clock"] = {"asked": plan.lower_clock, "reason": lower[1]}
     record.data["alone"] = asdict(alone)
     return record
 
@@ -144,6 +150,7 @@ def _record(
                 raise OvlabError(one.error)
             profiles[name] = Profile.of(one.results)
         except OvlabError as error:
+            log.warning("%s %s: %s", settings.model_name, name, error)
             found[name] = {"status": "failed", "reason": str(error)}
     default = default_precision(settings.precisions)
     firsts = [settings.reference, *([default] if default is not None else [])]

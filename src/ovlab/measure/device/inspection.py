@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +24,7 @@ PRECISIONS = {
     "f8e4m3": "f8",
     "f8e5m2": "f8",
 }
+GPU_KERNEL = re.compile("_gpu_|:")
 SKIPPED_PROPERTIES = {"SUPPORTED_PROPERTIES", "DEVICE_PROPERTIES", "NETWORK_NAME"}
 # Nodes without arithmetic: they hold, hand over or view what others compute.
 NOT_EXECUTED = {"Input", "Output", "Const", "Parameter", "Result", "Reorder", "Reshape"}
@@ -231,7 +233,13 @@ def executed_precision(info: Any) -> str:
 
 
 def kernel_precision(kernel: str) -> str:
-    """Read the precision from a kernel's name, ``convolution_gpu_bfyx_f16__f16``; empty where it has none."""
+    """Read the precision from a kernel's name, ``convolution_gpu_bfyx_f16__f16``; empty where it has none.
+
+    A GPU's type is behind two underscores: ``bfyx_f16`` alone is a layout, in blocks of 16 channels, and was the end of
+    the names of kernels in FP32.
+    """
+    if "__" not in kernel and GPU_KERNEL.search(kernel):
+        return ""
     return PRECISIONS.get(kernel.rsplit("_", 1)[-1].lower(), "")
 
 

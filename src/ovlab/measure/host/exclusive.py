@@ -14,6 +14,7 @@ from pathlib import Path
 import filelock
 
 from ovlab.files import storage_in_words, temporary_folder, write_text
+from ovlab.measure.host.clock_limit import restore_left_over
 
 log = logging.getLogger("ovlab.measure.host.exclusive")
 POLL_S = 1.0
@@ -33,6 +34,11 @@ def lock_path() -> Path:
 def holder_path() -> Path:
     """Return the file in which the holder of the lock says who it is; what it says is only as good as the lock."""
     return lock_path().with_suffix(".holder")
+
+
+def clock_note() -> Path:
+    """Return the file in which a measurement that lowers the clock notes how it was."""
+    return lock_path().with_suffix(".clock")
 
 
 @dataclass
@@ -77,6 +83,7 @@ def exclusive_host() -> Iterator[Alone]:
         write_text(holder_path(), f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n")
     alone = Alone(_now())
     try:
+        restore_left_over(clock_note())
         yield alone
     finally:
         alone.ended = _now()

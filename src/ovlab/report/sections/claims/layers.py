@@ -33,6 +33,8 @@ def limit_words(records: Records, cell: Cell, measure: str) -> str:
     shares = {name: 100 * quantity["value"] for name, quantity in profile["verdict"]["shares"].items()}
     level = f" of {profile['verdict']['level']}" if profile["verdict"]["level"] else ""
     explained = f"arithmetic {shares['compute']:.0f} %, bandwidth{level} {shares['bandwidth']:.0f} %"
+    if profile.get("disturbed"):
+        return f"{cell.precision}: not firm, the host was disturbed ({explained})"
     return f"{cell.precision}: {WORDS[profile['verdict']['largest']]} ({explained})"
 
 

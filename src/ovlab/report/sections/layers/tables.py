@@ -13,7 +13,7 @@ from ovlab.records import Record
 from ovlab.report.columns import HOST, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import compared_with, estimate_of, profiled_variants
+from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
 from ovlab.report.sections.layers.slow import slow_as_a_whole
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
@@ -85,13 +85,15 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
     rows: list[list[Entry]] = []
     for one in profiled_variants(settings, records):
         shares = [one.estimate("verdict", "shares", name) for name in PARTS]
-        words = [one.data["executed_precision"], one.data["verdict"]["largest"]]
+        firm = "" if not slow_as_a_whole(one, settings, records) else " (not firm)"
+        words = [one.data["executed_precision"], one.data["verdict"]["largest"] + firm]
         rows.append([*one.names, *words, *shares])
     caption = (
         "Shares of the nodes’ time: what the arithmetic peak of the executed type explains; what the bandwidth of the "
         "level that holds the working set explains beyond; the overhead of a node; conversions between types and "
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
-        f"not clear of the second. {CI}"
+        "not clear of the second. Not firm: the host was disturbed meanwhile (the remark among the control totals says "
+        f"how). {CI}"
     )
     return Table("verdicts", caption, columns, rows, grouped=3, stacked=True)
 
@@ -107,11 +109,16 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         Column("one_thread", "slower in one thread", "×", numeric=True),
         Column("batch_time", "image in a batch", **PERCENT),
     ]
+    profiled = list(profiled_variants(settings, records))
+    at_lower_clock = any("lower_clock" in one.data for one in profiled)
+    if at_lower_clock:
+        columns.append(Column("follows_clock", "follows the clock", **PERCENT))
     rows: list[list[Entry]] = []
-    for one in profiled_variants(settings, records):
+    for one in profiled:
         found, scaling = one.data["verdict"], one.data.get("scaling", {})
         held = [Estimate.of(found["working_set_mb"]), found["level"] or MISSING]
         numbers = [found["bandwidth_from_dram"]["value"], scaling.get("one_thread"), scaling.get("batch_time")]
+        numbers += [one.data.get("lower_clock", {}).get("follows")] if at_lower_clock else []
         rows.append([*one.names, *held, *map(Estimate.of, numbers)])
     caption = (
         "What the verdicts rest on. Working set: all weights, with the largest inputs and outputs of a node; the level "
@@ -120,6 +127,11 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
         "alone (below 100 % by what a batch spreads)."
     )
+    if at_lower_clock:
+        caption += (
+            " Follows the clock: share of the time that grew as arithmetic did when the clock was lowered (near 100 % "
+            "where arithmetic and caches limit, less where DRAM does)."
+        )
     return Table("verdict_checks", caption, columns, rows, grouped=3)
 
 
@@ -157,7 +169,8 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
         rows.append([*one.names, *(Estimate.of(shares[name]["value"]) for name in titles)])
     caption = (
         "INT8 coverage by its denominators: of the multiply-accumulates (MACs) of the model; of the time of all nodes; "
-        "of the timed nodes that execute layers; of all nodes of the executed graph."
+        "of the timed nodes that execute layers; of all nodes of the executed graph. Nodes that take an image’s bytes "
+        "as they are count too, in variants that are not quantised as well."
     )
     return Table("coverage", caption, columns, rows, grouped=3)
 
@@ -217,7 +230,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         Column("gain", "gain at most", **PERCENT),
     ]
     rows: list[list[Entry]] = [
-        [*one.names, advice["text"], Estimate.of(advice["gain"])]
+        [*one.names, advice["text"] + _amid(one, settings, records), Estimate.of(advice["gain"])]
         for one in profiled_variants(settings, records)
         for advice in one.data["advice"]
     ]
@@ -226,6 +239,10 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
     return Table("advice", caption, columns, rows, grouped=3)
+
+
+def _amid(one: Profiled, settings: ReportSettings, records: Records) -> str:
+    return " (by the numbers of a disturbed host)" if slow_as_a_whole(one, settings, records) else ""
 
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
