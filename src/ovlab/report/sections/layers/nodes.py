@@ -50,7 +50,7 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
         "time, and how much of what the roof allows at their intensity (operations a byte of weights, inputs and "
         "outputs) they reach. The CSV file holds all nodes."
     )
-    return Table("nodes", caption, columns, rows, grouped=4)
+    return Table("nodes", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def pairs_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -86,7 +86,7 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
         f"of any two variants; here they are against {settings.reference} and against what the device does by itself. "
         "Brackets: 95 % confidence interval."
     )
-    return Table("layer_speedups", caption, columns, rows, grouped=4)
+    return Table("layer_speedups", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def _shortened(layers: str, most: int | None) -> str:

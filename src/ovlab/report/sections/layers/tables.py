@@ -56,7 +56,7 @@ def peaks_table(records: Records) -> Table:
         "level of cache, the clock of a chain of multiplications, and what a node costs that has next to nothing to "
         f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(f'{one}.' for one in dict.fromkeys(remarks))}"
     )
-    return Table("peaks", caption.strip(), columns, rows, grouped=2)
+    return Table("peaks", caption.strip(), columns, rows, grouped=2, made_from=("peaks",))
 
 
 def _peak_rows(record: Record) -> Iterator[list[Entry]]:
@@ -93,7 +93,7 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
         "layouts that the plugin inserted; and the remainder. Mixed: launches do not agree on the largest, or it is "
         f"not clear of the second. {CI}"
     )
-    return Table("verdicts", caption, columns, rows, grouped=3, stacked=True)
+    return Table("verdicts", caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
 
 
 def checks_table(settings: ReportSettings, records: Records) -> Table:
@@ -120,7 +120,7 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
         "alone (below 100 % by what a batch spreads)."
     )
-    return Table("verdict_checks", caption, columns, rows, grouped=3)
+    return Table("verdict_checks", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def totals_table(settings: ReportSettings, records: Records) -> Table:
@@ -144,7 +144,7 @@ def totals_table(settings: ReportSettings, records: Records) -> Table:
         "(100 % in order), and the sum of the nodes’ times over the latency measured without counters in the same "
         f"processes (92 to 102 % in order). {CI}"
     )
-    return Table("profile_totals", caption, columns, rows, grouped=3, stacked=True)
+    return Table("profile_totals", caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
 
 
 def coverage_table(settings: ReportSettings, records: Records) -> Table:
@@ -159,7 +159,7 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
         "INT8 coverage by its denominators: of the multiply-accumulates (MACs) of the model; of the time of all nodes; "
         "of the timed nodes that execute layers; of all nodes of the executed graph."
     )
-    return Table("coverage", caption, columns, rows, grouped=3)
+    return Table("coverage", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def floating_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -184,7 +184,7 @@ def floating_table(settings: ReportSettings, records: Records, most: int | None 
         "Layers of quantised variants that are executed in floating point, those that take longest first, and why, as "
         "far as the IR and the variant’s record tell."
     )
-    return Table("floating_layers", caption, columns, rows, grouped=4)
+    return Table("floating_layers", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def conversions_table(settings: ReportSettings, records: Records) -> Table:
@@ -205,7 +205,7 @@ def conversions_table(settings: ReportSettings, records: Records) -> Table:
         "Nodes that the plugin inserted, by the element type and layout that they convert from and to (abcd: channels "
         f"before rows, acdb: channels last). {CI}"
     )
-    return Table("conversions", caption, columns, rows, grouped=4)
+    return Table("conversions", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def advice_table(settings: ReportSettings, records: Records) -> Table:
@@ -225,7 +225,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "What would help, by rules that cite the numbers of the profile and are silent where these do not carry them. "
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
-    return Table("advice", caption, columns, rows, grouped=3)
+    return Table("advice", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def parts_tables(settings: ReportSettings, records: Records) -> list[Table]:
@@ -267,5 +267,5 @@ def _parts_table(
             is_shown = one["first"] in compared_with(records, model, device, host)
             row = [model, device, host, one["second"], one["first"], *map(estimate_of, found)]
             (rows if is_shown else others).append(row)
-    table = Table(name, caption, columns, rows, grouped=3, stacked=True)
+    table = Table(name, caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
     return replace(table, whole=replace(table, rows=[*rows, *others]))
