@@ -59,10 +59,7 @@ def _hosts(record: Record, owned: dict[str, set[str]]) -> list[str | None]:
     """Return the hosts that a record is of: of its own, or of all whose results have it; None for any."""
     if record.kind in {"session", "peaks", "profile"}:
         return [str(record.settings.get("host_name") or HERE)]  # those from before there were hosts name none
-    owners = [
-        host for host, part in records.parts.items() if any(one.run_id == record.run_id for one in part.everything())
-    ]
-    return list(owners) or [None]
+    return [host for host, runs in owned.items() if record.run_id in runs] or [None]
 
 
 def _names(record: Record, host: str | None) -> Names:
