@@ -26,11 +26,11 @@ class Tracer:
 
     def __init__(self, records: Records) -> None:
         self.records = records
-        self.known: dict[Kind, list[tuple[Names, str]]] = {}
+        self.known: dict[Kind, list[tuple[Names, str, bool]]] = {}
         owned = {host: {one.run_id for one in part.everything()} for host, part in records.parts.items()}
         for record in records.of_all_hosts():
             for host in _hosts(record, owned):
-                self.known.setdefault(record.kind, []).append((_names(record, host), record.run_id))
+                self.known.setdefault(record.kind, []).append((_names(record, host), record.run_id, record.ok))
         self.runs_of = lru_cache(maxsize=None)(self._runs_of)
 
     def traced(self, table: Table) -> Table:
@@ -47,8 +47,10 @@ class Tracer:
         return replace(table, whole=whole, runs=runs)
 
     def _runs_of(self, kinds: tuple[Kind, ...], names: Names) -> Runs:
-        found = [run for kind in kinds for own, run in self.known.get(kind, []) if _fit(names, own)]
-        return tuple(dict.fromkeys(found))
+        fitting = [(run, ok) for kind in kinds for own, run, ok in self.known.get(kind, []) if _fit(names, own)]
+        # Numbers come from those that have some.
+        measured = [run for run, ok in fitting if ok]
+        return tuple(dict.fromkeys(measured or [run for run, _ in fitting]))
 
 
 def _name(row: list[Entry], place: int | None) -> str | None:
