@@ -1,9 +1,10 @@
 """How long the report of 1000 cells takes, and how large its page is.
 
-10 models x 5 precisions x 5 devices x 4 scenarios, made up as the report's tests make them. With --browser the page is
-opened too, and what a reader does with its largest table is timed. Alone on the machine, or the numbers say little.
+10 models x 5 precisions x 5 devices x 4 scenarios, made up as the report's tests make them, each model with a profile
+of its layers on each device. With --browser the page is opened too, and what a reader does with its largest table is
+timed. Alone on the machine, or the numbers say little.
 
-Usage: python benchmarks/report.py [--models 10] [--browser]
+Usage: python benchmarks/report.py [--models 10] [--layers 100] [--browser]
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ ACTIONS = {
 }
 
 
-def write(models: int, folder: Path) -> Path:
+def write(models: int, layers: int, folder: Path) -> Path:
     """Make up records and write their report; return the page."""
-    sys.path.insert(0, str(ROOT / "tests" / "unit" / "report"))
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "unit" / "report")]
+    from layers_factory import add_profiles
     from report_factory import Recipe, make_records, make_settings
 
     from ovlab.report import report
@@ -46,13 +48,15 @@ def write(models: int, folder: Path) -> Path:
     names = [f"net_{number}" for number in range(models)]
     recipe = Recipe(names, PRECISIONS, DEVICES, SCENARIOS, comparisons=True, noise={}, samples=200)
     settings, records = make_settings(recipe), make_records(recipe, folder / "sessions")
+    if layers:
+        add_profiles(records, recipe, folder / "profile", layers)
+    for number, record in enumerate(records.everything()):
+        record.run_id = f"{number:012x}"
     page = folder / "report" / "index.html"
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     report(settings, records, page)
-    seconds, used = time.perf_counter() - started, time.process_time()
-    print(
-        f"report of {len(settings.experiment.cells())} cells: {seconds:.1f} s ({used:.1f} s of processor time in all)"
-    )
+    seconds, used = time.perf_counter() - started, time.process_time() - before
+    print(f"report of {len(settings.experiment.cells())} cells: {seconds:.1f} s ({used:.1f} s of processor time)")
     print(f"page: {page.stat().st_size / 1e6:.1f} MB")
     return page
 
@@ -82,9 +86,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=10, help="of 100 cells each")
     parser.add_argument("--browser", action="store_true")
+    parser.add_argument("--layers", type=int, default=100, help="of each profile; 0: no profiles")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        page = write(args.models, Path(scratch))
+        page = write(args.models, args.layers, Path(scratch))
         if args.browser:
             look(page, Path(scratch))
     return 0

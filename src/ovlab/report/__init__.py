@@ -16,8 +16,8 @@ from ovlab.report.records import Records, read_reported
 from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
-from ovlab.report.style import NARROW, WIDE, drawn_for, fits_page, save, save_pdf
 from ovlab.report.style import SUFFIXES as FIGURE_SUFFIXES
+from ovlab.report.style import WIDTHS, drawn_for, fits_page, save, save_pdf
 from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
@@ -30,8 +30,6 @@ LISTING, SCHEMA = "files.json", "ovlab/report-files/1"
 SETTINGS = "settings.json"
 """What the report was made with, beside the page: with the records it is all that makes the report again."""
 TABLES, FIGURES, GRAPHS, PAPER = "tables", "figures", "graphs", FOLDER
-WIDTHS = {"column": NARROW, "text": WIDE}
-"""Endings of the PDFs whose width a paper asks for: one column, or the text across two."""
 RESULTS = [f"{TABLES}/{name}" for name in NAMES]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from ovlab.records import Kind
 from ovlab.report.format import MISSING, Estimate
-from ovlab.report.table import Column, Entry, Table
+from ovlab.report.table import Column, Entry, Runs, Table
 
 # What the tables share. Keys are columns of results.csv.
 HOST = Column("host", "host")  # left out of all tables where there is one host
@@ -29,6 +30,10 @@ SIZE = Column("model_size_mb", "size", "MB", numeric=True)
 MEMORY = Column("peak_rss_mb", "peak memory", "MB", numeric=True)
 LAUNCHES = Column("launches", "launches", numeric=True, whole=True)
 REASON = [Column("status", "status"), Column("reason", "reason", width=r"0.3\linewidth")]
+RUNS: dict[Kind, str] = {"session": "run_id", "accuracy": "accuracy_run_id", "variant": "variant_run_id"}
+"""The columns of the results that name the runs of a row, by the kind of record."""
+CELL: tuple[Kind, ...] = ("session", "accuracy", "variant")
+"""What a cell's row of the results comes from."""
 CI = "Brackets: 95 % confidence interval"
 
 
@@ -40,7 +45,7 @@ def results_table(
     *,
     grouped: int = 0,
     unique: bool = False,
-    run: str = "run_id",
+    made_from: tuple[Kind, ...] = ("session",),
 ) -> Table:
     """Make a table of columns of the results.
 
@@ -50,12 +55,12 @@ def results_table(
         Rows of the results.
     unique : bool
         Whether rows that are alike in the shown columns are shown once.
-    run : str
-        The column that says which run the numbers come from.
+    made_from : tuple of str
+        The kinds of records that its columns come from.
     """
-    made = [([_entry(column, row) for column in columns], _run(row.get(run))) for row in frame.to_dict("records")]
+    made = [([_entry(column, row) for column in columns], _runs(row, made_from)) for row in frame.to_dict("records")]
     if unique:
-        first: dict[tuple[Entry, ...], tuple[list[Entry], str]] = {}
+        first: dict[tuple[Entry, ...], tuple[list[Entry], Runs]] = {}
         for row, own in made:
             first.setdefault(tuple(row), (row, own))
         made = list(first.values())
@@ -63,11 +68,12 @@ def results_table(
     return Table(name, caption, columns, [row for row, _ in made], grouped, runs=[own for _, own in made])
 
 
-def _run(name: object) -> str:
-    return name if isinstance(name, str) else ""
+def _runs(row: dict[Any, Any], kinds: tuple[Kind, ...]) -> Runs:
+    found = [row.get(RUNS[kind]) for kind in kinds]
+    return tuple(dict.fromkeys(run for run in found if isinstance(run, str) and run))
 
 
-def _gathered(rows: list[tuple[list[Entry], str]], grouped: int) -> list[tuple[list[Entry], str]]:
+def _gathered(rows: list[tuple[list[Entry], Runs]], grouped: int) -> list[tuple[list[Entry], Runs]]:
     """Bring the rows of a group together, groups in the order of their first row."""
     first: dict[tuple[Entry, ...], int] = {}
     for number, (row, _) in enumerate(rows):
@@ -93,14 +99,19 @@ def condensed(cells: Table) -> Table:
         One row a cell: `REASON`, `AXES`, `PRECISION`.
     """
     precisions: dict[tuple[Entry, ...], list[str]] = {}
-    for *names, precision in cells.rows:
+    runs: dict[tuple[Entry, ...], Runs] = {}
+    for (*names, precision), own in zip(cells.rows, cells.runs, strict=True):
         precisions.setdefault(tuple(names), []).append(str(precision))
+        runs[tuple(names)] = runs.get(tuple(names), ()) + own
     scenarios: dict[tuple[Entry, ...], list[str]] = {}
+    gathered: dict[tuple[Entry, ...], Runs] = {}
     for (*names, scenario), group in precisions.items():
-        scenarios.setdefault((*names, ", ".join(group)), []).append(str(scenario))
+        place = (*names, ", ".join(group))
+        scenarios.setdefault(place, []).append(str(scenario))
+        gathered[place] = tuple(dict.fromkeys(gathered.get(place, ()) + runs[*names, scenario]))
     rows: list[list[Entry]] = [
         [status, reason, model, device, host, ", ".join(group), names]
         for (status, reason, model, device, host, names), group in scenarios.items()
     ]
     columns = [*REASON, *AXES[:3], Column("scenarios", "scenarios"), Column("precisions", "precisions")]
-    return Table(cells.name, cells.caption, columns, rows, cells.grouped, whole=cells)
+    return Table(cells.name, cells.caption, columns, rows, cells.grouped, whole=cells, runs=list(gathered.values()))

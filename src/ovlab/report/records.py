@@ -254,6 +254,12 @@ class Records:
         except (OSError, ValueError) as error:
             raise OvlabError(f"{path}: cannot be read as samples of a session ({one_line(error)})") from None
 
+    def of_all_hosts(self) -> list[Record]:
+        """Return all records, those of merged hosts' own variants and accuracies too, each once."""
+        parts = [record for part in self.parts.values() for record in part.everything()]
+        # Folders may hold copies of one run.
+        return list({(one.kind, one.run_id, str(one.settings)): one for one in [*self.everything(), *parts]}.values())
+
     def everything(self) -> list[Record]:
         """Return all records: sources, variants, accuracies, sessions, peaks, profiles."""
         repeated = [record for records in self.repeated.values() for record in records]

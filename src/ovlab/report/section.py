@@ -15,6 +15,7 @@ from ovlab.report.columns import HOST
 from ovlab.report.records import Records
 from ovlab.report.style import Plot
 from ovlab.report.table import Table
+from ovlab.report.trace import Tracer
 from ovlab.specs import ReportSettings
 
 TEMPLATE = "template.html.j2"
@@ -55,6 +56,11 @@ class ReportContext:
         return self.frame[self.frame["status"] == "ok"]
 
     @cached_property
+    def tracer(self) -> Tracer:
+        """What finds the runs that a table's rows come from."""
+        return Tracer(self.records)
+
+    @cached_property
     def hosts(self) -> list[str]:
         """The hosts of the cells, in the experiment's order."""
         return [str(host) for host in self.frame["host"].unique()]
@@ -87,7 +93,7 @@ class ReportContext:
 
     def tables_of(self, section: Section) -> list[Table]:
         """Return a section's tables, without the column of hosts where there is one host."""
-        tables = section.tables(self)
+        tables = [self.tracer.traced(table) for table in section.tables(self)]
         return tables if len(self.hosts) > 1 else [table.without(HOST.key) for table in tables]
 
     @property

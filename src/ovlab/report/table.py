@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
+from ovlab.records import Kind
 from ovlab.report.format import MISSING, Estimate, Shown, show
 
 Entry = str | Estimate
+Runs = tuple[str, ...]
+"""The runs that something comes from, by their ids."""
+MOST_TOLD = 3
+"""Of how many runs a note below a table tells; a comment says of each row which are its."""
+RUN = "run_id"
+"""The CSV file's column of a row's runs, separated by spaces where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,10 @@ class Table:
         Whether intervals stand below their values in LaTeX, where the table is too wide otherwise.
     whole : Table, optional
         What the CSV file holds, where this table is a part of it or puts its rows together.
-    runs : list of str
-        The run that each row's numbers come from, where that is one.
+    made_from : tuple of str
+        The kinds of records that its numbers come from: by its names each row finds its runs among them.
+    runs : list of tuple of str
+        The runs that each row comes from.
     """
 
     name: str
@@ -95,7 +105,8 @@ class Table:
     grouped: int = 0
     stacked: bool = False
     whole: Table | None = None
-    runs: list[str] = field(default_factory=list)
+    made_from: tuple[Kind, ...] = ()
+    runs: list[Runs] = field(default_factory=list)
 
     def without(self, key: str) -> Table:
         """Return the table without a column, also in what the CSV file holds; itself where it has none of that key."""
@@ -124,4 +135,29 @@ class Table:
             for part in parts:
                 name = column.key if part == "value" else f"{column.key}_{part}"
                 data[name] = [getattr(entry, part) if isinstance(entry, Estimate) else None for entry in entries]
-        return pd.DataFrame(data | ({"run_id": self.runs} if self.runs else {}))
+        if self.runs and RUN not in data:
+            data[RUN] = [" ".join(run) for run in self.runs]
+        return pd.DataFrame(data)
+
+    def shared_runs(self) -> Runs:
+        """Return the runs that all rows come from."""
+        return common(self.runs)
+
+    def told_runs(self) -> Runs:
+        """Return the runs for a note that readers see below the table: none where there are many."""
+        found = self.all_runs()
+        return found if len(found) <= MOST_TOLD else ()
+
+    def all_runs(self) -> Runs:
+        """Return the runs that any row comes from, each once."""
+        return tuple(dict.fromkeys(run for own in self.runs for run in own))
+
+
+def run_words(runs: Runs) -> str:
+    """Name runs in a comment of any language: nothing in an id, which a stranger may have written, ends it."""
+    return " ".join(re.sub(r"[^\w.-]+|--+", "-", run) for run in runs)
+
+
+def common(runs: Sequence[Runs]) -> Runs:
+    """Return the runs that all have, in the order of the first."""
+    return tuple(run for run in runs[0] if all(run in own for own in runs)) if runs else ()

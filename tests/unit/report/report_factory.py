@@ -307,7 +307,19 @@ def context_of(settings: ReportSettings, records: Records) -> ReportContext:
 def make_tables(settings: ReportSettings, records: Records) -> dict[str, Table]:
     """Make the tables of all sections, by name."""
     context = context_of(settings, records)
-    return {table.name: table for section in SECTIONS for table in context.tables_of(section)}
+    tables = {table.name: table for section in SECTIONS for table in context.tables_of(section)}
+    for table in tables.values():
+        require_runs(table, records)
+    return tables
+
+
+def require_runs(table: Table, records: Records) -> None:
+    """Check that each row of a table, and of its CSV file, names a run of which there is a record."""
+    known = {record.run_id for record in records.of_all_hosts()}
+    for one in (table, *([table.whole] if table.whole is not None else [])):
+        assert len(one.runs) == len(one.rows), f"{one.name}: its rows name no runs"
+        for row, runs in zip(one.rows, one.runs, strict=True):
+            assert runs and set(runs) <= known, f"{one.name}: {row} comes from {runs}"
 
 
 def make_plots(settings: ReportSettings, records: Records) -> dict[str, Plot]:
@@ -322,5 +334,7 @@ def page_of(settings: ReportSettings, records: Records) -> str:
     shown = []
     for section in SECTIONS:
         tables = context.tables_of(section)
+        for table in tables:
+            require_runs(table, records)
         shown.append(ShownSection(section, tables, [], section.is_shown(context, tables, [])))
     return render_page(context, shown)

@@ -68,12 +68,12 @@ def test_nobody_asks_where_there_is_one_host(make: Maker, hosts: list[str]) -> N
 
 
 def test_one_host_gives_the_page_that_there_was_without_hosts(make: Maker, tmp_path: Path) -> None:
-    """But for its name in the results and the configuration, a page is the same whatever its only host is called."""
+    """Down to the records of its runs, which name it, a page is the same whatever its only host is called."""
     pages = []
     for host in ("here", "left"):
         settings, records = make_settings(Recipe(hosts=[host])), make_records(Recipe(hosts=[host]), tmp_path / host)
         text = page_of(settings, records)
-        pages.append(text[text.index("<main") : text.index('id="settings"')])
+        pages.append(text[text.index("<main") : text.index('id="provenance"')])
     assert pages[0].replace(str(tmp_path / "here"), "") == pages[1].replace(str(tmp_path / "left"), "")
 
 

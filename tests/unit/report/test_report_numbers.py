@@ -138,7 +138,7 @@ class PageTables(HTMLParser):
             self.heading = kind == "group"
             if not self.heading:
                 self.rows.append(list(self.names))
-        elif tag in {"td", "th"} and not self.head:
+        elif tag in {"td", "th"} and not self.head and kind != "from":
             self.cell = {"": "", "v": "", "ci": ""}
         elif tag == "span":
             self.inside = kind
@@ -172,7 +172,7 @@ def latex_rows(text: str) -> Iterator[list[Shown | str]]:
     """Yield the rows of a LaTeX table, without the names of their groups; stacked bounds with their values."""
     long = r"\endfoot" in text
     body = text[text.index(r"\endfoot" if long else r"\midrule") : text.index(r"\end{" if long else r"\bottomrule")]
-    lines = [re.sub(r"\s*\\\\\*?( % run \w+)?$", "", line) for line in body.splitlines()[1:]]
+    lines = [re.sub(r"\s*\\\\\*?( % run [\w ]+)?$", "", line) for line in body.splitlines()[1:]]
     rows: list[list[Shown | str]] = []
     for line in lines:
         if line.startswith((r"\multicolumn", r"\addlinespace")):
@@ -218,7 +218,11 @@ def test_tables_for_markdown_and_typst(made: tuple[list[ShownSection], Path]) ->
         rows = [[number(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
         assert_table(table, rows, folder)  # type: ignore[arg-type]
         typst = (folder / "tables" / f"{table.name}.typ").read_text(encoding="utf-8")
-        found = [json.loads(f"[{line.strip().rstrip(',')}]") for line in typst.splitlines() if line.startswith('    "')]
+        found = [
+            json.loads(f"[{line.partition(' // run ')[0].strip().rstrip(',')}]")
+            for line in typst.splitlines()
+            if line.startswith('    "')
+        ]
         assert_table(table, [[number(cell) for cell in row] for row in found], folder)
 
 

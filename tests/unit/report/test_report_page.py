@@ -296,11 +296,20 @@ def test_numbers_can_be_traced_to_their_runs(make: Maker, tmp_path: Path) -> Non
     # Beside each row of a table, each number by name, and in the record that a row shows.
     table = (tmp_path / "tables" / "speedup.tex").read_text()
     assert table.count(r"\\ % run 000000000000") == table.count(r"\\ % run 111111111111") == 3
-    assert (tmp_path / "tables" / "accuracy.tex").read_text().count("% run 666666666666") == 1
-    assert set(pd.read_csv(tmp_path / "tables" / "headline.csv", dtype=str)["run_id"]) == {"0" * 12, "1" * 12}
-    for name in ("numbers.tex", "numbers.typ"):
+    assert (tmp_path / "tables" / "accuracy.tex").read_text().count("% run 666666666666 0123456789ab") == 1
+    assert set(pd.read_csv(tmp_path / "tables" / "headline.csv", dtype=str)["run_id"]) == {
+        f"{one} {other}"
+        for one, other in (
+            ("0" * 12, "0123456789ab"),
+            ("0" * 12, "555555555555 0123456789ab"),
+            ("1" * 12, "0123456789ab"),
+            ("1" * 12, "666666666666 0123456789ab"),
+        )
+    }
+    for name, sign in (("numbers.tex", "%"), ("numbers.typ", " //")):
         text = (tmp_path / "paper" / name).read_text()
-        assert "b/int8/cpu/offline: timings of run 111111111111, accuracy of run 666666666666" in text
+        assert re.search(rf"b/int8/cpu/offline/latency\b.*{sign} run 111111111111", text)
+        assert re.search(rf"b/int8/cpu/offline/accuracy\b.*{sign} run 666666666666", text)
     runs = pd.read_csv(tmp_path / "tables" / "runs.csv", dtype=str)
     assert set(frame["run_id"]) | set(frame["accuracy_run_id"]) <= set(runs["run_id"])
     assert len(runs) == 1 + 6 + 6 + 2

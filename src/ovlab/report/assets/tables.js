@@ -22,6 +22,7 @@ class Grid {
     this.more = element('button', { type: 'button', class: 'more' });
     this.more.addEventListener('click', () => { this.limit = Infinity; this.showRows(); });
     this.addTools();
+    if ('quiet' in box.dataset) this.hideRuns();
     this.table.parentNode.after(this.more);
     this.showRows();
     addEventListener('beforeprint', () => this.showRows(Infinity));
@@ -59,13 +60,26 @@ class Grid {
     return found.length;
   }
 
+  // Runs of rows whose record is a click away: shown when they are asked for.
+  hideRuns() {
+    const column = this.headers.length - 1;
+    const boxes = this.box.querySelectorAll('.menu input');
+    if (!boxes.length) return;
+    boxes[boxes.length - 1].checked = false;
+    this.showColumn(column, false);
+  }
+
   // What is a heading of a group is a column too, shown when rows of all groups stand together.
   addGroupColumns(titles) {
-    this.table.tHead.rows[0].prepend(...titles.map((title) => element('th', { scope: 'col', class: 'g' }, title)));
+    const ofRuns = 'runs' in this.table.dataset;
+    const all = ofRuns ? [...titles, 'run of the group'] : titles;
+    this.table.tHead.rows[0].prepend(...all.map((title) => element('th', { scope: 'col', class: 'g' }, title)));
     for (const body of this.groups) {
       const [heading, ...rows] = body.rows;
       const names = [...heading.querySelectorAll('.name')].map((one) => one.textContent);
-      if (names.length) for (const row of rows) row.prepend(...names.map((name) => element('td', { class: 'g' }, name)));
+      if (!names.length) continue;
+      if (ofRuns) names.push(textOf(heading.querySelector('.of')));
+      for (const row of rows) row.prepend(...names.map((name) => element('td', { class: 'g' }, name)));
     }
   }
 
@@ -166,7 +180,7 @@ class Grid {
       columns,
       rows: rows.map((row) => columns.map((column) => {
         const cell = row.cells[column];
-        const text = (cell.querySelector('.v') || cell).textContent.trim();
+        const text = cell.classList.contains('from') ? textOf(cell) : (cell.querySelector('.v') || cell).textContent.trim();
         const bounds = cell.querySelector('.ci')?.textContent.slice(1, -1).split(', ') || null;
         return { text, bounds, number: cell.classList.contains('n') };
       })),
@@ -218,6 +232,9 @@ class Grid {
     ].join('\n');
   }
 }
+
+// The ids of runs that a cell or a heading links to.
+const textOf = (place) => [...(place?.querySelectorAll('a.run') || [])].map((one) => one.textContent).join(' ');
 
 const escaped = (text, signs) => [...text.replace(/\s+/g, ' ')].map((sign) => signs[sign] ?? sign).join('');
 

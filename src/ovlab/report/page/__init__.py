@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,17 @@ from ovlab.report.page.cells import cell_numbers, page_data
 from ovlab.report.page.figures import ShownFigure
 from ovlab.report.page.host import dates, host_line
 from ovlab.report.page.tables import CellNumbers, shown_table
-from ovlab.report.results import absent_devices
+from ovlab.report.results import NOISY, absent_devices
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Table
 from ovlab.text import visible
 from ovlab.verdict import summarise
+
+NO_BREAK = "\u00a0"
+TOGETHER = re.compile(
+    r"(?<=\d) (?=(?:%|points?|ms|MB|images/s|times|×)(?!\w))"  # a number and its unit
+    r"|(?<=[\d%]) (?=\[)|(?<=\d,) (?=[−+\d.]+\])"  # an estimate and its interval, and the bounds of this
+)
 
 
 @dataclass
@@ -73,6 +80,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         "name": report.settings.name,
         "description": report.settings.experiment.description,
         "status": summarise(report.frame),
+        "noisy": _noisy(report),
         "failed": int((report.frame["status"] == "failed").sum()),
         "dates": dates(report.records),
         "host": host_line(report.records),
@@ -87,6 +95,11 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
     return _environment().get_template("page.html.j2").render(context)
 
 
+def _noisy(report: ReportContext) -> int:
+    """Count the measured cells that are marked as noisy."""
+    return int(report.ok["reason"].fillna("").astype(str).str.startswith(NOISY).sum())
+
+
 def _render_section(report: ReportContext, shown: ShownSection, numbers: CellNumbers) -> Markup:
     own = shown.section.template
     template = _environment().get_template("section.html.j2") if own is None else _compiled(own)
@@ -98,7 +111,7 @@ def _render_section(report: ReportContext, shown: ShownSection, numbers: CellNum
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(resource),
         autoescape=True,
         trim_blocks=True,
@@ -106,6 +119,13 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=_seen,
     )
+    environment.filters["unbroken"] = _unbroken
+    return environment
+
+
+def _unbroken(text: str) -> str:
+    """Keep an interval, and a number with its unit, in one line."""
+    return TOGETHER.sub(NO_BREAK, text)
 
 
 def _seen(value: Any) -> Any:

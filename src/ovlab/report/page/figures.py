@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ovlab.report.page.assets import dark_colours
 from ovlab.report.page.svg import inline_svg
-from ovlab.report.style import SUFFIXES, Plot
+from ovlab.report.style import SUFFIXES, WIDTHS, Plot, fits_page
 
 EMBEDDED_BYTES = 100_000
 """Largest PDF that is part of the page, so that it can be saved from a page that travels alone."""
@@ -34,6 +34,15 @@ class ShownFigure:
         """The drawing as part of an HTML page."""
         # Made by matplotlib from escaped text: the only markup that is not the templates' own.
         return Markup(inline_svg(self.svg, self.anchor, dark_colours()))  # noqa: S704
+
+    @property
+    def widths(self) -> list[tuple[str, str]]:
+        """Where the PDFs in the widths of a paper lie beside the page, by what they fit."""
+        return [
+            (name, f"figures/{self.plot.name}-{name}.pdf")
+            for name, width in WIDTHS.items()
+            if fits_page(self.plot.figure, width)
+        ]
 
     @property
     def addresses(self) -> list[tuple[str, str]]:

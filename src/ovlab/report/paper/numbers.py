@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import yaml
 
-from ovlab.report.columns import ACCURACY, DELTA, LATENCY, OVER_DEFAULT, P99, SIZE, SPEEDUP, THROUGHPUT
+from ovlab.records import Kind
+from ovlab.report.columns import ACCURACY, DELTA, LATENCY, OVER_DEFAULT, P99, RUNS, SIZE, SPEEDUP, THROUGHPUT
 from ovlab.report.format import MISSING, Estimate, Shown, interval_text, typographic
 from ovlab.report.results import rows_of
 from ovlab.report.section import ReportContext
-from ovlab.report.table import Column
+from ovlab.report.table import Column, run_words
 from ovlab.specs import Cell
 
 QUANTITIES = {
@@ -29,6 +29,8 @@ QUANTITIES = {
     "size": SIZE,
 }
 """What is given of each measured cell; in the units of the report's tables."""
+MADE_FROM: dict[str, Kind] = {"accuracy": "accuracy", "accuracy-difference": "accuracy", "size": "variant"}
+"""The kind of record that a quantity comes from, where that is not the session's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Numbers:
     shown : dict
         Each number as it is shown, ``MODEL/PRECISION/DEVICE/SCENARIO/QUANTITY`` by name.
     runs : dict
-        What is to be said of the runs of each cell, ``MODEL/PRECISION/DEVICE/SCENARIO`` by name.
+        The run that each number comes from, by the same name.
     """
 
     shown: dict[str, Shown]
@@ -52,25 +54,20 @@ def headline_numbers(report: ReportContext) -> Numbers:
 
     The host follows the scenario, unless it is ``here``.
     """
-    found = Numbers({}, {})
+    found, places = Numbers({}, {}), set[str]()
     for row in rows_of(report.ok):
         place = base = "/".join(map(_safe, Cell.of(row).words))
         number = 1
-        while place in found.runs:  # names that differ in what cannot stand here
+        while place in places:  # names that differ in what cannot stand here
             number += 1
             place = f"{base}-{number}"
-        found.runs[place] = f"timings of run {row['run_id']}, accuracy of run {row['accuracy_run_id']}"
+        places.add(place)
         for name, column in QUANTITIES.items():
             shown = column.shown(_estimate(column, row))
             if shown.value != MISSING:
                 found.shown[f"{place}/{name}"] = shown
+                found.runs[f"{place}/{name}"] = run_words((str(row[RUNS[MADE_FROM.get(name, "session")]]),))
     return found
-
-
-def _by_cell(numbers: Numbers) -> Iterator[tuple[str, list[tuple[str, Shown]]]]:
-    """Yield what is to be said of each cell's runs, and its numbers."""
-    for place, cells in groupby(numbers.shown.items(), key=lambda one: one[0].rpartition("/")[0]):
-        yield f"{place}: {numbers.runs[place]}", list(cells)
 
 
 def _estimate(column: Column, row: dict[Any, Any]) -> Estimate:
@@ -95,9 +92,8 @@ def numbers_tex(numbers: Numbers) -> str:
         r"\newcommand*{\ovlabinterval}[1]{\ovlab@get{interval}{#1}}",
         r"\newcommand*{\ovlab@put}[3]{\expandafter\gdef\csname ovlab@#1@#2\endcsname{#3}}",
     ]
-    for said, cells in _by_cell(numbers):
-        lines.append(f"% {said}")
-        lines += [line for name, shown in cells for line in _put(name, shown)]
+    for name, shown in numbers.shown.items():
+        lines += [f"{line}% run {numbers.runs[name]}" for line in _put(name, shown)]
     return "\n".join([*lines, r"\makeatother", ""])
 
 
@@ -116,16 +112,23 @@ def _tex(text: str) -> str:
 def numbers_typ(numbers: Numbers) -> str:
     """Return a file for Typst: ``#import "numbers.typ": ovlab`` and then ``#ovlab.at("NAME")``."""
     entries = []
-    for said, cells in _by_cell(numbers):
-        entries.append(f"  // {said}")
-        entries += [f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}," for name, text in _texts(cells)]
+    for one in numbers.shown.items():
+        run = numbers.runs[one[0]]
+        entries += [
+            f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}, // run {run}"
+            for name, text in _texts([one])
+        ]
     return "\n".join(["// Written by ovlab: numbers as the report shows them.", "#let ovlab = (", *entries, ")", ""])
 
 
 def numbers_yml(numbers: Numbers) -> str:
-    """Return a file for Quarto's ``_variables.yml``: ``{{< var ovlab.MODEL.PRECISION.DEVICE.SCENARIO.QUANTITY >}}``."""
+    """Return a file for Quarto's ``_variables.yml``: ``{{< var ovlab.MODEL.PRECISION.DEVICE.SCENARIO.QUANTITY >}}``.
+
+    ``QUANTITY-run`` is the run that it comes from.
+    """
     tree: dict[str, Any] = {}
-    for name, text in _texts(numbers.shown.items()):
+    runs = [(f"{name}-run", run) for name, run in numbers.runs.items()]
+    for name, text in [*_texts(numbers.shown.items()), *runs]:
         *path, last = name.replace(".", "-").split("/")
         place = tree
         for part in path:

@@ -12,6 +12,11 @@ from ovlab.report.format import Estimate, counted, estimate_text, show, typograp
 from ovlab.report.style.looks import INK, hatches
 from ovlab.report.style.tooltips import tell
 
+DIGIT = 4.7
+"""Width in points of a digit above a bar."""
+BESIDE = 0.55
+"""Inches of a panel's width that its ticks and margins take."""
+
 
 def draw_bars(
     axes: Axes,
@@ -43,6 +48,8 @@ def draw_bars(
     beside = [name for name in palette if name in set(rows["precision"])] if along != "precision" else []
     share = 0.8 / max(1, len(beside))
     hatched = hatches(palette)
+    texts = {typographic(show(Estimate.of_row(row, column), least=1).value) for row in rows.to_dict("records")}
+    upright = max(map(len, texts), default=0) * DIGIT > _room(axes, len(places) * max(1, len(beside)))
     for row in rows.to_dict("records"):
         estimate = Estimate.of_row(row, column)
         if estimate.value is None:
@@ -61,11 +68,20 @@ def draw_bars(
             axes.plot(x, end, "^", color=INK, ms=3)
         if labelled and estimate.value > 0:
             place: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7}
+            place |= {"rotation": 90} if upright else {}
             axes.annotate(typographic(show(estimate, least=1).value), (x, end), (0, 3), **place)
     axes.set_xticks(range(len(places)), [str(one) for one in places])
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
+
+
+def _room(axes: Axes, bars: int) -> float:
+    """Return about how many points of the figure's width a bar has, with what is between it and the next."""
+    spec = axes.get_subplotspec()
+    panels = 1 if spec is None else spec.get_gridspec().ncols
+    width = axes.get_figure(root=True)  # type: ignore[call-overload]
+    return 72.0 * (width.get_figwidth() / panels - BESIDE) / max(1, bars)
 
 
 def interval_note(rows: pd.DataFrame) -> str:

@@ -17,6 +17,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 WIDE, NARROW = 6.7, 3.3
 """Widths in inches of a figure across two columns and one column of a paper."""
+WIDTHS = {"column": NARROW, "text": WIDE}
+"""Endings of the PDFs whose width a paper asks for: one column, or the text across two."""
 LOG_FROM = 6.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 KEY, LETTER, GAP = 0.42, 0.068, 0.14

@@ -8,7 +8,7 @@ from pathlib import Path
 from ovlab.csv_files import write_csv
 from ovlab.files import write_text
 from ovlab.report.format import Estimate, escape_markdown, one_line, shown_text
-from ovlab.report.table import Table
+from ovlab.report.table import Table, run_words
 from ovlab.report.table_files.latex import to_latex
 
 SUFFIXES = ("csv", "tex", "md", "typ")
@@ -26,7 +26,7 @@ def write_table(table: Table, folder: Path) -> None:
 
 
 def to_markdown(table: Table) -> str:
-    """Return the table in GitHub's Markdown, with its caption below."""
+    """Return the table in GitHub's Markdown, with its caption below, and a comment that names the runs of each row."""
     rule = ["---:" if column.numeric else "---" for column in table.columns]
     lines = [[escape_markdown(column.header) for column in table.columns], rule]
     lines += [
@@ -37,7 +37,15 @@ def to_markdown(table: Table) -> str:
         for row in table.rows
     ]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{body}\n\n{escape_markdown(table.caption)}\n"
+    caption = " ".join([escape_markdown(table.caption), *([escape_markdown(note)] if (note := _note(table)) else [])])
+    comments = [f"row {number}: run {run_words(runs)}" for number, runs in enumerate(table.runs, 1) if runs]
+    return f"{body}\n\n{caption}\n" + ("\n<!--\n{}\n-->\n".format("\n".join(comments)) if comments else "")
+
+
+def _note(table: Table) -> str:
+    """Name the runs that the numbers come from, where these are few; comments name those of each row."""
+    runs = table.told_runs()
+    return f"{'Runs' if len(runs) > 1 else 'Run'}: {', '.join(runs)}." if runs else ""
 
 
 def to_typst(table: Table) -> str:
@@ -53,14 +61,17 @@ def to_typst(table: Table) -> str:
         for row in table.rows
     ]
     head, *body = lines
+    runs = table.runs or [()] * len(body)
+    comments = [f" // run {run_words(own)}" if own else "" for own in runs]
+    caption = " ".join(filter(None, [table.caption, _note(table)]))
     return "\n".join(
         [
             "#figure(",
-            f"  caption: {_typst(table.caption)},",
+            f"  caption: {_typst(caption)},",
             "  table(",
             f"    columns: {len(columns)}, align: ({aligned},), stroke: none,",
             f"    table.hline(), table.header({head}), table.hline(stroke: 0.5pt),",
-            *(f"    {line}," for line in body),
+            *(f"    {line},{run}" for line, run in zip(body, comments, strict=True)),
             "    table.hline(),",
             "  ),",
             f") <tab:{table.name}>",

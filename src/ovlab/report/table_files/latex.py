@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass
 
 from ovlab.report.format import MISSING, Estimate, Shown, escape_latex
-from ovlab.report.table import Column, Entry, Table
+from ovlab.report.table import Column, Entry, Table, run_words
 
 BREAKABLE, ALLOWED = re.compile(r"(?<=\w)(/|\\_|\.(?=[A-Za-z]))(?=\w)"), r"\1\\allowbreak{}"
 """Where a name may be broken: behind what separates its parts."""
@@ -38,6 +38,13 @@ class _Frame:
     @property
     def caption(self) -> str:
         return rf"\caption{{{escape_latex(self.table.caption)}}}"
+
+    @property
+    def note(self) -> list[str]:
+        """Which runs the numbers come from, where these are few; comments name those of each row."""
+        runs = self.table.told_runs()
+        words = ", ".join(rf"\texttt{{{escape_latex(run)}}}" for run in runs)
+        return [rf"\par\smallskip{{\tiny {'Runs' if len(runs) > 1 else 'Run'}: {words}.\par}}"] if runs else []
 
     @property
     def label(self) -> str:
@@ -74,6 +81,7 @@ def _float(frame: _Frame) -> list[str]:
         *frame.body,
         r"\bottomrule",
         r"\end{tabular}",
+        *frame.note,
         r"\end{table}",
         "",
     ]
@@ -97,6 +105,7 @@ def _long(frame: _Frame) -> list[str]:
         r"\endfoot",
         *frame.body,
         r"\end{longtable}",
+        *frame.note,
         r"\endgroup",
         "",
     ]
@@ -115,7 +124,7 @@ def _body(table: Table, columns: list[Column], aligned: list[bool]) -> list[str]
         for row in group:
             lines = _rows(columns, row, aligned, stacked=table.stacked)
             # A comment, so that each number can be traced from where it stands in the paper.
-            run = next(runs, "")
+            run = run_words(next(runs, ()))
             body += [*lines[:-1], f"{lines[-1]} % run {run}" if run else lines[-1]]
     return body
 

@@ -57,7 +57,7 @@ def distance_table(settings: ReportSettings, records: Records) -> Table:
         "detections, what goes into the sorting is compared. Columns of very different size (boxes in pixels, scores "
         "below 1) are compared apart too: over the whole output the small ones count for nothing."
     )
-    return Table("distance", caption, columns, rows, grouped=1)
+    return Table("distance", caption, columns, rows, grouped=1, made_from=("accuracy",))
 
 
 def _with_parts(outputs: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,7 +96,7 @@ def layers_table(settings: ReportSettings, records: Records, most: int | None = 
         f"inputs are {settings.reference}’s. Accumulated: in the variant as it runs, with the noise of all layers "
         "before. Position: in the order of execution. The names fit an ignored scope."
     )
-    return Table("layers", caption, columns, rows, grouped=2)
+    return Table("layers", caption, columns, rows, grouped=2, made_from=("accuracy",))
 
 
 def worst(check: dict[str, Any]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def significance_table(settings: ReportSettings, pairs: Iterable[Pair]) -> Table
         + "p: two-sided; p (Holm): adjusted for the number of comparisons with the reference, or of those among "
         f"the other precisions, of the same model. A difference counts as shown below {SIGNIFICANT:g}. {CI}."
     )
-    return Table("significance", caption, columns, rows, grouped=1, stacked=True)
+    return Table("significance", caption, columns, rows, grouped=1, stacked=True, made_from=("accuracy",))
 
 
 def _points(drop: float) -> str:
@@ -87,7 +87,7 @@ def power_table(pairs: Iterable[Pair], reference: str) -> Table:
         "the cases at the 5 % level, and how many images would reveal a drop of the given size, if variants disagree "
         "as often as they do here."
     )
-    return Table("power", caption, columns, rows, grouped=1)
+    return Table("power", caption, columns, rows, grouped=1, made_from=("accuracy",))
 
 
 def classes_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -116,7 +116,7 @@ def classes_table(settings: ReportSettings, records: Records, most: int | None =
         f"Classes whose {' or '.join(dict.fromkeys(one.class_score for one in words))} changes most against "
         + " ".join([f"{settings.reference}.", *(one.class_test for one in words if one.class_test)])
     )
-    return Table("classes", caption, columns, rows, grouped=2)
+    return Table("classes", caption, columns, rows, grouped=2, made_from=("accuracy",))
 
 
 def _compared_records(settings: ReportSettings, records: Records) -> Iterator[Record]:

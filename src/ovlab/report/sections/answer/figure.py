@@ -91,7 +91,8 @@ def _named(settings: ReportSettings, cells: pd.DataFrame, panel: pd.DataFrame) -
     if (best := best_variant(cells, settings.reference)) is not None:
         row = best.lossless or best.row
         how = "fastest" if best.lossless is None else "fastest without loss"
-        named[str(row["precision"]), str(row["device"])] = f"{how}: {row['precision']}"
+        where = f" on {row['device']}" if len(devices) > 1 else ""
+        named[str(row["precision"]), str(row["device"])] = f"{how}{where}: {row['precision']}"
     return named
 
 
@@ -116,10 +117,14 @@ def _draw_front(axes: Axes, panel: pd.DataFrame, named: dict[Named, str]) -> Non
         text = named.get((str(row["precision"]), str(row["device"])))
         if text is not None:
             leads = text.startswith("fastest")
-            place: Any = {"textcoords": "offset points", "ha": "left", "fontsize": 8, "color": INK, "zorder": 4}
+            place: Any = {"textcoords": "offset points", "fontsize": 8, "color": INK, "zorder": 4}
             place |= {"va": "top", "fontweight": "bold"} if leads else {"va": "bottom"}
             at = float(row["latency_ms_p50"]), 100 * float(row["accuracy"])
-            note = axes.annotate(text, at, (6, -6 if leads else 6), **place)
+            across = axes.transAxes.inverted().transform(axes.transData.transform(at))[0]
+            # To the side on which it stays within the panel.
+            side = 1 if across < 0.5 else -1
+            place |= {"ha": "left" if side > 0 else "right"}
+            note = axes.annotate(text, at, (6 * side, -6 if leads else 6), **place)
             note.set_path_effects([withStroke(linewidth=2.5, foreground="#ffffff")])
 
 

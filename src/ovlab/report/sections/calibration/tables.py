@@ -10,7 +10,7 @@ from ovlab.report.columns import CI, PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
 from ovlab.report.repeated_calibration import seed_spread
-from ovlab.report.table import Column, Entry, Table
+from ovlab.report.table import Column, Entry, Runs, Table
 from ovlab.specs import ReportSettings
 
 MODEL = Column("model", "model")
@@ -81,7 +81,7 @@ def control_table(settings: ReportSettings, records: Records) -> Table:
         "control images only; the validation images, which no step of it has seen, tell whether the target holds on "
         f"others. {CI}."
     )
-    return Table("accuracy_control", caption, columns, rows, 1)
+    return Table("accuracy_control", caption, columns, rows, 1, made_from=("variant", "accuracy"))
 
 
 def allowed_drop(ledger: dict[str, Any]) -> str:
@@ -102,8 +102,10 @@ def ledger_table(settings: ReportSettings, records: Records) -> Table:
         Column("seconds", "after", "s", numeric=True),
     ]
     rows: list[list[Entry]] = []
+    runs: list[Runs] = []
     for model, precision, record, ledger in _controlled(settings, records):
         name = f"{model} {precision}, seed {record.settings.get('seed')}"
+        runs += [(record.run_id,)] * len(ledger["steps"])
         for step in ledger["steps"]:
             rows.append(
                 [
@@ -120,7 +122,7 @@ def ledger_table(settings: ReportSettings, records: Records) -> Table:
         "Ledger of accuracy control: what was given back to floating point, in this order, and the accuracy on the "
         "control images afterwards. A step that was undone is no part of the variant."
     )
-    return Table("ledger", caption, columns, rows, 1)
+    return Table("ledger", caption, columns, rows, 1, runs=runs)
 
 
 def _outcome(step: dict[str, Any], ledger: dict[str, Any]) -> str:
@@ -172,7 +174,7 @@ def seeds_table(settings: ReportSettings, records: Records) -> Table:
         "Is it luck? Calibration repeated with other calibration images, all validated on the same images. The "
         f"accuracy with its interval is that of the first, which was measured for speed. {CI}."
     )
-    return Table("calibration_seeds", caption, columns, rows, 1)
+    return Table("calibration_seeds", caption, columns, rows, 1, made_from=("accuracy", "variant"))
 
 
 def missed_targets(settings: ReportSettings, records: Records) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ovlab.report.format import MISSING, counted, joined
 from ovlab.report.results import rows_of
@@ -58,7 +59,8 @@ def changes(report: ReportContext, earlier: Earlier) -> list[Change]:
     for row in rows_of(report.frame):
         cell = Cell.of(row)
         if cell in earlier.rows and (change := compare_rows(cell, earlier.rows[cell], row, report.settings.baseline)):
-            found.append(change)
+            run = earlier.rows[cell].get("run_id")
+            found.append(replace(change, earlier_run=run if isinstance(run, str) else ""))
     return found
 
 
@@ -103,6 +105,7 @@ def changes_table(found: Sequence[Change], report: ReportContext) -> Table:
         Column("accuracy_change", "accuracy now − then", "points", True, 100, interval=True, signed=True, least=2),
         Column("accuracy", "accuracy"),
         Column("regressed", "regression"),
+        Column("earlier_run_id", "earlier run"),
     ]
     rows: list[list[Entry]] = [
         [
@@ -113,10 +116,11 @@ def changes_table(found: Sequence[Change], report: ReportContext) -> Table:
             one.accuracy,
             one.accuracy_verdict,
             "yes" if one.regressed else "no",
+            one.earlier_run or MISSING,
         ]
         for one in sorted(found, key=lambda one: not one.regressed)
     ]
-    return Table("changes", caption, columns, rows)
+    return Table("changes", caption, columns, rows, made_from=("session", "accuracy"))
 
 
 def circumstances_table(found: Sequence[tuple[str, str, str]]) -> Table:
@@ -127,7 +131,7 @@ def circumstances_table(found: Sequence[tuple[str, str, str]]) -> Table:
         Column("now", "now", width=r"0.35\linewidth"),
     ]
     caption = "Machine, software and files that differ from those of the earlier run."
-    return Table("circumstances", caption, columns, [list(one) for one in found])
+    return Table("circumstances", caption, columns, [list(one) for one in found], made_from=("session",))
 
 
 def sentences(found: Sequence[Change], differing: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -33,6 +33,8 @@ class Change:
         Accuracy now less accuracy then, a fraction.
     accuracy_verdict : str
         `HIGHER`, `LOWER`, `SAME`, `OPEN`, `OTHER_IMAGES` or `UNKNOWN`.
+    earlier_run : str
+        The run that it was measured in then, where that is known.
     """
 
     cell: Cell
@@ -41,6 +43,7 @@ class Change:
     speed_verdict: str
     accuracy: Estimate
     accuracy_verdict: str
+    earlier_run: str = ""
 
     @property
     def regressed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovlab.report.columns import CELL
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections.claims.testing import Results, Tested, examine
 from ovlab.report.table import Column, Entry, Table
@@ -53,4 +54,4 @@ def claims_table(tested: list[Tested]) -> Table:
         Column("measured", "measured here", width=r"0.35\linewidth"),
         Column("verdict", "verdict", width=r"0.2\linewidth"),
     ]
-    return Table("claims", CAPTION, columns, rows, grouped=1)
+    return Table("claims", CAPTION, columns, rows, grouped=1, made_from=CELL)

@@ -56,8 +56,15 @@ def devices_table(settings: ReportSettings, frame: pd.DataFrame) -> Table:
             absent.add((str(device), str(host)))
         rows.append([str(device), str(host), settings.devices[str(device)].device, joined(found) or MISSING, *counts])
     caption = "The devices of the experiment, and those that the compiled models said that they ran on."
-    whole = Table("devices", caption, columns, rows)
-    return Table("devices", caption, columns, [row for row in rows if (row[0], row[1]) not in absent], whole=whole)
+    whole = Table("devices", caption, columns, rows, made_from=("session",))
+    return Table(
+        "devices",
+        caption,
+        columns,
+        [row for row in rows if (row[0], row[1]) not in absent],
+        whole=whole,
+        made_from=("session",),
+    )
 
 
 def absent_line(frame: pd.DataFrame) -> str:

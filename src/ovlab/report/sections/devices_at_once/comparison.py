@@ -149,7 +149,7 @@ def members_table(settings: ReportSettings, ok: pd.DataFrame) -> Table:
         f"in flight; throughput does not tell which. {CI}, from those of the throughputs, which are from sessions of "
         "their own."
     )
-    return Table("members", caption, columns, rows, grouped=4, stacked=True)
+    return Table("members", caption, columns, rows, grouped=4, stacked=True, made_from=("session",))
 
 
 def members_sentences(settings: ReportSettings, ok: pd.DataFrame) -> list[str]:

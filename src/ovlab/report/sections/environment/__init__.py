@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
-from ovlab.records import Record
+from ovlab.records import Kind, Record
 from ovlab.report.format import MISSING, counted, plain_value
 from ovlab.report.records import Records
 from ovlab.report.section import ReportContext, Section
@@ -32,7 +32,13 @@ def environment_table(environment: list[tuple[str, str]]) -> Table:
     """Make the table of the environment from its properties and their values."""
     columns = [Column("property", "property"), Column("value", "value", width=r"0.7\linewidth")]
     rows: list[list[Entry]] = [[name, value] for name, value in environment]
-    return Table("environment", "The machine and the software that the results were made with.", columns, rows)
+    return Table(
+        "environment",
+        "The machine and the software that the results were made with.",
+        columns,
+        rows,
+        made_from=get_args(Kind),
+    )
 
 
 def environment_facts(records: Records) -> list[tuple[str, str]]:

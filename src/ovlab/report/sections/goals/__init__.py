@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ovlab.report.columns import HOST
+from ovlab.report.columns import CELL, HOST
 from ovlab.report.format import joined
 from ovlab.report.results import rows_of
 from ovlab.report.section import Finding, ReportContext, Section
@@ -65,7 +65,7 @@ def goals_table(found: list[tuple[int, Judgement]]) -> Table:
         Column("remark", "remark", width=r"0.25\linewidth"),
     ]
     rows: list[list[Entry]] = [[_title(number, one), one.model, one.host, *_row(one)] for number, one in found]
-    return Table("goals", CAPTION, columns, rows, grouped=1)
+    return Table("goals", CAPTION, columns, rows, grouped=1, made_from=CELL)
 
 
 def sentence(one: Judgement, what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from ovlab.report.columns import CELL
 from ovlab.report.format import MISSING, joined
 from ovlab.report.section import ReportContext
 from ovlab.report.sections.claims import tested_claims
@@ -35,7 +36,7 @@ def claims_by_host(report: ReportContext) -> Table:
         for (claim, model), tested in verdicts_by_host(report).items()
     ]
     caption = "Claims by host, each tested with what was measured there alone; the numbers are in the table of claims."
-    return Table("host_claims", caption, columns, rows, grouped=1)
+    return Table("host_claims", caption, columns, rows, grouped=1, made_from=CELL)
 
 
 def parting_claims(report: ReportContext) -> list[str]:

@@ -37,7 +37,7 @@ def machines_table(report: ReportContext) -> Table:
         "The hosts as their measurements found them; several values where machines of one host differ. Cells: of this "
         "experiment."
     )
-    return Table("hosts", caption, columns, rows)
+    return Table("hosts", caption, columns, rows, made_from=("session",))
 
 
 def _facts(records: list[Record]) -> list[Entry]:

@@ -123,7 +123,7 @@ def gains_table(found: Sequence[Gain]) -> Table:
         "explain, as if both variants ran at their roofs. More, less: the whole interval is above or below the ratio "
         f"of the peaks. {CI}."
     )
-    return Table("host_peaks", caption, columns, rows, grouped=3)
+    return Table("host_peaks", caption, columns, rows, grouped=3, made_from=("profile", "peaks"))
 
 
 def _place(one: Gain, found: Sequence[Gain]) -> int:

@@ -42,7 +42,7 @@ def speedups_table(report: ReportContext) -> Table:
         f"Speed-up against {report.reference} on each host: {speedup_definition(report.ok)}, both on the same host. "
         f"{CI}, from launches."
     )
-    return Table("host_speedups", caption, columns, rows, grouped=2)
+    return Table("host_speedups", caption, columns, rows, grouped=2, made_from=("session",))
 
 
 def speedups_figure(report: ReportContext) -> Plot | None:

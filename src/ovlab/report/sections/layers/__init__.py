@@ -8,6 +8,7 @@ from typing import Any
 from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections.layers.figure import roofline_figures
 from ovlab.report.sections.layers.nodes import SHOWN_NODES, SHOWN_PAIRS, nodes_table, pairs_table
+from ovlab.report.sections.layers.profiled import not_drawn
 from ovlab.report.sections.layers.tables import (
     SHOWN_FLOATING,
     advice_table,
@@ -59,8 +60,9 @@ class Layers(Section):
         return topology_files(report.settings, report.records)
 
     def context(self, report: ReportContext) -> dict[str, Any]:
-        """Return the executed graphs as pictures."""
-        return topology_context(report.settings, report.records)
+        """Return the executed graphs as pictures, and say which are not shown."""
+        of = report.settings, report.records
+        return topology_context(*of) | {"not_drawn": not_drawn(*of)}
 
     def findings(self, report: ReportContext) -> list[Finding]:
         """Say what limits each variant."""

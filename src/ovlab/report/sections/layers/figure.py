@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from ovlab.layers.peaks.machine import DRAM, Peaks
 from ovlab.report.format import significant
 from ovlab.report.records import Records, elsewhere
-from ovlab.report.sections.layers.profiled import compared_with, nodes_of
+from ovlab.report.sections.layers.profiled import compared_with, drawn_profiles, nodes_of
 from ovlab.report.style import INK, STYLE, Plot, file_name, legend_above, log_axis, new_panels, plain_number, tell_each
 from ovlab.specs import ReportSettings
 
@@ -37,7 +37,7 @@ WEAK = (0, (1, 1.5))
 def roofline_figures(settings: ReportSettings, records: Records) -> list[Plot]:
     """Draw the roofline of each model on each device: a panel a variant."""
     plots = []
-    for model, device, host in records.profiles:
+    for model, device, host in drawn_profiles(settings, records):
         machine = records.peaks.get((device, host))
         frame = nodes_of(records, model, device, host)
         if machine is None or not machine.ok or frame.empty:
@@ -107,12 +107,8 @@ def _roofs(axes: Axes, own: pd.DataFrame, peaks: Peaks, across: tuple[float, flo
         axes.plot(ends, bandwidth * ends / 1e9, color=INK, lw=0.8, ls=WEAK if level == DRAM else "-", zorder=1)
     steepest = max(bandwidths.values(), default=0.0)
     for kind, peak in peaks.arithmetic.items():
-        colour = TYPES.get(kind, INK)
         start = peak / steepest if steepest else across[0]
-        axes.plot([start, end], [peak / 1e9] * 2, color=colour, lw=1, zorder=1)
-        place: Any = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": 6}
-        title = f"{TITLES.get(kind, kind)} {peak / 1e9:.0f}"
-        axes.annotate(title, (end, peak / 1e9), (0, 0.5), color=colour, **place)
+        axes.plot([start, end], [peak / 1e9] * 2, color=TYPES.get(kind, INK), lw=1, zorder=1)
 
 
 def _nodes(axes: Axes, own: pd.DataFrame, longest: float) -> None:
@@ -137,8 +133,11 @@ def _told(node: dict[Any, Any]) -> str:
 
 def _handles(shown: pd.DataFrame, peaks: Peaks, levels: list[str], longest: float) -> list[Line2D]:
     kinds = [kind for kind in TYPES if kind in set(shown["executed_precision"]) | set(peaks.arithmetic)]
+    # The peaks are told here: beside their lines, which are close to each other, their numbers would overlap.
+    told = {one: f", peak {peak / 1e9:.0f} GOP/s" for one, peak in peaks.arithmetic.items()}
     handles = [
-        Line2D([], [], marker=MARKERS[one], ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one]) for one in kinds
+        Line2D([], [], marker=MARKERS[one], ls="-", ms=4, lw=1, color=TYPES[one], label=TITLES[one] + told.get(one, ""))
+        for one in kinds
     ]
     caches = [level for level in levels if level != DRAM]
     if caches:

@@ -30,7 +30,7 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("time_us_min", "least", "µs", numeric=True),
         Column("time_us_max", "most", "µs", numeric=True),
         Column("share", "share", **PERCENT),
-        Column("macs", "multiply-accumulates", "10⁶", numeric=True, scale=1e-6),
+        Column("macs", "MACs", "10⁶", numeric=True, scale=1e-6),
         Column("intensity", "intensity", "operations/byte", numeric=True),
         Column("gops", "reached", "GOP/s", numeric=True),
         Column("gbps", "moved", "GB/s", numeric=True),
@@ -48,9 +48,9 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
     caption = (
         "Executed nodes that take longest: median time of the launches with its least and most, share of the nodes’ "
         "time, and how much of what the roof allows at their intensity (operations a byte of weights, inputs and "
-        "outputs) they reach. The CSV file holds all nodes."
+        "outputs) they reach. MACs: multiply-accumulates. The CSV file holds all nodes."
     )
-    return Table("nodes", caption, columns, rows, grouped=4)
+    return Table("nodes", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def pairs_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -86,7 +86,7 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
         f"of any two variants; here they are against {settings.reference} and against what the device does by itself. "
         "Brackets: 95 % confidence interval."
     )
-    return Table("layer_speedups", caption, columns, rows, grouped=4)
+    return Table("layer_speedups", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def _shortened(layers: str, most: int | None) -> str:

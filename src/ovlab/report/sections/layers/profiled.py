@@ -17,6 +17,8 @@ from ovlab.report.records import ProfileKey, Records
 from ovlab.specs import ReportSettings
 
 NODES, PAIRS = "nodes.parquet", "comparisons.csv"
+MOST_DRAWN = 12
+"""Profiles whose roofline and executed graph are drawn; tables and files have the nodes of all."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,30 @@ class Profiled:
         for key in keys:
             found = found[key]
         return estimate_of(found)
+
+
+def drawn_profiles(settings: ReportSettings, records: Records) -> list[ProfileKey]:
+    """Return the profiles that are drawn, in the order of the records: all, or where they are many some.
+
+    These are of the devices that the experiment names first, for every model before the next device.
+    """
+    found = [key for key in records.profiles if _beside(records, key, NODES) is not None]
+    devices = {device: number for number, device in enumerate(settings.experiment.devices)}
+    chosen = set(sorted(found, key=lambda key: devices.get(key[1], len(devices)))[:MOST_DRAWN])
+    return [key for key in found if key in chosen]
+
+
+def not_drawn(settings: ReportSettings, records: Records) -> str:
+    """Say which profiles are in the tables and files alone; nothing where all are drawn."""
+    found = [key for key in records.profiles if _beside(records, key, NODES) is not None]
+    left = len(found) - len(drawn_profiles(settings, records))
+    return (
+        f"Rooflines and executed graphs of {len(found) - left} of {len(found)} profiles are drawn, of the devices that "
+        "the experiment names first. The tables speak of all, nodes.csv has all of their nodes, the folder graphs has "
+        "their graphs."
+        if left
+        else ""
+    )
 
 
 def estimate_of(quantity: dict[str, Any]) -> Estimate:

@@ -56,7 +56,7 @@ def peaks_table(records: Records) -> Table:
         "level of cache, the clock of a chain of multiplications, and what a node costs that has next to nothing to "
         f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(f'{one}.' for one in dict.fromkeys(remarks))}"
     )
-    return Table("peaks", caption.strip(), columns, rows, grouped=2)
+    return Table("peaks", caption.strip(), columns, rows, grouped=2, made_from=("peaks",))
 
 
 def _peak_rows(record: Record) -> Iterator[list[Entry]]:
@@ -95,7 +95,7 @@ def verdict_table(settings: ReportSettings, records: Records) -> Table:
         "not clear of the second. Not firm: the host was disturbed meanwhile (the remark among the control totals says "
         f"how). {CI}"
     )
-    return Table("verdicts", caption, columns, rows, grouped=3, stacked=True)
+    return Table("verdicts", caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
 
 
 def checks_table(settings: ReportSettings, records: Records) -> Table:
@@ -132,7 +132,7 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
             " Follows the clock: share of the time that grew as arithmetic did when the clock was lowered (near 100 % "
             "where arithmetic and caches limit, less where DRAM does)."
         )
-    return Table("verdict_checks", caption, columns, rows, grouped=3)
+    return Table("verdict_checks", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def totals_table(settings: ReportSettings, records: Records) -> Table:
@@ -156,7 +156,7 @@ def totals_table(settings: ReportSettings, records: Records) -> Table:
         "(100 % in order), and the sum of the nodes’ times over the latency measured without counters in the same "
         f"processes (92 to 102 % in order). {CI}"
     )
-    return Table("profile_totals", caption, columns, rows, grouped=3, stacked=True)
+    return Table("profile_totals", caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
 
 
 def coverage_table(settings: ReportSettings, records: Records) -> Table:
@@ -172,7 +172,7 @@ def coverage_table(settings: ReportSettings, records: Records) -> Table:
         "of the timed nodes that execute layers; of all nodes of the executed graph. Nodes that take an image’s bytes "
         "as they are count too, in variants that are not quantised as well."
     )
-    return Table("coverage", caption, columns, rows, grouped=3)
+    return Table("coverage", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def floating_table(settings: ReportSettings, records: Records, most: int | None = None) -> Table:
@@ -197,7 +197,7 @@ def floating_table(settings: ReportSettings, records: Records, most: int | None 
         "Layers of quantised variants that are executed in floating point, those that take longest first, and why, as "
         "far as the IR and the variant’s record tell."
     )
-    return Table("floating_layers", caption, columns, rows, grouped=4)
+    return Table("floating_layers", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def conversions_table(settings: ReportSettings, records: Records) -> Table:
@@ -218,7 +218,7 @@ def conversions_table(settings: ReportSettings, records: Records) -> Table:
         "Nodes that the plugin inserted, by the element type and layout that they convert from and to (abcd: channels "
         f"before rows, acdb: channels last). {CI}"
     )
-    return Table("conversions", caption, columns, rows, grouped=4)
+    return Table("conversions", caption, columns, rows, grouped=4, made_from=("profile",))
 
 
 def advice_table(settings: ReportSettings, records: Records) -> Table:
@@ -238,7 +238,7 @@ def advice_table(settings: ReportSettings, records: Records) -> Table:
         "What would help, by rules that cite the numbers of the profile and are silent where these do not carry them. "
         "Gain at most: of the latency, by the same numbers; what a change really brings is to be measured."
     )
-    return Table("advice", caption, columns, rows, grouped=3)
+    return Table("advice", caption, columns, rows, grouped=3, made_from=("profile",))
 
 
 def _amid(one: Profiled, settings: ReportSettings, records: Records) -> str:
@@ -284,5 +284,5 @@ def _parts_table(
             is_shown = one["first"] in compared_with(records, model, device, host)
             row = [model, device, host, one["second"], one["first"], *map(estimate_of, found)]
             (rows if is_shown else others).append(row)
-    table = Table(name, caption, columns, rows, grouped=3, stacked=True)
+    table = Table(name, caption, columns, rows, grouped=3, stacked=True, made_from=("profile",))
     return replace(table, whole=replace(table, rows=[*rows, *others]))

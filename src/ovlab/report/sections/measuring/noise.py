@@ -64,7 +64,14 @@ def noise_table(records: Records) -> Table:
     ]
     kept = [*range(first), *(first + number for number in known)]
     columns = [[*AXES, *SHOWN][one] for one in kept]
-    return Table("noise", CAPTION, columns, [[row[one] for one in kept] for row in rows], grouped=first - 1)
+    return Table(
+        "noise",
+        CAPTION,
+        columns,
+        [[row[one] for one in kept] for row in rows],
+        grouped=first - 1,
+        made_from=("session",),
+    )
 
 
 def _readings(session: Record) -> Readings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovlab.merge.facts import Difference, Merged
+from ovlab.report.columns import CELL
 from ovlab.report.format import MISSING, capitalised, counted, joined
 from ovlab.report.page.host import dates, host_facts
 from ovlab.report.section import Finding, ReportContext, Section
@@ -68,7 +69,9 @@ def origins_table(merged: Merged, report: ReportContext) -> Table:
                 f"{(cells['status'] == 'ok').sum()} of {len(cells)}",
             ]
         )
-    return Table("merged", "The hosts, and the results that theirs were taken from.", columns, rows)
+    return Table(
+        "merged", "The hosts, and the results that theirs were taken from.", columns, rows, made_from=("session",)
+    )
 
 
 def differences_table(differences: Sequence[Difference]) -> Table:
@@ -88,7 +91,7 @@ def differences_table(differences: Sequence[Difference]) -> Table:
         "What differs between the merged results. The first value of each is that of most hosts; the cells of the "
         "others that it concerns are marked with it in the column differs of the results."
     )
-    return Table("differences", caption, columns, rows, grouped=2)
+    return Table("differences", caption, columns, rows, grouped=2, made_from=CELL)
 
 
 def sentences(merged: Merged, repeated: Sequence[Repeated]) -> list[str]:

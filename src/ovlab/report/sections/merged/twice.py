@@ -126,4 +126,4 @@ def twice_table(found: Sequence[Repeated]) -> Table:
         "software and IR. They differ where the 95 % interval of the ratio of two independent values leaves out 1; of "
         "equal ones, up to one in twenty does so by chance. Brackets: 95 % confidence interval, from launches."
     )
-    return Table("measured_twice", caption, columns, rows)
+    return Table("measured_twice", caption, columns, rows, made_from=("session",))

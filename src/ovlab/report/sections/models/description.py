@@ -166,7 +166,7 @@ def variants_table(settings: ReportSettings, records: Records) -> Table:
         "Variants. The largest difference of any output element from ONNX Runtime’s on the original model, for "
         "variants converted from ONNX; where the original rounds, both without their rounding."
     )
-    return Table("variants", caption, columns, rows, 1)
+    return Table("variants", caption, columns, rows, 1, made_from=("variant",))
 
 
 def rounding_table(settings: ReportSettings, records: Records) -> Table:
@@ -189,7 +189,7 @@ def rounding_table(settings: ReportSettings, records: Records) -> Table:
         "ONNX Runtime’s alone, as root mean squares of the output’s range. Two right ways to compute a graph that "
         "rounds part by about as much as its rounding changes; twice that is accepted."
     )
-    return Table("rounding", caption, columns, rows, 1)
+    return Table("rounding", caption, columns, rows, 1, made_from=("variant",))
 
 
 def _way(spec: PrecisionSpec) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ovlab.report.columns import AXES, PRECISION, REASON, condensed, results_table
+from ovlab.report.columns import AXES, CELL, PRECISION, REASON, condensed, results_table
 from ovlab.report.format import capitalised, counted, joined
 from ovlab.report.results import absent_devices
 from ovlab.report.section import Finding, ReportContext, Section
@@ -46,7 +46,9 @@ def unavailable_table(frame: pd.DataFrame) -> Table:
     """Make the table of cells that were not measured, by reason: one row a cell."""
     columns = [*REASON, *AXES, PRECISION]
     rest = frame[frame["status"] != "ok"]
-    return results_table("unavailable", "Cells that were not measured, and why.", columns, rest, grouped=2)
+    return results_table(
+        "unavailable", "Cells that were not measured, and why.", columns, rest, grouped=2, made_from=CELL
+    )
 
 
 def reason_sentences(frame: pd.DataFrame, status: str) -> list[str]:

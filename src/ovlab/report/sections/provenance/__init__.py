@@ -7,6 +7,7 @@ from typing import Any
 from ovlab.records import Record
 from ovlab.report.format import MISSING
 from ovlab.report.section import ReportContext, Section
+from ovlab.report.sections.provenance.facts import run_facts
 from ovlab.report.table import Column, Entry, Table
 
 STEPS = {
@@ -34,8 +35,13 @@ class Provenance(Section):
         return [runs_table(report)]
 
     def context(self, report: ReportContext) -> dict[str, Any]:
-        """Name the commits that the runs were made with."""
-        return {"commits": list(dict.fromkeys(_commit(one) for one in report.records.everything()))}
+        """Name the commits that the runs were made with, and tell of each run what it was made from."""
+        records, several = report.records.of_all_hosts(), len(report.records.hosts) > 1
+        told = [run_facts(one, f"{STEPS[one.kind]} of {_subject(one, several)}") for one in _by_step(records)]
+        return {
+            "records": list({one.run: one for one in told}.values()),
+            "commits": list(dict.fromkeys(_commit(one) for one in records)),
+        }
 
 
 def runs_table(report: ReportContext) -> Table:
@@ -48,20 +54,23 @@ def runs_table(report: ReportContext) -> Table:
         Column("created", "made (UTC)"),
         Column("git_commit", "commit"),
     ]
-    records = report.records.everything()
+    records = report.records.of_all_hosts()
     several = len(report.records.hosts) > 1
+    ordered = _by_step(records)
     rows: list[list[Entry]] = [
-        [STEPS[kind], _subject(one, several), one.run_id or MISSING, one.status, _second(one.created), _commit(one)]
-        for kind in STEPS
-        for one in records
-        if one.kind == kind
+        [STEPS[one.kind], _subject(one, several), one.run_id or MISSING, one.status, _second(one.created), _commit(one)]
+        for one in ordered
     ]
     caption = (
         "The runs of all steps. Timings come from the benchmark’s run, accuracy from the validation’s, size from the "
         "one that made the variant: results.csv names them in run_id, accuracy_run_id and variant_run_id. A run’s "
         "record has its settings, the hashes of what went in and came out, the host, packages and the commit."
     )
-    return Table("runs", caption, columns, rows, grouped=1)
+    return Table("runs", caption, columns, rows, grouped=1, runs=[(one.run_id,) for one in ordered])
+
+
+def _by_step(records: list[Record]) -> list[Record]:
+    return [one for kind in STEPS for one in records if one.kind == kind]
 
 
 def _subject(record: Record, several: bool) -> str:

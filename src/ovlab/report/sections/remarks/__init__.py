@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ovlab.report.columns import AXES, PRECISION, condensed, results_table
+from ovlab.report.columns import AXES, CELL, PRECISION, condensed, results_table
 from ovlab.report.results import ALSO, NOISY
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.table import Column, Table
@@ -28,7 +28,7 @@ def remarks_table(ok: pd.DataFrame) -> Table:
     """Make the table of the measured cells that carry a reason, by reason: one row a cell."""
     columns = [Column("status", "status"), Column("reason", "remark", width=r"0.4\linewidth"), *AXES, PRECISION]
     remarked = ok.assign(reason=ok["reason"].fillna("").map(_beside_noise))
-    return results_table("remarks", CAPTION, columns, remarked[remarked["reason"] != ""], grouped=2)
+    return results_table("remarks", CAPTION, columns, remarked[remarked["reason"] != ""], grouped=2, made_from=CELL)
 
 
 def _beside_noise(reason: str) -> str:
@@ -40,4 +40,6 @@ def condensed_remarks(remarks: Table) -> Table:
     """Put together the cells that share a remark, without the status, which is ok for all."""
     short = condensed(remarks)
     columns = [remarks.columns[1], *short.columns[2:]]
-    return Table(remarks.name, remarks.caption, columns, [row[1:] for row in short.rows], grouped=1, whole=remarks)
+    return Table(
+        remarks.name, remarks.caption, columns, [row[1:] for row in short.rows], 1, whole=remarks, runs=short.runs
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 from ovlab.report.columns import (
     ACCURACY,
     AXES,
+    CELL,
     CI,
     DELTA,
     DEVICES,
@@ -53,7 +54,7 @@ def headline_table(ok: pd.DataFrame, reference: str) -> Table:
         "over default: against what the device does by itself. "
         f"{CI}; none where it is not known. MB: 10⁶ bytes."
     )
-    return replace(results_table("headline", caption, columns, ok, grouped=4), stacked=True)
+    return replace(results_table("headline", caption, columns, ok, grouped=4, made_from=CELL), stacked=True)
 
 
 def _marks(frame: pd.DataFrame) -> list[Column]:
@@ -99,12 +100,14 @@ def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
     ]
     known = frame[frame["accuracy"].notna()]
     caption = f"Accuracy, and its difference to {reference} on the same images (paired). {CI}."
-    table = results_table("accuracy", caption, columns, known, grouped=1, unique=True, run="accuracy_run_id")
+    table = results_table(
+        "accuracy", caption, columns, known, grouped=1, unique=True, made_from=("accuracy", "variant")
+    )
     if len(table.rows) == len(known[["model", "precision"]].drop_duplicates()):
         return table
     # Merged results, of which some have another variant: each host's, so that none is taken for another's.
     by_host = [AXES[0], HOST, *columns[1:]]
-    return results_table("accuracy", caption, by_host, known, grouped=1, unique=True, run="accuracy_run_id")
+    return results_table("accuracy", caption, by_host, known, grouped=1, unique=True, made_from=("accuracy", "variant"))
 
 
 def costs_table(ok: pd.DataFrame) -> Table:

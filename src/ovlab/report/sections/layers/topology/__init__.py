@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ovlab.report.records import Records
+from ovlab.report.sections.layers.profiled import drawn_profiles
 from ovlab.report.sections.layers.topology.files import dot_text, graph_name, json_text
 from ovlab.report.sections.layers.topology.graph import Graph, graphs_of
 from ovlab.report.sections.layers.topology.payload import payload_text
@@ -34,7 +35,7 @@ def topology_context(settings: ReportSettings, records: Records) -> dict[str, An
         ``topology_parts``, the texts of ``style``, ``layout`` (the library) and ``script``.
     """
     pictures = []
-    for model, device, host in records.profiles:
+    for model, device, host in drawn_profiles(settings, records):
         graphs = graphs_of(settings, records, model, device, host)
         title = f"{model} on {records.place(device, host)}"
         if graphs:
