@@ -1,17 +1,21 @@
 """How long the report of 1000 cells takes, and how large its page is.
 
 10 models x 5 precisions x 5 devices x 4 scenarios, made up as the report's tests make them. With --browser the page is
-opened too, and what a reader does with its largest table is timed. Alone on the machine, or the numbers say little.
+opened too, and what a reader does with its largest table is timed. With --hosts, so many results of 10 models x
+5 precisions x 2 scenarios each are merged instead. Alone on the machine, or the numbers say little.
 
-Usage: python benchmarks/report.py [--models 10] [--browser]
+Usage: python benchmarks/report.py [--models 10] [--hosts 10] [--processes 2] [--browser]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ovlab  # noqa: F401  (telemetry off)
@@ -36,9 +40,19 @@ ACTIONS = {
 }
 
 
-def write(models: int, folder: Path) -> Path:
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how long it took, and the processor time of this process and of those that it started."""
+    started, before = time.perf_counter(), os.times()
+    yield
+    seconds, after = time.perf_counter() - started, os.times()
+    own = after.user + after.system - before.user - before.system
+    others = after.children_user + after.children_system - before.children_user - before.children_system
+    print(f"{what}: {seconds:.1f} s (processor time {own:.1f} s, and {others:.1f} s in a second process)")
+
+
+def write(models: int, folder: Path, processes: int) -> Path:
     """Make up records and write their report; return the page."""
-    sys.path.insert(0, str(ROOT / "tests" / "unit" / "report"))
     from report_factory import Recipe, make_records, make_settings
 
     from ovlab.report import report
@@ -47,14 +61,25 @@ def write(models: int, folder: Path) -> Path:
     recipe = Recipe(names, PRECISIONS, DEVICES, SCENARIOS, comparisons=True, noise={}, samples=200)
     settings, records = make_settings(recipe), make_records(recipe, folder / "sessions")
     page = folder / "report" / "index.html"
-    started = time.perf_counter()
-    report(settings, records, page)
-    seconds, used = time.perf_counter() - started, time.process_time()
-    print(
-        f"report of {len(settings.experiment.cells())} cells: {seconds:.1f} s ({used:.1f} s of processor time in all)"
-    )
-    print(f"page: {page.stat().st_size / 1e6:.1f} MB")
+    with timed(f"report of {len(settings.experiment.cells())} cells"):
+        report(settings, records, page, processes=processes)
     return page
+
+
+def write_merged(hosts: int, models: int, folder: Path, processes: int) -> Path:
+    """Make up the results of several hosts, 10 cells a model, and merge them; return the page."""
+    from report_factory import Recipe
+    from result_folders import Made, write_results
+
+    from ovlab.merge.merging import Results, merge
+
+    names, scenarios = [f"net_{number}" for number in range(models)], ["single_stream", "offline"]
+    made = []
+    for number in range(hosts):
+        recipe = Recipe(names, PRECISIONS, scenarios=scenarios, latency_ms=3 + number / 5, samples=500)
+        made.append(write_results(folder / f"host_{number}", Made(recipe, host=f"node{number}")))
+    with timed(f"merged report of {hosts} hosts, {hosts * models * len(PRECISIONS) * len(scenarios)} cells"):
+        return merge([Results(one) for one in made], folder / "into", processes=processes)
 
 
 def look(page: Path, folder: Path) -> None:
@@ -80,11 +105,18 @@ def look(page: Path, folder: Path) -> None:
 def main() -> int:
     """Write, open, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=10, help="of 100 cells each")
+    parser.add_argument("--models", type=int, default=10, help="of 100 cells each; with --hosts 10 on each host")
+    parser.add_argument("--hosts", type=int, default=0, help="merge the results of so many hosts")
+    parser.add_argument("--processes", type=int, default=2, help="how many draw the figures")
     parser.add_argument("--browser", action="store_true")
     args = parser.parse_args()
+    sys.path[:0] = [str(ROOT / "tests" / "unit" / room) for room in ("report", "merge")]
     with tempfile.TemporaryDirectory() as scratch:
-        page = write(args.models, Path(scratch))
+        if args.hosts:
+            page = write_merged(args.hosts, args.models, Path(scratch), args.processes)
+        else:
+            page = write(args.models, Path(scratch), args.processes)
+        print(f"page: {page.stat().st_size / 1e6:.1f} MB")
         if args.browser:
             look(page, Path(scratch))
     return 0

@@ -48,7 +48,14 @@ class Results:
         return cls(Path(path), label)
 
 
-def merge(results: Sequence[Results], into: Path, *, experiment: str | None = None, name: str | None = None) -> Path:
+def merge(
+    results: Sequence[Results],
+    into: Path,
+    *,
+    experiment: str | None = None,
+    name: str | None = None,
+    processes: int = 1,
+) -> Path:
     """Write the report of several results of one experiment: ``INTO/NAME/report``.
 
     Parameters
@@ -61,6 +68,8 @@ def merge(results: Sequence[Results], into: Path, *, experiment: str | None = No
         The experiment; may be left out where each of the results has one.
     name : str, optional
         What the merged experiment is called; by default ``EXPERIMENT_merged``.
+    processes : int
+        How many may draw its figures (:func:`ovlab.report.report`).
 
     Returns
     -------
@@ -94,7 +103,7 @@ def merge(results: Sequence[Results], into: Path, *, experiment: str | None = No
         settings = combine_settings(parts, names, called)
         page.parent.mkdir(parents=True, exist_ok=True)
         write_json(folder / MERGED, {"schema": SCHEMA, **asdict(merged)})
-        report(settings, combine_records(parts, names, merged), page)
+        report(settings, combine_records(parts, names, merged), page, processes=processes)
     for one in merged.differences:
         told = "; ".join(f"{value} ({', '.join(hosts)})" for value, hosts in one.hosts_by_value().items())
         log.warning("differs: %s: %s", " ".join([one.what, *one.concerns.values()]), told)
