@@ -77,7 +77,7 @@ def open_part(results: Path, experiment: str | None = None) -> Iterator[Part]:
     if results.is_file() or (results / INFO).is_file():
         try:
             opening = contextlib.ExitStack()
-            bundle = opening.enter_context(open_bundle(results))
+            bundle = opening.enter_context(open_bundle(results, models=False))
             name = bundle.info.experiment
             if experiment not in {None, name}:
                 raise OvlabError(f"no experiment {experiment!r} in it; it is of {name}")
