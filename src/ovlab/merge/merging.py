@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ovlab.bundle.layout import RECORDS
+from ovlab.bundle.layout import MERGED, RECORDS
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
 from ovlab.merge.combine import combine_records, combine_settings
@@ -16,7 +16,7 @@ from ovlab.merge.comparable import require_comparable, require_distinct
 from ovlab.merge.differences import find_differences
 from ovlab.merge.facts import Merged, Origin
 from ovlab.merge.labels import check_label, name_hosts
-from ovlab.merge.reading import MERGED, OWN, open_part
+from ovlab.merge.reading import OWN, open_part
 from ovlab.report import report
 
 log = logging.getLogger("ovlab.merge")
