@@ -2,17 +2,21 @@
 
 10 models x 5 precisions x 5 devices x 4 scenarios, made up as the report's tests make them, each model with a profile
 of its layers on each device. With --browser the page is opened too, and what a reader does with its largest table is
-timed. Alone on the machine, or the numbers say little.
+timed. With --hosts, so many results of 10 models x 5 precisions x 2 scenarios each are merged instead. Alone on the
+machine, or the numbers say little.
 
-Usage: python benchmarks/report.py [--models 10] [--layers 100] [--browser]
+Usage: python benchmarks/report.py [--models 10] [--layers 100] [--hosts 10] [--processes 2] [--browser]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ovlab  # noqa: F401  (telemetry off)
@@ -37,9 +41,19 @@ ACTIONS = {
 }
 
 
-def write(models: int, layers: int, folder: Path) -> Path:
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how long it took, and the processor time of this process and of those that it started."""
+    started, before = time.perf_counter(), os.times()
+    yield
+    seconds, after = time.perf_counter() - started, os.times()
+    own = after.user + after.system - before.user - before.system
+    others = after.children_user + after.children_system - before.children_user - before.children_system
+    print(f"{what}: {seconds:.1f} s (processor time {own:.1f} s, and {others:.1f} s in a second process)")
+
+
+def write(models: int, layers: int, folder: Path, processes: int) -> Path:
     """Make up records and write their report; return the page."""
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "unit" / "report")]
     from layers_factory import add_profiles
     from report_factory import Recipe, make_records, make_settings
 
@@ -53,12 +67,25 @@ def write(models: int, layers: int, folder: Path) -> Path:
     for number, record in enumerate(records.everything()):
         record.run_id = f"{number:012x}"
     page = folder / "report" / "index.html"
-    started, before = time.perf_counter(), time.process_time()
-    report(settings, records, page)
-    seconds, used = time.perf_counter() - started, time.process_time() - before
-    print(f"report of {len(settings.experiment.cells())} cells: {seconds:.1f} s ({used:.1f} s of processor time)")
-    print(f"page: {page.stat().st_size / 1e6:.1f} MB")
+    with timed(f"report of {len(settings.experiment.cells())} cells"):
+        report(settings, records, page, processes=processes)
     return page
+
+
+def write_merged(hosts: int, models: int, folder: Path, processes: int) -> Path:
+    """Make up the results of several hosts, 10 cells a model, and merge them; return the page."""
+    from report_factory import Recipe
+    from result_folders import Made, write_results
+
+    from ovlab.merge.merging import Results, merge
+
+    names, scenarios = [f"net_{number}" for number in range(models)], ["single_stream", "offline"]
+    made = []
+    for number in range(hosts):
+        recipe = Recipe(names, PRECISIONS, scenarios=scenarios, latency_ms=3 + number / 5, samples=500)
+        made.append(write_results(folder / f"host_{number}", Made(recipe, host=f"node{number}")))
+    with timed(f"merged report of {hosts} hosts, {hosts * models * len(PRECISIONS) * len(scenarios)} cells"):
+        return merge([Results(one) for one in made], folder / "into", processes=processes)
 
 
 def look(page: Path, folder: Path) -> None:
@@ -84,12 +111,19 @@ def look(page: Path, folder: Path) -> None:
 def main() -> int:
     """Write, open, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=10, help="of 100 cells each")
+    parser.add_argument("--models", type=int, default=10, help="of 100 cells each; with --hosts 10 on each host")
+    parser.add_argument("--hosts", type=int, default=0, help="merge the results of so many hosts")
+    parser.add_argument("--processes", type=int, default=2, help="how many draw the figures")
     parser.add_argument("--browser", action="store_true")
     parser.add_argument("--layers", type=int, default=100, help="of each profile; 0: no profiles")
     args = parser.parse_args()
+    sys.path[:0] = [str(ROOT / "tests" / room) for room in (".", "unit/report", "unit/merge")]
     with tempfile.TemporaryDirectory() as scratch:
-        page = write(args.models, args.layers, Path(scratch))
+        if args.hosts:
+            page = write_merged(args.hosts, args.models, Path(scratch), args.processes)
+        else:
+            page = write(args.models, args.layers, Path(scratch), args.processes)
+        print(f"page: {page.stat().st_size / 1e6:.1f} MB")
         if args.browser:
             look(page, Path(scratch))
     return 0

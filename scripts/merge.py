@@ -17,13 +17,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--into", type=Path, default=Path("results"), help="folder of results that gets the report")
     parser.add_argument("--experiment", help="the experiment, where the results are of several")
     parser.add_argument("--name", help="what the merged report is called; by default EXPERIMENT_merged")
+    parser.add_argument("--processes", type=int, default=2, help="how many draw the figures, where these are many")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
     start_logging(args.log)
     try:
         from ovlab.merge.merging import Results, merge
 
-        merge([Results.of(one) for one in args.results], args.into, experiment=args.experiment, name=args.name)
+        results = [Results.of(one) for one in args.results]
+        merge(results, args.into, experiment=args.experiment, name=args.name, processes=args.processes)
     except OvlabError as error:
         log.error("error: %s", error)
         return 1

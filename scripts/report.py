@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--verdict", type=Path, help="the verdict on an earlier report, which does not outlive it")
     parser.add_argument("--list", type=Path, help="file that gets the paths of all these records, one a line")
+    parser.add_argument("--processes", type=int, default=1, help="how many draw the figures, where these are many")
     parser.add_argument("--log", type=Path, help="file that gets the log, besides standard error")
     args = parser.parse_args(argv)
     settings = read_settings(ReportSettings, args.settings)
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         found = {key: [read_reported(path, kind) for path in getattr(args, key)] for key, kind in KINDS.items()}
         beside = {"session": args.sessions, "accuracy": args.accuracies, "profile": args.profiles}
         folders = {f"{one}_folders": [path.parent for path in paths] for one, paths in beside.items()}
-        report(settings, Records.of(**found, **folders), args.page, verdict=args.verdict)
+        report(settings, Records.of(**found, **folders), args.page, verdict=args.verdict, processes=args.processes)
         if args.list is not None:
             write_text(args.list, "".join(f"{path}\n" for kind in KINDS for path in getattr(args, kind)))
     except OvlabError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from strangers_files import FAILED, OK, STRANGERS, Stranger
+from strangers import FAILED, OK, STRANGERS, Stranger
 from workflow_runs import TINY, command, copy_workflow
 
 from ovlab.records import read_record

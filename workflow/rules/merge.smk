@@ -19,6 +19,7 @@ rule merge:
         results=f"<results>/{GRID.experiment}_merged/report/tables/results.csv",
     log:
         f"<results>/logs/{GRID.experiment}_merged/report.log",
+    threads: 2
     params:
         results=lambda w: MERGE.arguments,
         into=lambda w: GRID.results,
@@ -27,4 +28,4 @@ rule merge:
         f"merge {len(MERGE.arguments)} results of {GRID.experiment}"
     shell:
         "{PYTHON:q} {input.script:q} {params.results:q} --into {params.into:q}"
-        " --experiment {params.experiment:q} --log {log:q}"
+        " --experiment {params.experiment:q} --processes {threads} --log {log:q}"

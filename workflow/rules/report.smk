@@ -53,6 +53,7 @@ rule report:
         records="<results>/{experiment}/report/records.txt",
     log:
         "<results>/logs/{experiment}/report.log",
+    threads: 2
     params:
         settings=lambda w: GRID.report.to_json(),
         verdict=lambda w: f"{GRID.results}/{GRID.experiment}/verdict.txt",
@@ -62,7 +63,7 @@ rule report:
         "{PYTHON:q} {input.script:q} --settings {params.settings:q} --sources {input.sources:q}"
         " --variants {input.variants:q} --accuracies {input.accuracies:q} --sessions {input.sessions:q}"
         " --peaks {input.peaks:q} --profiles {input.profiles:q}"
-        " --page {output.page:q} --verdict {params.verdict:q} --list {output.records:q} --log {log:q}"
+        " --page {output.page:q} --verdict {params.verdict:q} --list {output.records:q} --processes {threads} --log {log:q}"
 
 
 # It puts aside the records of failed steps. They are targets of the workflow, so the next run makes just these anew.

@@ -31,6 +31,8 @@ RECORDS, SETTINGS, PAGE, TABLE = (
     "report/tables/results.csv",
 )
 """In the experiment's folder of the results."""
+MERGED = "report/merged.json"
+"""Beside the page of a merged report: where its results come from."""
 KINDS: dict[str, Kind] = {
     f"ovlab/{kind}/1": kind for kind in ("source", "variant", "accuracy", "session", "peaks", "profile")
 }

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ from ovlab.report.records import read_reported
 from ovlab.scratch import scratch_folder
 from ovlab.specs import UnpackSpec
 
+AT_ONCE = 2
+"""Files that are read at the same time: what a disk and two cores gain by."""
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 
 
@@ -54,11 +57,14 @@ class OpenedBundle:
         What it says of itself.
     hashes : dict of str
         SHA-256 of each file by its path in the bundle, as found; the manifest's own too.
+    size : int
+        Bytes of all of its files.
     """
 
     folder: Path
     info: BundleInfo
     hashes: dict[str, str]
+    size: int = 0
 
     @property
     def results(self) -> Path:
@@ -120,7 +126,7 @@ class OpenedBundle:
 
 
 @contextlib.contextmanager
-def open_bundle(path: Path, limits: UnpackSpec | None = None) -> Iterator[OpenedBundle]:
+def open_bundle(path: Path, limits: UnpackSpec | None = None, *, models: bool = True) -> Iterator[OpenedBundle]:
     """Open a bundle, having checked every file against its manifest.
 
     Parameters
@@ -129,6 +135,9 @@ def open_bundle(path: Path, limits: UnpackSpec | None = None) -> Iterator[Opened
         A folder, or a zip archive, which is unpacked into a scratch folder that goes with the block.
     limits : UnpackSpec, optional
         How much a zip archive may hold; by default as for downloads.
+    models : bool
+        Whether the files of models in an archive are unpacked too: records and report need none of them. They are
+        checked in any case.
 
     Yields
     ------
@@ -147,7 +156,7 @@ def open_bundle(path: Path, limits: UnpackSpec | None = None) -> Iterator[Opened
         elif path.is_file():
             scratch = stack.enter_context(scratch_folder()) / "bundle"
             scratch.mkdir()
-            opened = _unpack(path, scratch, limits or UnpackSpec())
+            opened = _unpack(path, scratch, limits or UnpackSpec(), models=models)
         else:
             raise OvlabError(f"{path}: no such bundle, expected a folder or a zip archive")
         yield opened
@@ -159,19 +168,17 @@ def _check_folder(folder: Path) -> OpenedBundle:
     check_names(names, folder.name)
     manifest = read_bounded(folder / MANIFEST, MANIFEST, LARGEST)
 
-    def hash_file(name: str, progress: Progress) -> str:
+    def hash_file(name: str) -> tuple[str, int]:
         with open_file(folder / name) as file:
-            sha256, size = hash_stream(file)
-        progress.advance(size)
-        return sha256
+            return hash_stream(file)
 
     total = sum((folder / name).stat().st_size for name in names)
     with Progress(f"checking {folder.name}", total, "B") as progress:
-        hashes = _hashes(names, manifest, lambda name: hash_file(name, progress))
-    return OpenedBundle(folder, read_info(folder), hashes)
+        hashes = _hashes(names, manifest, hash_file, progress)
+    return OpenedBundle(folder, read_info(folder), hashes, total)
 
 
-def _unpack(archive: Path, folder: Path, limits: UnpackSpec) -> OpenedBundle:
+def _unpack(archive: Path, folder: Path, limits: UnpackSpec, *, models: bool) -> OpenedBundle:
     try:
         with open_zip(archive, limits) as (file, entries):
             files = [entry for entry in entries if not entry.is_dir()]
@@ -182,22 +189,30 @@ def _unpack(archive: Path, folder: Path, limits: UnpackSpec) -> OpenedBundle:
             _require_bundle(names, archive)
             check_names(names, archive.name)
             manifest = _read_entry(file, MANIFEST)
-            require_room(folder, f"{archive.name}, unpacked,", sum(entry.file_size for entry in files))
+            wanted = {entry.filename: entry.file_size for entry in files if models or not _of_model(entry.filename)}
+            require_room(folder, f"{archive.name}, unpacked,", sum(wanted.values()))
 
-            def extract(name: str, progress: Progress) -> str:
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with file.open(name) as source, target.open("xb") as copy:
-                    sha256, size = hash_stream(source, copy)
-                progress.advance(size)
-                return sha256
+            def extract(name: str) -> tuple[str, int]:
+                with file.open(name) as source:
+                    if name not in wanted:
+                        return hash_stream(source)
+                    target = folder / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with target.open("xb") as copy:
+                        return hash_stream(source, copy)
 
             total = sum(entry.file_size for entry in files)
             with Progress(f"unpacking {archive.name}", total, "B") as progress:
-                hashes = _hashes(names, manifest, lambda name: extract(name, progress))
+                hashes = _hashes(names, manifest, extract, progress)
     except DAMAGED as error:
         raise OvlabError(f"{archive.name}: the archive is damaged or truncated ({error})") from None
-    return OpenedBundle(folder, read_info(folder), hashes)
+    return OpenedBundle(folder, read_info(folder), hashes, total)
+
+
+def _of_model(name: str) -> bool:
+    """Tell whether a file is one of a model's, which bundles may come without."""
+    beside = name.startswith((f"{RESULTS}/variants/", f"{RESULTS}/sources/models/"))
+    return beside and not name.endswith(("/variant.json", "/source.json"))
 
 
 def _read_entry(file: zipfile.ZipFile, name: str) -> bytes:
@@ -215,8 +230,12 @@ def _require_bundle(names: list[str], path: Path) -> None:
             raise OvlabError(f"{path.name}: is no bundle of ovlab's, or a part is missing: there is no {needed} in it")
 
 
-def _hashes(names: list[str], manifest: bytes, hash_one: Callable[[str], str]) -> dict[str, str]:
-    """Hash what the manifest lists, and refuse everything else.
+def _hashes(
+    names: list[str], manifest: bytes, hash_one: Callable[[str], tuple[str, int]], progress: Progress
+) -> dict[str, str]:
+    """Hash what the manifest lists, and refuse everything else; `hash_one` returns SHA-256 and size.
+
+    Several at once: decompression, checksums and reading let other threads go on.
 
     Raises
     ------
@@ -228,7 +247,16 @@ def _hashes(names: list[str], manifest: bytes, hash_one: Callable[[str], str]) -
     except UnicodeDecodeError as error:
         raise OvlabError(f"{MANIFEST}: is no UTF-8 text ({error})") from None
     unlisted = set(names) - expected.keys() - {MANIFEST}
-    found = {name: hash_one(name) for name in names if name not in unlisted}
+    listed = [name for name in names if name not in unlisted]
+    found: dict[str, str] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            for name, (sha256, size) in zip(listed, pool.map(hash_one, listed), strict=True):
+                found[name] = sha256
+                progress.advance(size)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     faults = compare_hashes(expected, found | dict.fromkeys(unlisted, ""))
     if faults:
         raise BundleError(faults)

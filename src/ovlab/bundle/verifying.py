@@ -77,7 +77,7 @@ def verify(path: Path, *, fingerprint: str = "", limits: UnpackSpec | None = Non
         raise OvlabError(f"{path}: no such bundle, expected a folder or a zip archive")
     with contextlib.ExitStack() as stack:
         try:
-            bundle = stack.enter_context(open_bundle(path, limits))
+            bundle = stack.enter_context(open_bundle(path, limits, models=False))
         except BundleError as error:
             verdict.faults = error.faults
             return verdict
@@ -85,7 +85,7 @@ def verify(path: Path, *, fingerprint: str = "", limits: UnpackSpec | None = Non
             verdict.faults = [str(error)]
             return verdict
         verdict.fingerprint = bundle.fingerprint
-        size = size_text(sum((bundle.folder / name).stat().st_size for name in bundle.hashes))
+        size = size_text(bundle.size)
         verdict.checked.append(f"{counted(len(bundle.hashes), 'file')}, {size}: as the manifest says")
         if fingerprint and not bundle.fingerprint.startswith(fingerprint.lower()):
             verdict.faults.append(f"the manifest's SHA-256 is {bundle.fingerprint}, {fingerprint} was expected")

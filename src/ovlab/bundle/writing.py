@@ -6,8 +6,10 @@ import importlib.metadata
 import json
 import logging
 import os
+import shutil
 import subprocess
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from ovlab.bundle.collecting import collect, collect_workflow, find_experiment, 
 from ovlab.bundle.conf_files import conf_differences, used_files
 from ovlab.bundle.generated import generated_texts
 from ovlab.bundle.layout import CONF, INFO, MANIFEST, RESULTS, SETTINGS, AuthorSpec, BundleInfo
-from ovlab.bundle.manifest import check_names, format_manifest, hash_stream, walk
+from ovlab.bundle.manifest import CHUNK, check_names, format_manifest, hash_stream, walk
 from ovlab.bundle.opening import OpenedBundle
 from ovlab.download.progress import Progress
 from ovlab.errors import OvlabError
@@ -26,8 +28,9 @@ from ovlab.specs.base import parse_spec
 
 log = logging.getLogger("ovlab.bundle")
 SOFTWARE = ("ovlab", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "rocrate")
-PACKED = (".parquet", ".png", ".jpg", ".jpeg", ".pdf", ".zip", ".gz", ".bin", ".caffemodel", ".onnx")
-"""What a second compression makes no smaller."""
+PROBE, WORTH = 1 << 18, 0.8
+"""Bytes of a file that are compressed to see, and the share of them that must not be left for it to be worth the time
+that it takes everybody who opens the bundle: images, Parquet and most weights are stored as they are."""
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip archive can state."""
 
@@ -142,11 +145,19 @@ def write_zip(folder: Path, target: Path) -> None:
         for name in names:
             entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
-            entry.compress_type = zipfile.ZIP_STORED if name.endswith(PACKED) else zipfile.ZIP_DEFLATED
             entry.file_size = (folder / name).stat().st_size
-            with open_file(folder / name) as source, file.open(entry, "w") as packed:
-                _, size = hash_stream(source, packed)
-            progress.advance(size)
+            with open_file(folder / name) as source:
+                entry.compress_type = _compression(source.read(PROBE))
+                source.seek(0)
+                with file.open(entry, "w") as packed:
+                    shutil.copyfileobj(source, packed, CHUNK)
+            progress.advance(entry.file_size)
+
+
+def _compression(beginning: bytes) -> int:
+    """Choose the method for a file by how far its beginning can be compressed."""
+    is_worth = len(zlib.compress(beginning)) < WORTH * len(beginning)
+    return zipfile.ZIP_DEFLATED if is_worth else zipfile.ZIP_STORED
 
 
 def _commit(home: Path) -> str | None:

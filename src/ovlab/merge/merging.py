@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ovlab.bundle.layout import RECORDS
+from ovlab.bundle.layout import MERGED, RECORDS
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
 from ovlab.merge.combine import combine_records, combine_settings
@@ -16,7 +16,7 @@ from ovlab.merge.comparable import require_comparable, require_distinct
 from ovlab.merge.differences import find_differences
 from ovlab.merge.facts import Merged, Origin
 from ovlab.merge.labels import check_label, name_hosts
-from ovlab.merge.reading import MERGED, OWN, open_part
+from ovlab.merge.reading import OWN, open_part
 from ovlab.report import report
 
 log = logging.getLogger("ovlab.merge")
@@ -48,7 +48,14 @@ class Results:
         return cls(Path(path), label)
 
 
-def merge(results: Sequence[Results], into: Path, *, experiment: str | None = None, name: str | None = None) -> Path:
+def merge(
+    results: Sequence[Results],
+    into: Path,
+    *,
+    experiment: str | None = None,
+    name: str | None = None,
+    processes: int = 1,
+) -> Path:
     """Write the report of several results of one experiment: ``INTO/NAME/report``.
 
     Parameters
@@ -61,6 +68,8 @@ def merge(results: Sequence[Results], into: Path, *, experiment: str | None = No
         The experiment; may be left out where each of the results has one.
     name : str, optional
         What the merged experiment is called; by default ``EXPERIMENT_merged``.
+    processes : int
+        How many may draw its figures (:func:`ovlab.report.report`).
 
     Returns
     -------
@@ -94,7 +103,7 @@ def merge(results: Sequence[Results], into: Path, *, experiment: str | None = No
         settings = combine_settings(parts, names, called)
         page.parent.mkdir(parents=True, exist_ok=True)
         write_json(folder / MERGED, {"schema": SCHEMA, **asdict(merged)})
-        report(settings, combine_records(parts, names, merged), page)
+        report(settings, combine_records(parts, names, merged), page, processes=processes)
     for one in merged.differences:
         told = "; ".join(f"{value} ({', '.join(hosts)})" for value, hosts in one.hosts_by_value().items())
         log.warning("differs: %s: %s", " ".join([one.what, *one.concerns.values()]), told)

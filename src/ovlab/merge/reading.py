@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovlab.bundle import open_bundle
-from ovlab.bundle.layout import INFO, RECORDS, SETTINGS
+from ovlab.bundle.layout import INFO, MERGED, RECORDS, SETTINGS
 from ovlab.errors import OvlabError, nearest, one_line
 from ovlab.files import open_file
 from ovlab.records import VERSION, Kind, Record, require_intact
@@ -17,8 +17,6 @@ from ovlab.specs import ReportSettings
 from ovlab.text import shortened
 from ovlab.verdict import put_aside_name
 
-MERGED = "report/merged.json"
-"""Beside the page of a merged report: where its results come from."""
 HINT = "run the workflow there again, which makes what is missing"
 # The folder that a kind's records lie in: one that experiments share, or one of the experiment's own.
 SHARED: dict[Kind, str] = {"source": "sources", "variant": "variants", "accuracy": "accuracy", "peaks": "peaks"}
@@ -77,7 +75,7 @@ def open_part(results: Path, experiment: str | None = None) -> Iterator[Part]:
     if results.is_file() or (results / INFO).is_file():
         try:
             opening = contextlib.ExitStack()
-            bundle = opening.enter_context(open_bundle(results))
+            bundle = opening.enter_context(open_bundle(results, models=False))
             name = bundle.info.experiment
             if experiment not in {None, name}:
                 raise OvlabError(f"no experiment {experiment!r} in it; it is of {name}")

@@ -17,7 +17,7 @@ from ovlab.report.results import results_frame
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections import SECTIONS
 from ovlab.report.style import SUFFIXES as FIGURE_SUFFIXES
-from ovlab.report.style import WIDTHS, drawn_for, fits_page, save, save_pdf
+from ovlab.report.style import WIDTHS, drawn_for, fits_page, save_all, save_pdf
 from ovlab.report.table_files import SUFFIXES as TABLE_SUFFIXES
 from ovlab.report.table_files import write_table
 from ovlab.specs import ReportSettings
@@ -40,6 +40,7 @@ def report(
     sections: Sequence[Section] = SECTIONS,
     *,
     verdict: Path | None = None,
+    processes: int = 1,
 ) -> list[ShownSection]:
     """Write the report of an experiment.
 
@@ -57,6 +58,8 @@ def report(
         What the page consists of, in its order.
     verdict : Path, optional
         The verdict on an earlier report, removed before anything is written: it says nothing of this one.
+    processes : int
+        How many may draw many figures (:func:`ovlab.report.style.save_all`).
 
     Returns
     -------
@@ -84,11 +87,12 @@ def report(
         verdict.unlink(missing_ok=True)
     with folders_flushed_once():
         write_data(frame, folder / TABLES)
+        drawings = save_all(figures, folder / FIGURES, processes)
         for section in shown:
             for table in section.tables:
                 write_table(table, folder / TABLES)
             for figure in section.figures:
-                figure.svg = save(figure.plot, folder / FIGURES)
+                figure.svg = drawings[figure.plot.name]
                 figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
             _write_widths(context, section, folder / FIGURES)
     for name, text in texts.items():

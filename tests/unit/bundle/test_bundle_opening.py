@@ -15,6 +15,7 @@ import pytest
 from ovlab.bundle import BundleInfo, open_bundle
 from ovlab.bundle.layout import INFO, MANIFEST
 from ovlab.bundle.manifest import format_manifest, parse_manifest
+from ovlab.bundle.writing import write_zip as pack
 from ovlab.errors import OvlabError
 
 FILES = {
@@ -201,3 +202,35 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     files = FILES | {INFO: FILES[INFO].replace("ovlab/bundle/1", "ovlab/bundle/2")}
     assert "format is 'ovlab/bundle/2', expected 'ovlab/bundle/1'" in complaint(write_folder(tmp_path / "one", files))
     assert "no such bundle" in complaint(tmp_path / "none")
+
+
+MODEL = "results/variants/net/fp32/00000003/model.bin"
+
+
+def test_files_of_models_are_checked_whether_they_are_unpacked_or_not(tmp_path: Path) -> None:
+    files = FILES | {MODEL: "weights", "results/variants/net/fp32/00000003/variant.json": "{}"}
+    with open_bundle(write_zip(tmp_path / "one.zip", whole(files)), models=False) as bundle:
+        assert MODEL in bundle.hashes and not (bundle.folder / MODEL).exists()
+        assert (bundle.folder / MODEL).with_name("variant.json").exists()
+        assert bundle.size == sum(len(text) for _, text in whole(files))
+    with open_bundle(tmp_path / "one.zip") as bundle:
+        assert (bundle.folder / MODEL).read_text(encoding="utf-8") == "weights"
+    changed = [(name, "other" if name == MODEL else text) for name, text in whole(files)]
+    path = write_zip(tmp_path / "changed.zip", changed)
+    with pytest.raises(OvlabError, match=f"{MODEL}: was changed"), open_bundle(path, models=False):
+        pass
+
+
+def test_what_cannot_be_compressed_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    contents = {"noise.bin": os.urandom(300_000), "text.csv": b"1,2,3\n" * 50_000, "empty": b""}
+    for name, data in contents.items():
+        (tmp_path / "folder" / name).write_bytes(data)
+    pack(tmp_path / "folder", tmp_path / "one.zip")
+    with zipfile.ZipFile(tmp_path / "one.zip") as file:
+        assert {one.filename: one.compress_type for one in file.infolist()} == {
+            "noise.bin": zipfile.ZIP_STORED,
+            "text.csv": zipfile.ZIP_DEFLATED,
+            "empty": zipfile.ZIP_STORED,
+        }
+        assert {name: file.read(name) for name in contents} == contents

@@ -253,3 +253,12 @@ def test_hosts_that_could_not_test_a_claim_do_not_part_on_it(make: Maker) -> Non
     assert not [
         sentence for finding in Hosts().findings(context) for sentence in finding.sentences if "INT8" in sentence
     ]
+
+
+def test_each_panel_of_a_figure_has_what_its_host_measured(make: Maker) -> None:
+    """A panel's rows are found by its device and host, not by the name that it shows of both."""
+    panels = make_plots(*make(recipe()))["latency_net"].figure.axes
+    assert {axes.get_title() for axes in panels} == {
+        f"cpu of {host}, {scenario}" for host in TWO for scenario in ("single_stream", "offline")
+    }
+    assert [len(axes.lines) for axes in panels] == [3] * 4

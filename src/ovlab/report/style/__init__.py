@@ -1,6 +1,7 @@
 """How figures look: of a size for print, colours that stay the same, marks that tell their numbers, files."""
 
 from ovlab.report.style.bars import draw_bars, interval_note
+from ovlab.report.style.drawing import save_all
 from ovlab.report.style.files import SUFFIXES, Plot, save, save_pdf
 from ovlab.report.style.looks import COLOURS, INK, ON_COLOUR, STYLE, colours, dashes, fills, hatches, shapes
 from ovlab.report.style.panels import (
@@ -16,6 +17,7 @@ from ovlab.report.style.panels import (
     log_axis,
     new_panels,
     plain_number,
+    plain_tick,
 )
 from ovlab.report.style.tooltips import tell, tell_each
 
@@ -44,7 +46,9 @@ __all__ = [
     "log_axis",
     "new_panels",
     "plain_number",
+    "plain_tick",
     "save",
+    "save_all",
     "save_pdf",
     "shapes",
     "tell",

@@ -46,9 +46,8 @@ def save(plot: Plot, folder: Path) -> str:
         The SVG's text, to be put into a page.
     """
     figure = plot.figure
-    told = number_marks(figure)
     with mpl.rc_context(STYLE | {"svg.hashsalt": plot.name}):
-        _lay_out(figure)
+        told = _lay_out(figure)
         memory = io.StringIO()
         figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None})
         drawing = with_titles(memory.getvalue(), told)
@@ -61,17 +60,24 @@ def save(plot: Plot, folder: Path) -> str:
 
 def save_pdf(plot: Plot, path: Path) -> None:
     """Write a figure as PDF alone, atomically and without time stamps."""
-    number_marks(plot.figure)
     with mpl.rc_context(STYLE):
         _lay_out(plot.figure)
         write_atomically(path, lambda temporary: plot.figure.savefig(temporary, metadata=UNDATED, format="pdf"))
 
 
-def _lay_out(figure: Figure) -> None:
-    """Lay a figure out once, not anew for each format, with its texts made visible."""
-    for text in figure.findobj(Text):
-        text.set_text(visible(text.get_text()))
+def _lay_out(figure: Figure) -> dict[str, tuple[str, ...]]:
+    """Lay a figure out once, not anew for each format, with its texts made visible; return what its marks tell."""
+    artists = figure.findobj()
+    told = number_marks(artists)
+    for text in artists:
+        if isinstance(text, Text):
+            text.set_text(visible(text.get_text()))
+    for axes in figure.axes:
+        for axis in axes.xaxis, axes.yaxis:
+            if not axis.get_label_text():  # its place is not searched for round the ticks, at each drawing
+                axis.set_label_coords(0.5, 0)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
+    return told

@@ -44,6 +44,11 @@ STYLE: Any = (
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
         "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+        # A title's place that is given need not be found again at each drawing, round what would be above a panel:
+        # there is nothing, as a vertical axis has no offset or power of ten there.
+        "axes.titley": 1.0,
+        "axes.formatter.useoffset": False,
+        "axes.formatter.limits": (-5, 9),
     }
 )
 

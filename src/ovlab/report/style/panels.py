@@ -105,6 +105,11 @@ def plain_number(value: float) -> str:
     return f"{value:.10g}".replace("-", "−") if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.0e}"
 
 
+def plain_tick(value: float, _: float) -> str:
+    """Format a tick for matplotlib, which hands over its number too. No lambda: a figure with one cannot be pickled."""
+    return plain_number(value)
+
+
 def log_axis(axes: Axes, low: float, high: float) -> None:
     """Make the x axis logarithmic from `low` to `high`, with plain numbers at its ticks."""
     axes.set_xscale("log")
@@ -114,5 +119,5 @@ def log_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
     if len(subs) > 1:
         axes.xaxis.set_minor_locator(NullLocator())  # enough is marked
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain_tick))
     axes.xaxis.set_minor_formatter(NullFormatter())

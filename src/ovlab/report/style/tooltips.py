@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import escape
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
 
 from ovlab.text import visible
 
@@ -35,10 +34,10 @@ def tell_each(points: Artist, texts: Sequence[str]) -> None:
     points.set_gid(_Told(tuple(texts), many=True))  # type: ignore[arg-type]
 
 
-def number_marks(figure: Figure) -> dict[str, tuple[str, ...]]:
-    """Give the artists with a text their ids in the file; return the texts by id."""
+def number_marks(artists: Iterable[Artist]) -> dict[str, tuple[str, ...]]:
+    """Give the artists of a figure that have a text their ids in the file; return the texts by id."""
     told: dict[str, tuple[str, ...]] = {}
-    for artist in figure.findobj():
+    for artist in artists:
         own: Any = artist.get_gid()
         if isinstance(own, _Told):
             name = f"{MANY if own.many else 'mark'}-{len(told) + 1}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from ovlab.arithmetic import Arithmetic, arithmetic_of
 from ovlab.report.format import joined, significant
 from ovlab.report.records import Records
@@ -30,18 +28,18 @@ def arithmetic_facts(records: Records) -> list[tuple[str, str]]:
     return facts
 
 
-def arithmetic_sentences(rows: pd.DataFrame, records: Records) -> list[str]:
+def arithmetic_sentences(rows: list[dict[Any, Any]], records: Records) -> list[str]:
     """Say what the CPU has for what was executed, where that limits what a precision can gain.
 
     Parameters
     ----------
-    rows : DataFrame
+    rows : list of dict
         Results of one precision of a model.
     records : Records
         The sessions say which kernels were executed.
     """
     known = arithmetic(records)
-    on_cpu = rows[rows["execution_devices"].fillna("") == "CPU"].to_dict("records")
+    on_cpu = [row for row in rows if row["execution_devices"] == "CPU"]
     sentences: dict[str, str] = {}
     for row in on_cpu:
         for kind in str(row["executed_precision"] or "").split("+"):

@@ -16,6 +16,9 @@ from ovlab.report.sections.findings.speed import other_scenarios, over_default_s
 from ovlab.report.task_words import metric_title
 from ovlab.specs import PrecisionSpec, ReportSettings, default_precision
 
+Row = dict[Any, Any]
+"""A row of the results by column: a frame's selections take many times as long for so few of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFindings:
@@ -49,19 +52,18 @@ def model_findings(settings: ReportSettings, ok: pd.DataFrame, records: Records)
         scenario = headline_scenario(cells)
         one = ModelFindings(str(model), scenario if len(known) < 2 else f"{scenario}, {host}")
         own = known.get(str(host), records)
-        for precision, rows in cells.groupby("precision", sort=False):
-            name = str(precision)
+        rows = {str(name): rows_of(part) for name, part in cells.groupby("precision", sort=False)}
+        for name, cells_of in rows.items():
             if name == settings.reference:
-                sentences = _reference_sentences(settings, rows[rows["scenario"] == scenario])
+                sentences = _reference_sentences(settings, [row for row in cells_of if row["scenario"] == scenario])
             else:
-                sentences = _precision_sentences(settings, name, rows, cells, scenario, own)
+                sentences = _precision_sentences(settings, name, rows, scenario, own)
             one.findings.append(Finding(name, sentences))
         findings.append(one)
     return findings
 
 
-def _reference_sentences(settings: ReportSettings, rows: pd.DataFrame) -> list[str]:
-    cells = rows_of(rows)
+def _reference_sentences(settings: ReportSettings, cells: list[Row]) -> list[str]:
     if not cells:
         return ["The reference."]
     latencies = [f"{estimate_text(Estimate.of_row(row, 'latency_ms_p50'), ' ms')} on {row['device']}" for row in cells]
@@ -76,20 +78,21 @@ def _reference_sentences(settings: ReportSettings, rows: pd.DataFrame) -> list[s
 
 
 def _precision_sentences(
-    settings: ReportSettings, name: str, rows: pd.DataFrame, cells: pd.DataFrame, scenario: str, records: Records
+    settings: ReportSettings, name: str, cells: dict[str, list[Row]], scenario: str, records: Records
 ) -> list[str]:
-    base = cells[cells["precision"] == settings.reference]
-    default = cells[cells["precision"] == (default_precision(settings.precisions) or "")]
-    defaults = {(row["device"], row["scenario"]): str(row["executed_precision"] or "") for row in rows_of(default)}
-    headline = rows[rows["scenario"] == scenario]
-    if headline.empty:
-        headline = rows
-    sentences = speed_sentences(rows_of(headline), settings.reference)
+    rows, base = cells[name], cells.get(settings.reference, [])
+    default = cells.get(default_precision(settings.precisions) or "", [])
+    defaults = {(row["device"], row["scenario"]): str(row["executed_precision"] or "") for row in default}
+    headline = [row for row in rows if row["scenario"] == scenario]
+    others = [row for row in rows if row["scenario"] != scenario]
+    if not headline:
+        headline, others = others, []
+    sentences = speed_sentences(headline, settings.reference)
     if name != default_precision(settings.precisions):
-        sentences += over_default_sentences(rows_of(headline), defaults)
+        sentences += over_default_sentences(headline, defaults)
     sentences += arithmetic_sentences(headline, records)
-    sentences += other_scenarios(rows, headline)
-    first = rows_of(headline)[0]
+    sentences += other_scenarios(others, headline)
+    first = headline[0]
     sentences += [
         accuracy_sentence(first, settings.reference, metric_title(settings, first)),
         *size_sentence(first, base, settings.reference),
@@ -102,7 +105,7 @@ def _precision_sentences(
     )
 
 
-def accuracy_sentence(row: dict[Any, Any], reference: str, metric: str) -> str:
+def accuracy_sentence(row: Row, reference: str, metric: str) -> str:
     """Say what a variant costs in accuracy, in percentage points, paired over the same images."""
     accuracy, delta = Estimate.of_row(row, "accuracy", 100), Estimate.of_row(row, "accuracy_delta", 100)
     if accuracy.value is None:
@@ -123,10 +126,10 @@ def accuracy_sentence(row: dict[Any, Any], reference: str, metric: str) -> str:
     return f"{value}, {lost} {side} {reference}’s, {over}."
 
 
-def size_sentence(row: dict[Any, Any], base: pd.DataFrame, reference: str) -> list[str]:
+def size_sentence(row: Row, base: list[Row], reference: str) -> list[str]:
     """Say how large the model's files are against the reference's; nothing where either is not known."""
     size = Estimate.of(row.get("model_size_mb")).value
-    other = Estimate.of(next(iter(base["model_size_mb"].dropna()), None)).value
+    other = next((one for row in base if (one := Estimate.of(row["model_size_mb"]).value) is not None), None)
     if size is None or not other:
         return []
     times = significant(size / other, 2)
@@ -143,13 +146,13 @@ def expected_precision(precision: PrecisionSpec, *, quantised: bool) -> str:
 
 
 def execution_sentences(
-    rows: pd.DataFrame, base: pd.DataFrame, precision: PrecisionSpec, reference: str, *, quantised: bool
+    rows: list[Row], base: list[Row], precision: PrecisionSpec, reference: str, *, quantised: bool
 ) -> list[str]:
     """Say what was executed where it is not what the precision's name suggests.
 
     Parameters
     ----------
-    rows, base : DataFrame
+    rows, base : list of dict
         The precision's cells, and the reference's.
     precision : PrecisionSpec
         The precision.
@@ -160,7 +163,7 @@ def execution_sentences(
     """
     expected = expected_precision(precision, quantised=quantised)
     surprises: dict[str, list[str]] = {}
-    for row in rows_of(rows):
+    for row in rows:
         executed = row.get("executed_precision")
         if isinstance(executed, str) and executed and executed != expected:
             devices = surprises.setdefault(executed, [])
@@ -171,15 +174,16 @@ def execution_sentences(
     return [_surprise(executed, devices, base, precision, reference) for executed, devices in surprises.items()]
 
 
-def _share_in_int8(executed: str, devices: list[str], rows: pd.DataFrame) -> str:
-    shares = rows.loc[rows["device"].isin(devices), "executed_int8_mac_share"].dropna()
-    share = f": {significant(100 * float(shares.min()))} % of the multiply-accumulates in INT8" if len(shares) else ""
+def _share_in_int8(executed: str, devices: list[str], rows: list[Row]) -> str:
+    known = (Estimate.of(row["executed_int8_mac_share"]).value for row in rows if row["device"] in devices)
+    shares = [one for one in known if one is not None]
+    share = f": {significant(100 * min(shares))} % of the multiply-accumulates in INT8" if shares else ""
     return f"Executed in {executed} on {joined(devices)}{share}."
 
 
-def _surprise(executed: str, devices: list[str], base: pd.DataFrame, precision: PrecisionSpec, reference: str) -> str:
+def _surprise(executed: str, devices: list[str], base: list[Row], precision: PrecisionSpec, reference: str) -> str:
     where = joined(devices)
-    same = set(base.loc[base["device"].isin(devices), "executed_precision"]) == {executed}
+    same = {row["executed_precision"] for row in base if row["device"] in devices} == {executed}
     if same and precision.weights == "f16":
         return f"Executed in {executed} on {where}, as {reference} is: FP16 weights only make the file smaller there."
     return f"Executed in {executed} on {where}{f', as {reference} is' if same else ''}."

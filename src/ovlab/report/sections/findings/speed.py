@@ -9,7 +9,6 @@ import pandas as pd
 
 from ovlab.arithmetic import TITLES
 from ovlab.report.format import Estimate, counted, estimate_text, joined, show
-from ovlab.report.results import rows_of
 
 
 def verdict(speedup: Estimate) -> str:
@@ -87,12 +86,12 @@ def _unknown_speed(row: dict[Any, Any], reference: str) -> str:
     )
 
 
-def other_scenarios(rows: pd.DataFrame, headline: pd.DataFrame) -> list[str]:
-    """Say how the other scenarios differ, or that they do not."""
-    heads = {row["device"]: Estimate.of_row(row, "speedup") for row in rows_of(headline)}
+def other_scenarios(rows: list[dict[Any, Any]], headline: list[dict[Any, Any]]) -> list[str]:
+    """Say how the rows of other scenarios differ from those of the headline, or that they do not."""
+    heads = {row["device"]: Estimate.of_row(row, "speedup") for row in headline}
     same: dict[str, list[str]] = {}
     different: list[str] = []
-    for row in rows_of(rows.drop(headline.index)):
+    for row in rows:
         speedup, head = Estimate.of_row(row, "speedup"), heads.get(row["device"])
         if head is not None and _overlap(head, speedup) and verdict(head) == verdict(speedup):
             same.setdefault(row["device"], []).append(row["scenario"])

@@ -16,7 +16,18 @@ from ovlab.layers.peaks.machine import DRAM, Peaks
 from ovlab.report.format import significant
 from ovlab.report.records import Records, elsewhere
 from ovlab.report.sections.layers.profiled import compared_with, drawn_profiles, nodes_of
-from ovlab.report.style import INK, STYLE, Plot, file_name, legend_above, log_axis, new_panels, plain_number, tell_each
+from ovlab.report.style import (
+    INK,
+    STYLE,
+    Plot,
+    file_name,
+    legend_above,
+    log_axis,
+    new_panels,
+    plain_number,
+    plain_tick,
+    tell_each,
+)
 from ovlab.specs import ReportSettings
 
 # Colours of element types, those of the precisions that they are mostly asked for by.
@@ -83,7 +94,7 @@ def _figure(title: str, known: pd.DataFrame, precisions: list[str], peaks: Peaks
             log_axis(axes, *across)
             axes.set_yscale("log")
             axes.set(ylim=along, xlabel=None, ylabel=None)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+            axes.yaxis.set_major_formatter(FuncFormatter(plain_tick))
             axes.yaxis.set_minor_formatter(NullFormatter())
         figure.supxlabel("arithmetic intensity (operations/byte)", fontsize=8)
         figure.supylabel("reached (GOP/s)", fontsize=8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -33,13 +35,26 @@ from ovlab.report.style import (
     legend_above,
     log_axis,
     new_panels,
-    plain_number,
+    plain_tick,
     tell,
 )
 
 POINTS, POINTS_OF_ALL = 40_000, 150_000
 """About so many points are drawn for a figure, and for all models' figures; all samples go into each curve."""
 Row = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """What a panel of latencies is drawn from: a session's samples, and the results' rows that they belong to."""
+
+    samples: pd.DataFrame
+    rows: list[Row]
+
+    @cached_property
+    def precisions(self) -> list[str]:
+        """The precisions of which there are samples."""
+        return [str(name) for name in self.samples["precision"].unique()]
 
 
 def speedup_figure(ok: pd.DataFrame, reference: str) -> Plot | None:
@@ -105,34 +120,32 @@ def latency_figures(ok: pd.DataFrame, records: Records) -> list[Plot]:
     most = min(POINTS, POINTS_OF_ALL // max(1, ok["model"].nunique()))
     plots = []
     for model, cells in ok.groupby("model", sort=False):
-        panels: dict[tuple[str, str], pd.DataFrame] = {}
+        panels: dict[tuple[str, str], _Panel] = {}
         for names, rows in cells.groupby(["device", "scenario", "host"], sort=False):
             device, scenario, host = map(str, names)
             taken = records.samples(str(model), device, scenario, host)
             if taken is not None and not (own := taken[taken["precision"].isin(rows["precision"])]).empty:
-                panels[records.place(device, host), scenario] = own
+                panels[records.place(device, host), scenario] = _Panel(own, rows_of(rows))
         if panels:
             plots.append(_latency_figure(str(model), cells, panels, palette, most))
     return plots
 
 
 def _latency_figure(
-    model: str, cells: pd.DataFrame, panels: dict[tuple[str, str], pd.DataFrame], palette: dict[str, str], most: int
+    model: str, cells: pd.DataFrame, panels: dict[tuple[str, str], _Panel], palette: dict[str, str], most: int
 ) -> Plot:
     devices = list(dict.fromkeys(device for device, _ in panels))
     scenarios = list(dict.fromkeys(scenario for _, scenario in panels))
-    measured = set(pd.concat(one["precision"] for one in panels.values()))
+    measured = {name for one in panels.values() for name in one.precisions}
     names = [name for name in cells["precision"].unique() if name in measured]
-    launches = sum(one.groupby(["precision", "round"]).ngroups for one in panels.values())
-    curves = sum(one["precision"].nunique() for one in panels.values())
+    launches = sum(one.samples.groupby(["precision", "round"]).ngroups for one in panels.values())
+    curves = sum(len(one.precisions) for one in panels.values())
     points = int(np.clip(most / launches, 20, 120)), int(np.clip(most / curves, 60, 240))
     with mpl.rc_context(STYLE):
         figure, grid = new_panels(len(devices) * len(scenarios), len(scenarios), 1.6, share_y=True)
         for axes, (device, scenario) in zip(grid, product(devices, scenarios), strict=True):
             if (device, scenario) in panels:
-                own = cells[(cells["device"] == device) & (cells["scenario"] == scenario)]
-                rows = {str(row["precision"]): row for row in rows_of(own)}
-                _latency_panel(axes, panels[device, scenario], rows, palette, points)
+                _latency_panel(axes, panels[device, scenario], palette, points)
                 axes.set_title(f"{device}, {scenario}")
             else:
                 axes.set_axis_off()
@@ -140,7 +153,7 @@ def _latency_figure(
         figure.supylabel("share of inferences (%)")
         dashed = dashes(names)
         legend_above(figure, [Line2D([], [], color=palette[name], lw=2, ls=dashed[name], label=name) for name in names])
-    total = sum(len(one) for one in panels.values())
+    total = sum(len(one.samples) for one in panels.values())
     caption = (
         f"{model}: distribution of latency, all {total} timed inferences of {launches} launches (none dropped). Bold: "
         "all launches together; thin: each launch by itself, so that their distance shows the spread between launches."
@@ -148,9 +161,8 @@ def _latency_figure(
     return Plot(file_name("latency", model), caption, figure)
 
 
-def _latency_panel(
-    axes: Axes, samples: pd.DataFrame, rows: dict[str, Row], palette: dict[str, str], points: tuple[int, int]
-) -> None:
+def _latency_panel(axes: Axes, panel: _Panel, palette: dict[str, str], points: tuple[int, int]) -> None:
+    samples, rows = panel.samples, {str(row["precision"]): row for row in panel.rows}
     parts = {str(name): own for name, own in samples.groupby("precision", sort=False)}
     drawn, dashed = [name for name in rows if name in parts], dashes(rows)
     for name in drawn:
@@ -166,7 +178,7 @@ def _latency_panel(
         log_axis(axes, low / 1.15, high * 1.15)
     else:
         axes.set_xlim(max(0.0, low - 0.06 * (high - low) - 1e-3 * low), high + 0.06 * (high - low) + 1e-3 * high)
-        axes.xaxis.set_major_formatter(lambda value, _: plain_number(value))
+        axes.xaxis.set_major_formatter(plain_tick)
     axes.set_ylim(0, 101)
     axes.set_yticks([0, 50, 90, 100])
     axes.grid()
