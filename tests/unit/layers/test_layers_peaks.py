@@ -13,7 +13,7 @@ import pytest
 from ovlab.environment import describe_host, host_identity
 from ovlab.errors import OvlabError
 from ovlab.layers import peaks as step
-from ovlab.layers.child.bandwidth import bandwidth_windows, cache_sizes, shared_by, working_sets
+from ovlab.layers.child.bandwidth import PAGE, _pair, bandwidth_windows, cache_sizes, shared_by, working_sets
 from ovlab.layers.child.clock import frequency_control, latency_cycles
 from ovlab.layers.child.peaks import LIMIT, _overhead_windows, peaks
 from ovlab.layers.peaks import Peaks, known_peaks, measure_peaks
@@ -139,6 +139,14 @@ def test_bandwidth_is_measured_at_every_level(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("ovlab.layers.child.bandwidth.DRAM_LEAST", 8 << 20)
     found = list(bandwidth_windows(1, 0.01, 2))
     assert {one["level"] for one in found} == {"L1", "L2", "DRAM"} and all(one["value"] > 0 for one in found)
+
+
+def test_what_a_copy_reads_is_in_memory() -> None:
+    # What was never written is one page of zeros, and would be read out of a cache whatever the size.
+    source, target = _pair(64 << 20)
+    assert source.min() > 0 and target.min() > 0
+    assert source.nbytes + target.nbytes == 64 << 20 and target.ctypes.data - source.ctypes.data == source.nbytes
+    assert source.ctypes.data % PAGE == 0
 
 
 def test_a_launch_finds_every_kind_of_peak(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,8 @@ def test_peaks_that_were_found_on_a_slow_host_are_told(launches_of: LaunchesOf) 
     found = launches_of([1.0] * 3, [0.0] * 3, speeds=[1.0, 1.3, 1.1])
     assert found.left_out == 0 and len(found.results) == 3
     assert disturbance(found, NOISE) == (
-        "the host computed at 1.3 times the rate that it had when its peaks were found: these are too low, find them "
-        "anew; until then shares of time are not firm"
+        "the host computed at 1.3 times the rate that it had when its peaks were found, so that these are too low (find "
+        "them anew): shares of time are not firm"
     )
 
 

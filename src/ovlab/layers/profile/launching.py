@@ -192,13 +192,13 @@ def disturbance(one: Launched, noise: NoiseSpec) -> str:
             f"latencies up to {apart:.2g} times the least" if apart > SLOW else "",
         ]
         given = ", ".join(reason for reason in reasons if reason)
-        said.append(f"{len(disturbed)} of {made} launches were disturbed ({given}): {NOT_FIRM}")
+        said.append(f"{len(disturbed)} of {made} launches were disturbed ({given})")
     if fastest * SLOW_HOST > 1:
         said.append(
-            f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found: these are too "
-            f"low, find them anew; until then {NOT_FIRM}"
+            f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found, so that these "
+            "are too low (find them anew)"
         )
-    return "; ".join(said)
+    return f"{'; '.join(said)}: {NOT_FIRM}" if said else ""
 
 
 def launch_scaling(requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, scratch: Path) -> dict[str, Scaling]:
