@@ -39,8 +39,8 @@ def best_values(
     values : dict of Quantity
         ``arithmetic_TYPE`` and ``theoretical_TYPE`` (GOP/s, two operations a multiply-accumulate), ``reached_TYPE``
         (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``probe_product`` and
-        ``probe_small_layers`` (GOP/s, of the models that profiles are checked by), ``node_overhead`` (us), ``threads``, ``windows``,
-        ``disturbed_windows`` (counts).
+        ``probe_small_layers`` (GOP/s, of the models that profiles are checked by), ``node_overhead`` (us), ``threads``,
+        ``windows``, ``disturbed_windows`` (counts).
     data : dict
         ``kernels`` and ``problems`` (of the best, by type), ``not_executed`` (what the device executes instead, by
         type), ``between_processes`` (least and largest of the processes' bandwidths in GB/s, by level), ``caches``

@@ -53,8 +53,8 @@ class Launched:
     ----------
     results, noise : list of dict
         What each launch gave, and what others did meanwhile, with ``probes``, the rates of the host's probe between
-        its turns, ``host_speed``, their means over the rates when the peaks were found (none where one is not known), and
-        ``beyond``, the names of the readings beyond their bounds.
+        its turns, ``host_speed``, their means over the rates when the peaks were found (none where one is not known),
+        and ``beyond``, the names of the readings beyond their bounds.
     error : str
         Why it was taken out; empty otherwise.
     left_out : int
