@@ -116,9 +116,8 @@ def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool =
     if not anew:
         with contextlib.suppress(OvlabError):  # not there, or not what it was
             record = read_record(path, "peaks")
-            if any(
-                window.get("problem") == SMALL_LAYERS for window in record.data["windows"]
-            ):  # else of an earlier version
+            # Those of an earlier version have no probe.
+            if any(window.get("problem") == SMALL_LAYERS for window in record.data["windows"]):
                 return record
     record = measure_peaks(settings)
     if not any(AMID_LOAD in one for one in record.data["remarks"]):
