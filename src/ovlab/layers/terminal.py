@@ -54,7 +54,7 @@ TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_
 }
 
 
-def show_peaks(device: str, anew: bool = False) -> int:
+def show_peaks(device: str, *, anew: bool = False) -> int:
     """Print the peaks of a device of this host, found `anew` or known; the exit code."""
 
     def work() -> None:

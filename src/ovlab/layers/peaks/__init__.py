@@ -90,7 +90,7 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
-def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool = False) -> Record:
+def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, *, anew: bool = False) -> Record:
     """Return the peaks of this host's device, found once and kept in the user's cache folder.
 
     For profiles by hand; in a workflow the peaks are a step of their own. Peaks found amid other load are not kept.
