@@ -92,6 +92,7 @@ def test_what_cannot_be_profiled_is_one_clear_line(model: Path, tmp_path: Path) 
         ("--model", other): f"error: --model: {other} is no IR, expected a .xml",
         ("--model", alone): f"error: --model: {alone}: its weights are missing, expected alone.bin beside it",
         ("--model", none): f"error: {none}: the model has no multiply-accumulates to count",
+        ("--model", model, "--lower-clock", "1.5"): "error: --lower-clock: 1.5 is no share of the clock",
         ("--model", model, "--device", "AUTO"): "error: --device: AUTO stands for other devices",
         ("--model", model, "--device", "CPUU"): "error: --device: OpenVINO knows no device 'CPUU'; did you mean 'CPU'?",
         ("--model", model, "--device", "NPU"): "error: NPU is not on this host (found: ",

@@ -54,7 +54,7 @@ TITLES = {"type": "type", "executed_precision": "in", "kernel": "kernel", "time_
 }
 
 
-def show_peaks(device: str, anew: bool = False) -> int:
+def show_peaks(device: str, *, anew: bool = False) -> int:
     """Print the peaks of a device of this host, found `anew` or known; the exit code."""
 
     def work() -> None:
@@ -229,7 +229,11 @@ def _verdict(analysis: Analysis, scaling: Scaling | None, slower: AtLowerClock |
     titles = dict.fromkeys(PARTS, "") | {"bandwidth": level}
     lines = [f"{_text(found.shares[name], 100)} % {name}{titles[name]}" for name in PARTS]
     if scaling is not None and scaling.one_thread is not None:
-        lines.append(f"cross-check: with one thread {scaling.one_thread:.2f} times as slow")
+        waits = " (threads wait for each other: a disturbed host, or layers too small to share)"
+        lines.append(
+            f"cross-check: with one thread it takes {scaling.one_thread:.2f} times as long"
+            + (waits if scaling.one_thread < 1 else "")
+        )
     if scaling is not None and scaling.batch_time is not None:
         lines.append(
             f"cross-check: in a batch of {scaling.batch} an image takes {scaling.batch_time:.2f} of its time alone"

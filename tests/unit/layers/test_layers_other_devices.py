@@ -34,6 +34,7 @@ from ovlab.layers.peaks.machine import Peaks
 from ovlab.layers.profile.analysis import analyse, compare_all
 from ovlab.layers.profile.clock import AtLowerClock
 from ovlab.layers.profile.model import Profile
+from ovlab.layers.profile.scaling import Scaling
 from ovlab.layers.profile.table import launch_table, node_table, write_tables
 from ovlab.layers.roofline.coverage import Choices
 from ovlab.layers.terminal import describe
@@ -220,10 +221,14 @@ def test_shares_of_a_disturbed_profile_are_not_stated_as_firm(gpu: Profile) -> N
     found, nodes = analyse(gpu, Choices(), PEAKS), node_table("fp16", gpu, PEAKS)
     firm = describe(found, nodes)
     assert f"\nVerdict: {found.verdict.largest} (shares of" in firm and "disturbed" not in firm
-    told = describe(found, nodes, slower=AtLowerClock(1.4, 1.3), disturbed="the host computed at 0.46 of its peak rate")
+    told = describe(
+        found, nodes, Scaling(0.77, 4, None), AtLowerClock(1.4, 1.3), "the host computed at 0.46 of its peak rate"
+    )
     assert "\nVerdict: not firm, since the host computed at 0.46 of its peak rate.\n" in told
     assert "nodes, those that take longest; the host was disturbed, see the verdict)" in told
     assert "\nWhat would help, by the numbers of a disturbed host\n" in told
+    assert "with one thread it takes 0.77 times as long (threads wait for each other" in told
+    assert "with one thread it takes 1.80 times as long\n" in describe(found, nodes, Scaling(1.8, 4, None))
     assert "1.40 times as slow, it takes 1.30 times as long: 75 % of its time follow the clock" in told
 
 

@@ -1,16 +1,20 @@
-"""How fast the device computes while something else is measured: a small product of fixed size, now and then.
+"""How fast the device computes while something else is measured: two small models of fixed size, now and then.
 
 What slows a host from the beginning of a profile to its end (another virtual machine on the same cores, a low clock)
-may show in none of the kernel's counters. The same product is timed when the machine's peaks are found, as a reference.
+may show in none of the kernel's counters. The same models are timed when the machine's peaks are found, as a reference:
+a matrix product, which follows the arithmetic of all threads, and a chain of small convolutions, which follows how
+quickly threads that have nothing to do for a moment go on: that can be slow on a host whose arithmetic is not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import openvino as ov
+from openvino import opset13 as ops
 
 from ovlab.layers.child.arithmetic_peak import copies_for, large_product
 from ovlab.layers.child.main import ALIVE
@@ -18,21 +22,25 @@ from ovlab.layers.child.windows import Watched
 from ovlab.measure.device.inspection import multiply_accumulates
 from ovlab.runtime import core, precision_hint
 
+PRODUCT, SMALL_LAYERS = "product", "small_layers"
 ORDER = 512
 """Rows and columns: about a millisecond on two cores, in caches whatever was there before."""
+LENGTH, CHANNELS, SIDE = 32, 32, 28
+"""Of the chain, whose layers take some microseconds each."""
 CALLS = 5
 TYPE = "f32"
 """In the type that every device has, whatever a variant is executed in: it is about the host, not the variant."""
+Rates = dict[str, list[float]]
 
 
 class Probe:
-    """A product through OpenVINO, in one stream with as many threads as a variant has.
+    """A product and a chain of small layers through OpenVINO, in one stream with as many threads as a variant has.
 
     Attributes
     ----------
-    rates : list of float
-        Operations per second, two a multiply-accumulate, each time that it was taken. None come from a device that
-        cannot compile it.
+    rates : dict of list of float
+        Operations per second, two a multiply-accumulate, each time that it was taken, by model. A device that cannot
+        compile them gives none.
 
     Parameters
     ----------
@@ -43,31 +51,43 @@ class Probe:
     """
 
     def __init__(self, device: str, properties: dict[str, Any]) -> None:
-        self.rates: list[float] = []
-        self._infer: ov.InferRequest | None = None
+        self.rates: Rates = {}
+        self._models: dict[str, tuple[ov.InferRequest, int]] = {}
         asked = {"PERFORMANCE_HINT": "LATENCY"} | properties | precision_hint(TYPE)
         if "NUM_STREAMS" in core().get_property(device, "SUPPORTED_PROPERTIES"):
             asked["NUM_STREAMS"] = 1
         try:
-            threads = _threads(core().compile_model(large_product(1, False, ORDER), device, asked))
-            model = large_product(copies_for(threads), False, ORDER)
-            compiled = core().compile_model(model, device, asked)
+            chain = small_layers()
+            compiled = core().compile_model(chain, device, asked)
+            product = large_product(copies_for(_threads(compiled)), False, ORDER)
+            models = {PRODUCT: (product, core().compile_model(product, device, asked)), SMALL_LAYERS: (chain, compiled)}
         except RuntimeError:
             return
-        self._infer = compiled.create_infer_request()
-        ALIVE.extend((compiled, self._infer))
-        self._operations = 2 * sum(multiply_accumulates(op) for op in model.get_ops())
-        self._infer.infer()
+        for name, (model, one) in models.items():
+            infer = one.create_infer_request()
+            infer.infer()
+            ALIVE.extend((one, infer))
+            self._models[name] = infer, 2 * sum(multiply_accumulates(op) for op in model.get_ops())
+        self.rates = {name: [] for name in models}
 
     def take(self) -> None:
-        """Compute a few products, the first of them untimed."""
-        if self._infer is None:
-            return
-        self._infer.infer()
-        started = time.perf_counter()
-        for _ in range(CALLS):
-            self._infer.infer()
-        self.rates.append(CALLS * self._operations / (time.perf_counter() - started))
+        """Infer each a few times, the first time untimed."""
+        for name, (infer, operations) in self._models.items():
+            infer.infer()
+            started = time.perf_counter()
+            for _ in range(CALLS):
+                infer.infer()
+            self.rates[name].append(CALLS * operations / (time.perf_counter() - started))
+
+
+def small_layers() -> ov.Model:
+    """Make a model of small convolutions, one after the other."""
+    pixels = ops.parameter([1, CHANNELS, SIDE, SIDE], np.float32)
+    weights = ops.constant(np.random.default_rng(0).normal(0, 0.2, (CHANNELS, CHANNELS, 1, 1)).astype(np.float32))
+    last = pixels
+    for _ in range(LENGTH):
+        last = ops.relu(ops.convolution(last, weights, [1, 1], [0, 0], [0, 0], [1, 1]))
+    return ov.Model([last], [pixels], "small_layers")
 
 
 def _threads(compiled: ov.CompiledModel) -> int:
@@ -75,9 +95,10 @@ def _threads(compiled: ov.CompiledModel) -> int:
     return int(compiled.get_property("INFERENCE_NUM_THREADS")) if has_them else 1
 
 
-def mean_rate(rates: list[float]) -> float | None:
-    """Return the rate of all products together, in operations per second: of equal ones the harmonic mean."""
-    return len(rates) / sum(1 / rate for rate in rates) if rates else None
+def mean_rate(rates: Mapping[str, list[float]], name: str) -> float | None:
+    """Return the rate of all times together, in operations per second: of equal work the harmonic mean."""
+    found = rates.get(name)
+    return len(found) / sum(1 / rate for rate in found) if found else None
 
 
 def probe_windows(device: str, properties: dict[str, Any], windows: int, window_s: float) -> Iterator[dict[str, Any]]:
@@ -86,13 +107,15 @@ def probe_windows(device: str, properties: dict[str, Any], windows: int, window_
     Yields
     ------
     dict
-        ``kind`` (``probe``), ``value`` in operations per second, ``other_load`` and ``steal``.
+        ``kind`` (``probe``), ``problem`` (``product``, ``small_layers``), ``value`` in operations per second,
+        ``other_load`` and ``steal``.
     """
     for _ in range(windows):
         probe = Probe(device, properties)
         with Watched() as watched:
             stop = time.perf_counter() + window_s
             probe.take()
-            while time.perf_counter() < stop:
+            while probe.rates and time.perf_counter() < stop:
                 probe.take()
-        yield {"kind": "probe", "value": mean_rate(probe.rates)} | watched.noise
+        for name in (PRODUCT, SMALL_LAYERS):
+            yield {"kind": "probe", "problem": name, "value": mean_rate(probe.rates, name)} | watched.noise

@@ -41,9 +41,9 @@ def profile(request: ProfileRequest) -> dict[str, Any]:
     dict
         ``operations`` (of the model), ``nodes`` (executed, each with ``time_us``), ``calls`` (inferences that were
         counted), ``latency_ms`` and ``counted_latency_ms`` (mean latency without counters and with them), ``settings``
-        (as read back), ``probes`` (operations per second of the host's probe between the turns), ``processor_share``
-        (processor time of this process over the time of the turns, by thread), ``preemptions``, ``minor_faults``,
-        ``major_faults`` (counts) and ``clock_mhz`` of the turns, None where the host does not tell.
+        (as read back), ``probes`` (operations per second of the host's probe between the turns, by its models),
+        ``processor_share`` (processor time of this process over the time of the turns, by thread), ``preemptions``,
+        ``minor_faults``, ``major_faults`` (counts) and ``clock_mhz`` of the turns, None where the host does not tell.
 
     Raises
     ------

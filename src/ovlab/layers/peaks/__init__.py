@@ -15,6 +15,7 @@ import pooch
 from ovlab.environment import describe_host, host_identity
 from ovlab.errors import OvlabError
 from ovlab.files import digest_of
+from ovlab.layers.child.probe import SMALL_LAYERS
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.best import best_values, has_quiet_windows
 from ovlab.layers.peaks.machine import AMID_LOAD, Peaks
@@ -89,7 +90,7 @@ def measure_peaks(settings: PeaksSettings) -> Record:
     return Record(kind="peaks", settings=settings.plain(), values=values, data=data)
 
 
-def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool = False) -> Record:
+def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, *, anew: bool = False) -> Record:
     """Return the peaks of this host's device, found once and kept in the user's cache folder.
 
     For profiles by hand; in a workflow the peaks are a step of their own. Peaks found amid other load are not kept.
@@ -115,7 +116,8 @@ def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, anew: bool =
     if not anew:
         with contextlib.suppress(OvlabError):  # not there, or not what it was
             record = read_record(path, "peaks")
-            if any(window["kind"] == "probe" for window in record.data["windows"]):  # else of an earlier version
+            # Those of an earlier version have no probe.
+            if any(window.get("problem") == SMALL_LAYERS for window in record.data["windows"]):
                 return record
     record = measure_peaks(settings)
     if not any(AMID_LOAD in one for one in record.data["remarks"]):

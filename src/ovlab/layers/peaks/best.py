@@ -38,9 +38,9 @@ def best_values(
     -------
     values : dict of Quantity
         ``arithmetic_TYPE`` and ``theoretical_TYPE`` (GOP/s, two operations a multiply-accumulate), ``reached_TYPE``
-        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``host_probe`` (GOP/s, of the small
-        product that profiles are checked by), ``node_overhead`` (us), ``threads``, ``windows``,
-        ``disturbed_windows`` (counts).
+        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``probe_product`` and
+        ``probe_small_layers`` (GOP/s, of the models that profiles are checked by), ``node_overhead`` (us), ``threads``,
+        ``windows``, ``disturbed_windows`` (counts).
     data : dict
         ``kernels`` and ``problems`` (of the best, by type), ``not_executed`` (what the device executes instead, by
         type), ``between_processes`` (least and largest of the processes' bandwidths in GB/s, by level), ``caches``
@@ -78,12 +78,11 @@ def best_values(
         for level, (low, high) in data["between_processes"].items()
         if high > APART * low
     ]
-    single = (
-        ("clock", "clock", "GHz", 1e-9),
-        ("probe", "host_probe", "GOP/s", 1e-9),
-        ("overhead", "node_overhead", "us", 1e6),
-    )
-    for kind, name, unit, factor in single:
+    for problem in _names(known, "probe", "problem"):
+        found = best("probe", "problem", problem)
+        if found is not None:
+            values[f"probe_{problem}"] = Quantity(found["value"] / 1e9, "GOP/s")
+    for kind, name, unit, factor in (("clock", "clock", "GHz", 1e-9), ("overhead", "node_overhead", "us", 1e6)):
         found = best(kind)
         if found is not None:
             values[name] = Quantity(found["value"] * factor, unit)
@@ -122,7 +121,7 @@ def has_quiet_windows(results: Sequence[Mapping[str, Any]], plan: PeaksSpec) -> 
 
 
 def _peak(window: Window) -> tuple[str, str]:
-    return str(window["kind"]), str(window.get("type", window.get("level", "")))
+    return str(window["kind"]), str(window.get("type", window.get("level", window.get("problem", ""))))
 
 
 def _disturbed(window: Window, plan: PeaksSpec) -> bool:

@@ -32,8 +32,8 @@ class Peaks:
         With so many threads.
     disturbed : tuple of str
         Peaks of which every window was disturbed by other load, so that they may be too low.
-    probe : float or None
-        Operations per second of the small product that profiles are checked by (`ovlab.layers.child.probe`).
+    probe : dict
+        Operations per second of the models that profiles are checked by (`ovlab.layers.child.probe`), by name.
     kernel_ms : float or None
         The least time of the calibration kernel (`ovlab.measure.host.sensors.kernel_ms`) when they were found.
     """
@@ -45,7 +45,7 @@ class Peaks:
     node_overhead_us: float = 0.0
     threads: int = 1
     disturbed: tuple[str, ...] = ()
-    probe: float | None = None
+    probe: dict[str, float] = field(default_factory=dict)
     kernel_ms: float | None = None
 
     @classmethod
@@ -74,7 +74,11 @@ class Peaks:
             record.value("node_overhead") or 0.0,
             threads,
             tuple(one.removesuffix(AMID_LOAD) for one in record.data.get("remarks", []) if one.endswith(AMID_LOAD)),
-            1e9 * probe if (probe := record.value("host_probe")) else None,
+            {
+                name.removeprefix("probe_"): 1e9 * quantity.value
+                for name, quantity in record.values.items()
+                if name.startswith("probe_") and quantity.value is not None
+            },
             record.value("calibration_kernel"),
         )
 

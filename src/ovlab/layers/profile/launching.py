@@ -14,7 +14,7 @@ import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.layers.child.operations import operations_of
-from ovlab.layers.child.probe import mean_rate
+from ovlab.layers.child.probe import PRODUCT, SMALL_LAYERS, mean_rate
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.machine import Peaks
@@ -33,9 +33,13 @@ AGAIN = 2
 """As many times as many rounds are made at most, where launches are disturbed."""
 SLOW = 1.25
 """A launch whose latency is above so many times the variant's least was slow as a whole."""
-SLOW_HOST = 0.85
-"""A host that computes at less of the rate that it had when its peaks were found was disturbed; above the inverse of
-it, it was then."""
+SLOW_HOST = {PRODUCT: 0.85, SMALL_LAYERS: 0.7}
+"""A host that computes at less of the rate that it had when its peaks were found was disturbed; what many short waits
+are in varies more. A product above the inverse of its bound: it was disturbed then."""
+SLOW_WORDS = {
+    PRODUCT: "the host computed at {:.2g} of its peak rate",
+    SMALL_LAYERS: "small layers ran at {:.2g} of their rate when the peaks were found, threads waiting for each other",
+}
 NOT_FIRM = "shares of time are not firm"
 TWICE = 2
 """A profiling process holds the variant with counters and without."""
@@ -49,8 +53,8 @@ class Launched:
     ----------
     results, noise : list of dict
         What each launch gave, and what others did meanwhile, with ``probes``, the rates of the host's probe between
-        its turns, ``host_speed``, their mean over the rate when the peaks were found (None where one is not known), and
-        ``beyond``, the names of the readings beyond their bounds.
+        its turns, ``host_speed``, their means over the rates when the peaks were found (none where one is not known),
+        and ``beyond``, the names of the readings beyond their bounds.
     error : str
         Why it was taken out; empty otherwise.
     left_out : int
@@ -68,7 +72,7 @@ class Launched:
         return (
             bool(self.noise[number]["beyond"])
             or latencies[number] > SLOW * min(latencies)
-            or (self.noise[number]["host_speed"] or 1.0) < SLOW_HOST
+            or any(speed < SLOW_HOST[name] for name, speed in self.noise[number]["host_speed"].items())
         )
 
     def keep(self, rounds: list[int]) -> None:
@@ -140,9 +144,9 @@ def launch_rounds(
     return found
 
 
-def _host_speed(result: Mapping[str, Any], peaks: Peaks) -> float | None:
-    rate = mean_rate(result.get("probes", []))
-    return rate / peaks.probe if rate and peaks.probe else None
+def _host_speed(result: Mapping[str, Any], peaks: Peaks) -> dict[str, float]:
+    rates = {name: mean_rate(result.get("probes", {}), name) for name in peaks.probe}
+    return {name: rate / peaks.probe[name] for name, rate in rates.items() if rate is not None}
 
 
 def _quiet(found: Mapping[str, Launched], made: int) -> list[int]:
@@ -169,7 +173,7 @@ def _round(
             one.error = str(error)
             continue
         result = one.results[-1]
-        told = {"processor_share": result.get("processor_share"), "probes": result.get("probes", [])}
+        told = {"processor_share": result.get("processor_share"), "probes": result.get("probes", {})}
         one.noise.append({**gate.finish(before, result), **told})
 
 
@@ -180,25 +184,25 @@ def disturbance(one: Launched, noise: NoiseSpec) -> str:
     """
     made = len(one.results)
     disturbed = [number for number in range(made) if one.is_disturbed(number)]
-    speeds = [speed for reading in one.noise if (speed := reading["host_speed"]) is not None]
-    slowest, fastest = min(speeds, default=1.0), max(speeds, default=1.0)
+    slowest = {name: min(reading["host_speed"].get(name, 1.0) for reading in one.noise) for name in SLOW_HOST}
+    fastest = max(reading["host_speed"].get(PRODUCT, 1.0) for reading in one.noise)
     said = []
     if disturbed:
         latencies = [result["latency_ms"] for result in one.results]
         apart = max(latencies) / min(latencies)
         reasons = [
-            f"the host computed at {slowest:.2g} of its peak rate" if slowest < SLOW_HOST else "",
+            *(SLOW_WORDS[name].format(slowest[name]) for name in SLOW_HOST if slowest[name] < SLOW_HOST[name]),
             describe(noise, [one.noise[number] for number in disturbed]),
             f"latencies up to {apart:.2g} times the least" if apart > SLOW else "",
         ]
         given = ", ".join(reason for reason in reasons if reason)
-        said.append(f"{len(disturbed)} of {made} launches were disturbed ({given}): {NOT_FIRM}")
-    if fastest * SLOW_HOST > 1:
+        said.append(f"{len(disturbed)} of {made} launches were disturbed ({given})")
+    if fastest * SLOW_HOST[PRODUCT] > 1:
         said.append(
-            f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found: these are too "
-            f"low, find them anew; until then {NOT_FIRM}"
+            f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found, so that these "
+            "are too low (find them anew)"
         )
-    return "; ".join(said)
+    return f"{'; '.join(said)}: {NOT_FIRM}" if said else ""
 
 
 def launch_scaling(requests: Mapping[str, ProfileRequest], plan: ProfilingSpec, scratch: Path) -> dict[str, Scaling]:

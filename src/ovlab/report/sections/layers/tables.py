@@ -124,7 +124,8 @@ def checks_table(settings: ReportSettings, records: Records) -> Table:
         "What the verdicts rest on. Working set: all weights, with the largest inputs and outputs of a node; the level "
         "of cache that holds it gives the bandwidth. Bandwidth, if of DRAM: the share that it would explain if all "
         "bytes came from there. Cross-checks: latency with one thread over that with all (near their number where "
-        "arithmetic limits, less where overhead or a shared level does); time of an image in a batch over that of one "
+        "arithmetic limits, less where overhead or a shared level does, below 1 where threads wait for each other on a "
+        "disturbed host or in layers too small to share); time of an image in a batch over that of one "
         "alone (below 100 % by what a batch spreads)."
     )
     if at_lower_clock:
