@@ -14,7 +14,7 @@ import ovlab
 from ovlab.report.format import joined
 from ovlab.report.page.assets import resource, script, style
 from ovlab.report.page.cells import cell_numbers, page_data
-from ovlab.report.page.figures import ShownFigure
+from ovlab.report.page.figures import ShownFigure, choose_drawn
 from ovlab.report.page.host import dates, host_line
 from ovlab.report.page.tables import CellNumbers, shown_table
 from ovlab.report.results import NOISY, absent_devices
@@ -74,6 +74,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         HTML that needs no other file and no network.
     """
     visible = [one for one in shown if one.visible]
+    choose_drawn(one.figures for one in visible)
     numbers = cell_numbers(report.frame)
     context: dict[str, Any] = {
         "title": report.settings.experiment.title or report.settings.name,

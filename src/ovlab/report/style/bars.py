@@ -80,8 +80,8 @@ def _room(axes: Axes, bars: int) -> float:
     """Return about how many points of the figure's width a bar has, with what is between it and the next."""
     spec = axes.get_subplotspec()
     panels = 1 if spec is None else spec.get_gridspec().ncols
-    width = axes.get_figure(root=True)  # type: ignore[call-overload]
-    return 72.0 * (width.get_figwidth() / panels - BESIDE) / max(1, bars)
+    width = axes.figure.get_figure(root=True).get_figwidth()
+    return 72.0 * (width / panels - BESIDE) / max(1, bars)
 
 
 def interval_note(rows: pd.DataFrame) -> str:
