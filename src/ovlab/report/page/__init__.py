@@ -26,7 +26,7 @@ from ovlab.verdict import summarise
 NO_BREAK = "\u00a0"
 TOGETHER = re.compile(
     r"(?<=\d) (?=(?:%|points?|ms|MB|images/s|times|×)(?!\w))"  # a number and its unit
-    r"|(?<=[\d%]) (?=\[)|(?<=\d,) (?=[−+\d.]+\])"  # an estimate and its interval, and the bounds of this
+    r"|(?<=[\w%×]) (?=\[[−+\d])|(?<=\d,) (?=[−+\d.]+\])"  # an estimate and its interval, and the bounds of this
 )
 
 

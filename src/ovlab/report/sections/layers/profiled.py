@@ -17,7 +17,7 @@ from ovlab.report.records import ProfileKey, Records
 from ovlab.specs import ReportSettings
 
 NODES, PAIRS = "nodes.parquet", "comparisons.csv"
-MOST_DRAWN = 12
+MOST_DRAWN = 8
 """Profiles whose roofline and executed graph are drawn; tables and files have the nodes of all."""
 
 
