@@ -37,7 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise={},
         title=EVIL,
     )
-    report(make_settings(recipe), make_records(recipe, place / "sessions"), place / "report" / "index.html")
+    records = make_records(recipe, place / "sessions")
+    for number, record in enumerate(records.everything()):
+        record.run_id = f"{number:012x}"
+    report(make_settings(recipe), records, place / "report" / "index.html")
     return place / "report"
 
 
@@ -305,7 +308,7 @@ def test_of_a_long_table_some_rows_are_shown_and_all_are_sorted_copied_and_print
 
 def test_a_run_leads_to_its_record(page: Browser) -> None:
     assert page.run("document.querySelector('#headline th.from').classList.contains('hide')")  # a click shows them all
-    for table in ("headline", "accuracy", "significance"):
+    for table in ("headline", "significance", "variants"):
         link = f"[...document.querySelectorAll('[data-name={table}] a.run')].find((one) => one.checkVisibility())"
         run = page.run(f"{link}.textContent")
         page.run(f"{link}.click(); new Promise((done) => setTimeout(done, 300))")
