@@ -37,7 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise={},
         title=EVIL,
     )
-    report(make_settings(recipe), make_records(recipe, place / "sessions"), place / "report" / "index.html")
+    records = make_records(recipe, place / "sessions")
+    for number, record in enumerate(records.everything()):
+        record.run_id = f"{number:012x}"
+    report(make_settings(recipe), records, place / "report" / "index.html")
     return place / "report"
 
 
@@ -301,3 +304,21 @@ def test_of_a_long_table_some_rows_are_shown_and_all_are_sorted_copied_and_print
     tab.click("#headline tr[data-cell] td.n")
     assert "net_3" in tab.run("document.querySelector('dialog').textContent")
     assert tab.problems == []
+
+
+def test_a_run_leads_to_its_record(page: Browser) -> None:
+    assert page.run("document.querySelector('#headline th.from').classList.contains('hide')")  # a click shows them all
+    for table in ("headline", "significance", "variants"):
+        link = f"[...document.querySelectorAll('[data-name={table}] a.run')].find((one) => one.checkVisibility())"
+        run = page.run(f"{link}.textContent")
+        page.run(f"{link}.click(); new Promise((done) => setTimeout(done, 300))")
+        record = f"document.getElementById('run-{run}')"
+        assert page.run(f"{record}.checkVisibility({{contentVisibilityAuto: true}})"), table
+        assert "Test CPU" in page.run(f"{record}.textContent")
+        page.run("for (const one of document.querySelectorAll('details[open]')) one.open = false; 0")
+    # Sorted rows keep the run of their group, and what is copied has it.
+    page.run(
+        "window.grid = grids.find((one) => one.name === 'speedup') ?? grids.find((one) => one.name === 'headline'); 0"
+    )
+    page.run("grid.sort({column: 0, falling: false}); 0")
+    assert "run of the group" in page.run("grid.csv().split('\\r\\n')[0]")

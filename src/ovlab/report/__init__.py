@@ -95,8 +95,8 @@ def report(
                 figure.svg = drawings[figure.plot.name]
                 figure.pdf = (folder / FIGURES / f"{figure.plot.name}.pdf").read_bytes()
             _write_widths(context, section, folder / FIGURES)
-    for name, text in texts.items():
-        write_text(folder / name, text)
+        for name, text in texts.items():
+            write_text(folder / name, text)
     for name in earlier - set(files):
         (folder / name).unlink(missing_ok=True)
     _list_files(folder, files)

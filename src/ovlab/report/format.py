@@ -56,6 +56,7 @@ LATEX |= {sign: f"$_{{{plain}}}$" for sign, plain in zip("₀₁₂₃₄₅₆�
 LATEX_KNOWS = "\u017f"
 """The last sign up to which LaTeX knows every letter by itself; of others it is told the number."""
 MARKDOWN = {"\\": r"\\", "|": r"\|", "*": r"\*", "`": r"\`", "<": "&lt;", ">": "&gt;"}
+MARKDOWN |= {sign: rf"\{sign}" for sign in "$~^@"}  # formulas, subscripts and citations to Pandoc
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def test_parts_of_the_speedup_add_up(made: tuple[ReportSettings, Records]) -> No
     for name in ("speedup_by_layers", "speedup_by_cause"):
         (row,) = rows(tables[name])
         assert (row["second"], row["first"]) == ("int8", "fp32")
-        ends = ("saved_ms", "_low", "_high", "speedup", "second", "first", "model", "device")
+        ends = ("saved_ms", "_low", "_high", "speedup", "second", "first", "model", "device", "run_id")
         parts = [value for key, value in row.items() if not key.endswith(ends)]
         assert sum(parts) == pytest.approx(row["saved_ms"])
     assert rows(tables["speedup_by_layers"])[0]["conversions_ms"] == pytest.approx(-0.008)

@@ -28,7 +28,9 @@
     const cell = data.cells[number];
     const session = data.sessions[cell.session], variant = data.variants[cell.variant], accuracy = data.accuracies[cell.variant];
     heading.textContent = cell.names.join(' · ');
-    const record = { ...cell.raw, effective: cell.effective, session, variant, accuracy };
+    const named = (values) => data.columns.map((name, column) => [name, values[column]]).filter(([, value]) => value !== null);
+    const raw = named(cell.raw.map((value, column) => (value === true ? cell.shown[column] : value)));
+    const record = { ...Object.fromEntries(raw), effective: cell.effective, session, variant, accuracy };
     const environment = session && data.environments[session.environment];
     if (environment) record.environment = environment;
     body.replaceChildren(
@@ -39,7 +41,7 @@
           ' It measures this cell’s session again, from the folder that the experiment was run in; a password stands as ***.')) : []),
       ...part('Numbers, as results.csv has them',
         element('p', { class: 'hint' }, element('button', { type: 'button', onclick: () => copy(JSON.stringify(record, null, 2), 'Record as JSON') }, 'Copy the whole record as JSON')),
-        rows(cell.shown)),
+        rows(named(cell.shown))),
       ...origin('Timings: the session’s run', session),
       ...origin('Accuracy: the validation’s run', accuracy),
       ...origin('The variant: the run that made it', variant),

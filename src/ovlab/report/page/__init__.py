@@ -14,7 +14,7 @@ import ovlab
 from ovlab.report.format import joined
 from ovlab.report.page.assets import resource, script, style
 from ovlab.report.page.cells import cell_numbers, page_data
-from ovlab.report.page.figures import ShownFigure
+from ovlab.report.page.figures import ShownFigure, choose_drawn
 from ovlab.report.page.host import dates, host_line
 from ovlab.report.page.tables import CellNumbers, shown_table
 from ovlab.report.results import NOISY, absent_devices
@@ -26,7 +26,7 @@ from ovlab.verdict import summarise
 NO_BREAK = "\u00a0"
 TOGETHER = re.compile(
     r"(?<=\d) (?=(?:%|points?|ms|MB|images/s|times|×)(?!\w))"  # a number and its unit
-    r"|(?<=[\d%]) (?=\[)|(?<=\d,) (?=[−+\d.]+\])"  # an estimate and its interval, and the bounds of this
+    r"|(?<=[\w%×]) (?=\[[−+\d])|(?<=\d,) (?=[−+\d.]+\])"  # an estimate and its interval, and the bounds of this
 )
 
 
@@ -74,6 +74,7 @@ def render_page(report: ReportContext, shown: list[ShownSection]) -> str:
         HTML that needs no other file and no network.
     """
     visible = [one for one in shown if one.visible]
+    choose_drawn(one.figures for one in visible)
     numbers = cell_numbers(report.frame)
     context: dict[str, Any] = {
         "title": report.settings.experiment.title or report.settings.name,

@@ -38,8 +38,10 @@ def page_data(report: ReportContext) -> Markup:
     def origin(record: Record) -> dict[str, Any]:
         return _origin(record) | {"environment": environments[_text_of(record.environment)]}
 
+    columns = [str(name) for name in frame.columns]
     data = {
-        "cells": [_cell(row, report) for row in frame.to_dict("records")],
+        "columns": columns,
+        "cells": [_cell(row, columns, report) for row in frame.to_dict("records")],
         "sessions": {_key(*names): origin(one) | _path(names, report) for names, one in records.sessions.items()},
         "variants": {_key(*names): origin(one) for names, one in records.variants.items()},
         "accuracies": {_key(*names): origin(one) for names, one in records.accuracies.items()},
@@ -60,17 +62,23 @@ def _key(*names: str) -> str:
     return json.dumps(names, ensure_ascii=False, separators=(",", ":"))
 
 
-def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
-    """Return a row of the results: as it is shown, and raw."""
-    raw = {str(name): value for name, value in row.items() if not _is_missing(value)}
+def _cell(row: dict[Any, Any], columns: list[str], report: ReportContext) -> dict[str, Any]:
+    """Return a row of the results, by column: as it is shown, and raw (true: the same); None for what is missing."""
+    known = [name for name in columns if not _is_missing(row[name])]
+    texts = {name: _text(name, row) for name in known}
+    shown = [None if name.endswith(BOUNDS) else texts.get(name) for name in columns]
+    raw = [
+        None if name not in texts else True if row[name] == text else _plain(row[name])
+        for name, text in zip(columns, shown, strict=True)
+    ]
     model, precision, device, scenario = (str(row[key]) for key in ("model", "precision", "device", "scenario"))
     host = str(row["host"])
     session = report.records.sessions.get((model, device, scenario, host))
     outcome = session.data.get("rows", {}).get(precision) if session is not None else None
     return {
         "names": [model, precision, report.records.place(device, host), scenario],
-        "shown": [[name, _text(name, row)] for name in raw if not name.endswith(BOUNDS)],
-        "raw": {name: _plain(value) for name, value in raw.items()},
+        "shown": shown,
+        "raw": raw,
         "session": _key(model, device, scenario, host),
         "variant": _key(model, precision),
         "effective": (outcome or {}).get("effective") or {},

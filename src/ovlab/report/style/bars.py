@@ -80,8 +80,7 @@ def _room(axes: Axes, bars: int) -> float:
     """Return about how many points of the figure's width a bar has, with what is between it and the next."""
     spec = axes.get_subplotspec()
     panels = 1 if spec is None else spec.get_gridspec().ncols
-    figure = axes.get_figure(root=True)
-    width = figure.get_figwidth() if figure is not None else panels * BESIDE
+    width = axes.figure.get_figure(root=True).get_figwidth()
     return 72.0 * (width / panels - BESIDE) / max(1, bars)
 
 

@@ -59,11 +59,19 @@ def to_latex(table: Table) -> str:
     kinds = [_kind(column, own, stacked=table.stacked) for column, own in zip(columns, entries, strict=True)]
     aligned = [kind.startswith("S") for kind in kinds]
     titles = [_title(column, own, stacked=table.stacked) for column, own in zip(columns, entries, strict=True)]
-    width = sum(_width(*one, stacked=table.stacked) for one in zip(columns, entries, titles, strict=True))
-    size = SMALL if width + GAP * (len(columns) - 1) <= LINE else SMALLER
+    size = SMALL if letters_across(table) <= LINE else SMALLER
     body = _body(table, columns, aligned) or [rf"\multicolumn{{{max(1, len(columns))}}}{{@{{}}l@{{}}}}{{none}} \\"]
     frame = _Frame(table, kinds, _head(titles, aligned), body, size)
     return "\n".join(_long(frame) if len(body) > MOST_LINES else _float(frame))
+
+
+def letters_across(table: Table) -> float:
+    """Return about how wide a table is, in letters: without the columns that name its groups."""
+    columns = table.columns[table.grouped :]
+    entries = [[row[table.grouped + i] for row in table.rows] for i in range(len(columns))]
+    titles = [_title(column, own, stacked=table.stacked) for column, own in zip(columns, entries, strict=True)]
+    widths = [_width(*one, stacked=table.stacked) for one in zip(columns, entries, titles, strict=True)]
+    return sum(widths) + GAP * (len(columns) - 1)
 
 
 def _float(frame: _Frame) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from ovlab.report.columns import PRECISION
 from ovlab.report.format import MISSING, Estimate
 from ovlab.report.records import Records
-from ovlab.report.sections.layers.profiled import compared_with, nodes_of, pairs_of
+from ovlab.report.sections.layers.profiled import compared_with, drawn_profiles, nodes_of, pairs_of
 from ovlab.report.sections.layers.tables import AXES, PERCENT
 from ovlab.report.table import Column, Entry, Table
 from ovlab.specs import ReportSettings
@@ -37,7 +37,7 @@ def nodes_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("roof_share", "of its roof", **PERCENT),
     ]
     rows: list[list[Entry]] = []
-    for model, device, host in records.profiles:
+    for model, device, host in records.profiles if most is None else drawn_profiles(settings, records):
         frame = nodes_of(records, model, device, host)
         for precision in settings.experiment.precisions:
             own = frame[frame["precision"] == precision]
@@ -67,7 +67,7 @@ def pairs_table(settings: ReportSettings, records: Records, most: int | None = N
         Column("speedup", "speed-up", "×", numeric=True, interval=True),
     ]
     rows: list[list[Entry]] = []
-    for model, device, host in records.profiles:
+    for model, device, host in records.profiles if most is None else drawn_profiles(settings, records):
         frame = pairs_of(records, model, device, host)
         shown_firsts = compared_with(records, model, device, host)
         for (first, second), group in frame.groupby(["first", "second"], sort=False):

@@ -17,7 +17,7 @@ from ovlab.report.records import ProfileKey, Records
 from ovlab.specs import ReportSettings
 
 NODES, PAIRS = "nodes.parquet", "comparisons.csv"
-MOST_DRAWN = 12
+MOST_DRAWN = 8
 """Profiles whose roofline and executed graph are drawn; tables and files have the nodes of all."""
 
 
@@ -68,9 +68,9 @@ def not_drawn(settings: ReportSettings, records: Records) -> str:
     found = [key for key in records.profiles if _beside(records, key, NODES) is not None]
     left = len(found) - len(drawn_profiles(settings, records))
     return (
-        f"Rooflines and executed graphs of {len(found) - left} of {len(found)} profiles are drawn, of the devices that "
-        "the experiment names first. The tables speak of all, nodes.csv has all of their nodes, the folder graphs has "
-        "their graphs."
+        f"Rooflines, executed graphs and single layers are shown of {len(found) - left} of {len(found)} profiles, of "
+        "the devices that the experiment names first. The other tables speak of all; nodes.csv and layer_speedups.csv "
+        "have all layers, the folder graphs has all graphs."
         if left
         else ""
     )

@@ -11,7 +11,7 @@ from ovlab.layers.roofline.comparison import BY_LAYERS
 from ovlab.layers.roofline.shares import PARTS
 from ovlab.records import Record
 from ovlab.report.columns import HOST, PRECISION
-from ovlab.report.format import MISSING, Estimate
+from ovlab.report.format import MISSING, Estimate, joined
 from ovlab.report.records import Records
 from ovlab.report.sections.layers.profiled import Profiled, compared_with, estimate_of, profiled_variants
 from ovlab.report.sections.layers.slow import slow_as_a_whole
@@ -54,9 +54,18 @@ def peaks_table(records: Records) -> Table:
         "What this machine does at best, of several windows and processes: arithmetic (two operations a "
         "multiply-accumulate) of a large convolution or matrix product, bytes read and written by copies that fit each "
         "level of cache, the clock of a chain of multiplications, and what a node costs that has next to nothing to "
-        f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(f'{one}.' for one in dict.fromkeys(remarks))}"
+        f"do. Theoretical: from the CPU’s flags and that clock. {' '.join(_gathered(remarks))}"
     )
     return Table("peaks", caption.strip(), columns, rows, grouped=2, made_from=("peaks",))
+
+
+def _gathered(remarks: list[str]) -> list[str]:
+    """Make sentences of remarks ``WHAT: REMARK``: one for all of which the same is to be said."""
+    concerned: dict[str, list[str]] = {}
+    for remark in dict.fromkeys(remarks):
+        what, _, said = remark.partition(": ")
+        concerned.setdefault(said, []).append(what)
+    return [f"{joined(what)}: {said}." if said else f"{joined(what)}." for said, what in concerned.items()]
 
 
 def _peak_rows(record: Record) -> Iterator[list[Entry]]:
@@ -70,7 +79,13 @@ def _peak_rows(record: Record) -> Iterator[list[Entry]]:
         of_type = kind == "arithmetic"
         others = [record.value(f"{one}_{which}") if of_type else None for one in ("theoretical", "reached")]
         kernel = record.data["kernels"].get(which, MISSING) if kind == "arithmetic" else MISSING
-        yield [title.format(which), Estimate.of(quantity.value), quantity.unit, *map(Estimate.of, others), kernel]
+        yield [
+            title.format(which),
+            Estimate.of(quantity.value),
+            quantity.unit.replace("us", "µs"),
+            *map(Estimate.of, others),
+            kernel,
+        ]
 
 
 def verdict_table(settings: ReportSettings, records: Records) -> Table:

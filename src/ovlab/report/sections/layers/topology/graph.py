@@ -62,13 +62,15 @@ def _speedups(nodes: pd.DataFrame, pairs: pd.DataFrame, precision: str) -> dict[
     """Return the speed-up of each node against each other variant."""
     ratios: dict[str, dict[str, float]] = {}
     known = pairs[pairs["speedup"].notna()]
-    for row in known[(known["first"] == precision) | (known["second"] == precision)].to_dict("records"):
-        is_second = row["second"] == precision
-        speedup = float(row["speedup"]) if is_second else 1 / float(row["speedup"])
-        by_layer = ratios.setdefault(str(row["first"] if is_second else row["second"]), {})
-        by_layer |= dict.fromkeys(str(row["layers"]).split(","), speedup)
-    layers = [str(names).split(",") for names in nodes["layers"].fillna("")]
+    own = known[(known["first"] == precision) | (known["second"] == precision)]
+    for first, second, layers, speedup in zip(
+        *(own[name] for name in ("first", "second", "layers", "speedup")), strict=True
+    ):
+        is_second = second == precision
+        by_layer = ratios.setdefault(str(first if is_second else second), {})
+        by_layer |= dict.fromkeys(str(layers).split(","), float(speedup) if is_second else 1 / float(speedup))
+    of_nodes = [str(names).split(",") for names in nodes["layers"].fillna("")]
     return {
-        other: [next((by_layer[name] for name in names if name in by_layer), None) for names in layers]
+        other: [next((by_layer[name] for name in names if name in by_layer), None) for names in of_nodes]
         for other, by_layer in ratios.items()
     }

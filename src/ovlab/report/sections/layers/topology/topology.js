@@ -464,18 +464,17 @@ class Topology {
 
 const style = document.getElementById("topology-style");
 document.head.append(style.content.cloneNode(true));
-// Drawn when it comes into sight: laying out hundreds of nodes takes a second.
-const seen = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    seen.unobserve(target);
-    new Topology(target, roots.indexOf(target));
-  }
-}, { rootMargin: "400px" });
-const roots = [...document.querySelectorAll(".topology")];
-roots.forEach((root) => seen.observe(root));
-addEventListener("beforeprint", () => roots.filter((root) => !root.querySelector("svg")).forEach((root) => {
+// Drawn once, when it comes into sight (of which several may tell) or is printed: laying out takes a second.
+const waiting = new Set(document.querySelectorAll(".topology"));
+const roots = [...waiting];
+const drawOnce = (root) => {
+  if (!waiting.delete(root)) return;
   seen.unobserve(root);
   new Topology(root, roots.indexOf(root));
-}));
+};
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting) drawOnce(target);
+}, { rootMargin: "400px" });
+roots.forEach((root) => seen.observe(root));
+addEventListener("beforeprint", () => roots.forEach(drawOnce));
 })();
