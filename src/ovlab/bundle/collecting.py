@@ -28,6 +28,7 @@ from ovlab.errors import OvlabError, nearest
 from ovlab.files import read_json, write_atomically, write_text
 from ovlab.records import Record, read_record, require_intact, write_record
 from ovlab.specs import ReportSettings
+from ovlab.verdict import put_aside_name
 
 LISTING = "files.json"
 AGAIN = "make the report anew (make report EXPERIMENT=...)"
@@ -80,10 +81,17 @@ def find_experiment(results: Path, name: str) -> Experiment:
     prefix, found = "", []
     for line in lines:
         path, prefix = _locate(results, line)
-        record = read_record(path, KINDS.get(str(read_json(path).get("schema"))))
+        now = _there(path)
+        record = read_record(now, KINDS.get(str(read_json(now).get("schema"))))
         require_intact(record, path.parent)
         found.append((path, record))
     return Experiment(results, settings, found, prefix)
+
+
+def _there(path: Path) -> Path:
+    """Return where a record is now: the verdict puts that of a failed step aside, for the next run to try it anew."""
+    aside = path.with_name(put_aside_name(path))
+    return aside if aside.is_file() and not path.exists() else path
 
 
 def _locate(results: Path, line: str) -> tuple[Path, str]:
@@ -91,7 +99,7 @@ def _locate(results: Path, line: str) -> tuple[Path, str]:
     parts = Path(line).parts
     for start in range(len(parts)):
         path = results.joinpath(*parts[start:])
-        if path.is_file():
+        if _there(path).is_file():
             return path, str(Path(*parts[:start])) if start else ""
     raise OvlabError(f"{line}: missing in {results}; {AGAIN}")
 
@@ -116,7 +124,7 @@ def collect(experiment: Experiment, target: Path, *, models: bool, data: bool) -
     with Progress(f"bundling {experiment.settings.name}", len(experiment.found), "entries") as progress:
         for path, record in experiment.found:
             name = f"{RESULTS}/{path.relative_to(experiment.results).as_posix()}"
-            changed += _copy_record(path, record, target / name, replacer)
+            changed += _copy_record(_there(path), record, target / name, replacer)
             for source, inner in _beside(path, record, models=models, data=data):
                 _copy(source, (target / name).parent / inner)
             names.append(name)

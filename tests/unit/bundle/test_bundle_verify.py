@@ -18,6 +18,7 @@ from ovlab.bundle.verifying import Verdict, verify
 from ovlab.bundle.writing import write_bundle, write_zip
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
+from ovlab.verdict import put_aside_name
 
 SESSION = "results/test/sessions/here/net/cpu/single_stream/session.json"
 SAMPLES = "results/test/sessions/here/net/cpu/single_stream/samples.parquet"
@@ -295,3 +296,16 @@ def test_an_archive_of_a_forged_bundle_is_found_too(bundle: Path, tmp_path: Path
     write_zip(bundle, tmp_path / "one.zip")
     assert f"{INT8}.accuracy.value: 0.9, 0.775 was recomputed" in verify(tmp_path / "one.zip").faults
     assert (bundle / MANIFEST).is_file()
+
+
+def test_a_failed_step_whose_record_was_put_aside_is_bundled_as_the_report_has_it(place: Path, tmp_path: Path) -> None:
+    """The verdict puts it aside after the report: its cells are failed there, and the next run would try it anew."""
+    results = make_results(tmp_path / "results")
+    failed = put_aside(results / Path(SESSION).relative_to("results"))
+    write_bundle(results, "test", tmp_path / "one", home=place / "home")
+    assert not failed.with_name("session.json").exists() and (tmp_path / "one" / SESSION).is_file()
+    assert verify(tmp_path / "one").faults == []
+
+
+def put_aside(path: Path) -> Path:
+    return path.rename(path.with_name(put_aside_name(path)))
