@@ -247,6 +247,7 @@ def test_the_same_results_give_the_same_bytes(place: Path, tmp_path: Path) -> No
         write_bundle(place / "results", "test", tmp_path / name, home=place / "home")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"], "nothing half-written"
+    assert verify(tmp_path / "a.zip").faults == []
     with open_bundle(tmp_path / "a.zip") as opened:
         assert len(opened.records()) == 7 and opened.read(opened.folder / SESSION, "session").ok
         assert opened.read(opened.folder / VARIANT, "variant").ok, "the files of models are left out"
