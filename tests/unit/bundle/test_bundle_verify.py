@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from bundle_factory import forge, make_checkout, make_results, rehash
+from bundle_factory import forge, make_checkout, make_results, make_settings, rehash
 
 from ovlab.bundle import AuthorSpec, open_bundle
+from ovlab.bundle.conf_files import conf_differences
 from ovlab.bundle.layout import INFO, MANIFEST, METADATA, README
 from ovlab.bundle.verifying import Verdict, verify
 from ovlab.bundle.writing import write_bundle, write_zip
@@ -310,3 +311,15 @@ def test_a_failed_step_whose_record_was_put_aside_is_bundled_as_the_report_has_i
 
 def put_aside(path: Path) -> Path:
     return path.rename(path.with_name(put_aside_name(path)))
+
+
+def test_a_precision_that_others_made_for_each_model_is_as_its_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "conf/precision/int8.yaml"
+    path.parent.mkdir(parents=True)
+    settings = make_settings()
+    own = settings.precisions["int8"].plain() | {"source": "per_model"}
+    path.write_text(json.dumps(own), encoding="utf-8")
+    assert conf_differences(tmp_path, ["conf/precision/int8.yaml"], settings) == []
+    path.write_text(json.dumps(own | {"weights": "f16"}), encoding="utf-8")
+    (line,) = conf_differences(tmp_path, ["conf/precision/int8.yaml"], settings)
+    assert line.startswith("conf/precision/int8.yaml: weights: 'f16'")
