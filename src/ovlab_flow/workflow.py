@@ -16,12 +16,14 @@ from snakemake.exceptions import WorkflowError
 
 from ovlab.addresses import hide_secrets
 from ovlab.addresses.handover import hand_over, hand_over_mirror, show_mirror
+from ovlab.environment import host_identity
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import require_writable, temporary_folder
 from ovlab.scratch.leftovers import cache_folder, remove_leftovers
 from ovlab.text import shortened, visible
 from ovlab_flow.command_line import as_lines
 from ovlab_flow.grid import Grid
+from ovlab_flow.grid.jobs import PLANNED_ON
 from ovlab_flow.grid_cache.store import handed_over_grid, stored_grid
 from ovlab_flow.paths import has_placeholder
 
@@ -127,6 +129,8 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME, *, is
     """
     if is_job:
         config = _handed_over(config)
+    else:
+        os.environ[PLANNED_ON] = host_identity()
     try:
         for key in config:
             if key not in OPTIONS:

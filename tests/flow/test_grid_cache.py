@@ -17,6 +17,8 @@ from workflow_runs import ROOT
 
 from ovlab.specs import Spec
 from ovlab_flow import Grid, grid_for_snakemake, hide_from_jobs, workflow
+from ovlab_flow.grid import profiling
+from ovlab_flow.grid.jobs import PLANNED_ON
 from ovlab_flow.grid_cache import store
 from ovlab_flow.grid_cache.plain_grid import grid_of, plain_grid
 
@@ -26,7 +28,7 @@ Composed = list[str]
 @pytest.fixture(autouse=True)
 def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Composed:
     """A folder of its own, where each composition is counted."""
-    for name in (store.HANDED_OVER, workflow.ASKED):
+    for name in (store.HANDED_OVER, workflow.ASKED, PLANNED_ON):
         monkeypatch.setenv(name, "")  # so that what a test's run hands over goes with the test
     names: Composed = []
     original = workflow._composed
@@ -298,6 +300,20 @@ def test_a_folder_that_cannot_be_written_to_costs_no_run(composed: Composed, mon
     assert os.environ.get(store.HANDED_OVER) is None
     load(is_job=True)
     assert len(composed) == 2
+
+
+def test_a_job_on_another_processor_finds_the_peaks_of_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it composes for itself; another run, planned elsewhere, has peaks of its own."""
+    Path(".snakemake").write_text("no folder")
+
+    def peaks(*, is_job: bool) -> list[str]:
+        return [one.digest for one in load(is_job=is_job).machines.values()]
+
+    planned = peaks(is_job=False)
+    for module in (profiling, workflow):
+        monkeypatch.setattr(module, "host_identity", lambda: "another1")
+    assert peaks(is_job=True) == planned != []
+    assert peaks(is_job=False) != planned
 
 
 def test_old_files_go() -> None:

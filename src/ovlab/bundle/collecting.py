@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from ovlab.bundle.layout import (
     CONF,
     KINDS,
     LOCK,
-    MERGED,
     PAGE,
     RECORDS,
     RESULTS,
@@ -28,8 +27,8 @@ from ovlab.download.progress import Progress
 from ovlab.errors import OvlabError, nearest
 from ovlab.files import read_json, write_atomically, write_text
 from ovlab.records import Record, read_record, require_intact, write_record
-from ovlab.report.format import joined
 from ovlab.specs import ReportSettings
+from ovlab.verdict import put_aside_name
 
 LISTING = "files.json"
 AGAIN = "make the report anew (make report EXPERIMENT=...)"
@@ -71,8 +70,6 @@ def find_experiment(results: Path, name: str) -> Experiment:
         If there is no such report, or a record or a file beside it is not what it was.
     """
     folder = results / name
-    if (folder / MERGED).is_file():
-        raise OvlabError(_merged_told(folder))
     if not (folder / RECORDS).is_file() or not (folder / PAGE).is_file():
         there = [path.parents[1].name for path in results.glob(f"*/{RECORDS}")]
         hint = nearest(name, there) if there else ""
@@ -84,33 +81,17 @@ def find_experiment(results: Path, name: str) -> Experiment:
     prefix, found = "", []
     for line in lines:
         path, prefix = _locate(results, line)
-        record = read_record(path, KINDS.get(str(read_json(path).get("schema"))))
+        now = _there(path)
+        record = read_record(now, KINDS.get(str(read_json(now).get("schema"))))
         require_intact(record, path.parent)
         found.append((path, record))
     return Experiment(results, settings, found, prefix)
 
 
-def _merged_told(folder: Path) -> str:
-    """Say what to bundle instead of a merged report, which has no records of its own."""
-    try:
-        origins = read_json(folder / MERGED)["origins"]
-        bundles = list(dict.fromkeys(str(one["results"]) for one in origins if one["bundle"]))
-        folders = list(
-            dict.fromkeys(f"{one['experiment']} in {one['results']}" for one in origins if not one["bundle"])
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        bundles, folders = [], ["what it was made from"]
-    todo = (
-        f"bundle {joined(folders)}, and merge the bundles" if folders else f"merge {joined(bundles)} where it is needed"
-    )
-    return (
-        f"{folder}: is a merged report, whose records lie elsewhere; {todo}: {MERGED} names each by the hash of its "
-        "manifest, and who has them makes the same report"
-    )
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _there(path: Path) -> Path:
+    """Return where a record is now: the verdict puts that of a failed step aside, for the next run to try it anew."""
+    aside = path.with_name(put_aside_name(path))
+    return aside if aside.is_file() and not path.exists() else path
 
 
 def _locate(results: Path, line: str) -> tuple[Path, str]:
@@ -118,7 +99,7 @@ def _locate(results: Path, line: str) -> tuple[Path, str]:
     parts = Path(line).parts
     for start in range(len(parts)):
         path = results.joinpath(*parts[start:])
-        if path.is_file():
+        if _there(path).is_file():
             return path, str(Path(*parts[:start])) if start else ""
     raise OvlabError(f"{line}: missing in {results}; {AGAIN}")
 
@@ -143,7 +124,7 @@ def collect(experiment: Experiment, target: Path, *, models: bool, data: bool) -
     with Progress(f"bundling {experiment.settings.name}", len(experiment.found), "entries") as progress:
         for path, record in experiment.found:
             name = f"{RESULTS}/{path.relative_to(experiment.results).as_posix()}"
-            changed += _copy_record(path, record, target / name, replacer)
+            changed += _copy_record(_there(path), record, target / name, replacer)
             for source, inner in _beside(path, record, models=models, data=data):
                 _copy(source, (target / name).parent / inner)
             names.append(name)

@@ -119,6 +119,10 @@ def conf_differences(folder: Path, names: Sequence[str], settings: ReportSetting
     return lines
 
 
+PER_MODEL = ("source", "per_model")
+"""What a precision says whose files are others': they are named in ``conf/model_precision``, for each model."""
+
+
 def _compare(data: Any, spec: Spec, ran: Mapping[str, Any], name: str, prefix: str = "") -> list[str]:
     """Compare what a file says, as the spec reads it, with what was run; what it leaves open is not compared."""
     if not isinstance(data, dict):
@@ -126,7 +130,8 @@ def _compare(data: Any, spec: Spec, ran: Mapping[str, Any], name: str, prefix: s
     if "defaults" in data or _has_interpolation(data):
         return [f"{name}: is composed of other files, so that it is not compared with what was run"]
     try:
-        said = type(spec).model_validate({key: value for key, value in data.items() if key != "defaults"}).plain()
+        own = {key: value for key, value in data.items() if (key, value) != PER_MODEL}
+        said = type(spec).model_validate(own).plain()
     except ValidationError as error:
         return [f"{name}: is not what the experiment ran with ({one_line(error)})"]
     lines = []

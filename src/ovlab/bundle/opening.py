@@ -211,8 +211,9 @@ def _unpack(archive: Path, folder: Path, limits: UnpackSpec, *, models: bool) ->
 
 def _of_model(name: str) -> bool:
     """Tell whether a file is one of a model's, which bundles may come without."""
-    beside = name.startswith((f"{RESULTS}/variants/", f"{RESULTS}/sources/models/"))
-    return beside and not name.endswith(("/variant.json", "/source.json"))
+    if name.startswith(f"{RESULTS}/sources/models/"):
+        return "/files/" in name
+    return name.startswith(f"{RESULTS}/variants/") and not name.endswith("/variant.json")
 
 
 def _read_entry(file: zipfile.ZipFile, name: str) -> bytes:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ovlab.bundle.checks.accuracies import Validated, check_accuracy, read_truth, truth_differs, truth_name
 from ovlab.bundle.checks.records import Found, check_chain, check_settings, read_records
-from ovlab.bundle.checks.report import check_report, read_settings, with_own_baseline
+from ovlab.bundle.checks.report import check_report, compare_reports, read_settings, with_own_baseline
 from ovlab.bundle.checks.sessions import MALFORMED, check_session
 from ovlab.bundle.conf_files import conf_differences
 from ovlab.bundle.generated import generated_faults
-from ovlab.bundle.layout import CONF, TRUTHS
+from ovlab.bundle.layout import CONF, GENERATED, INFO, LOCK, MANIFEST, MERGED, TRUTHS, WORKFLOW
 from ovlab.bundle.opening import BundleError, OpenedBundle, open_bundle
 from ovlab.errors import OvlabError, one_line
 from ovlab.files import size_text
@@ -101,6 +101,9 @@ def verify(path: Path, *, fingerprint: str = "", limits: UnpackSpec | None = Non
 
 def _verify_contents(bundle: OpenedBundle, verdict: Verdict, scratch: Path) -> None:
     settings = read_settings(bundle)
+    if (bundle.experiment / MERGED).is_file():
+        _verify_merged(bundle, settings, verdict, scratch)
+        return
     found, verdict.faults = read_records(bundle)
     verdict.faults += generated_faults(bundle, [record for _, record in found], settings)
     conf = [name for name in bundle.hashes if name.startswith(f"{CONF}/")]
@@ -116,16 +119,59 @@ def _verify_contents(bundle: OpenedBundle, verdict: Verdict, scratch: Path) -> N
     if verdict.faults:
         verdict.notes.append("the report was not compared: its records do not hold")
         return
+    alike = _drawn_alike(bundle, verdict)
+    own = with_own_baseline(settings, bundle.folder)
+    _note_report(verdict, *check_report(bundle, own, found, scratch / "report", drawn_alike=alike))
+
+
+def _drawn_alike(bundle: OpenedBundle, verdict: Verdict) -> bool:
+    """Tell whether figures can be drawn as they were; note where not."""
     drawn_by = bundle.info.software.get("matplotlib", "")
-    drawn_alike = drawn_by == importlib.metadata.version("matplotlib")
-    if not drawn_alike:
-        verdict.notes.append(f"figures were drawn by Matplotlib {drawn_by or '?'}, which is not here: hashes only")
-    faults, counts = check_report(
-        bundle, with_own_baseline(settings, bundle.folder), found, scratch / "report", drawn_alike=drawn_alike
-    )
+    if drawn_by == importlib.metadata.version("matplotlib"):
+        return True
+    verdict.notes.append(f"figures were drawn by Matplotlib {drawn_by or '?'}, which is not here: hashes only")
+    return False
+
+
+def _note_report(verdict: Verdict, faults: list[str], counts: dict[str, int]) -> None:
     verdict.faults += faults
     compared = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     verdict.checked.append(f"report made anew: {compared} compared")
+
+
+def _verify_merged(bundle: OpenedBundle, settings: ReportSettings, verdict: Verdict, scratch: Path) -> None:
+    """Verify each of the bundles that were merged, then merge them anew."""
+    from ovlab.bundle.writing import reported_records
+    from ovlab.merge.bundling import PARTS, merge_parts, parts_of
+
+    parts = parts_of(bundle.experiment)
+    places = [f"{PARTS}/{number}" for number in range(1, len(parts) + 1)]
+    report = (bundle.experiment / "report").relative_to(bundle.folder).as_posix()
+    known = (*(f"{place}/" for place in places), f"{report}/", f"{WORKFLOW}/")
+    single = {INFO, MANIFEST, LOCK, *GENERATED}
+    verdict.faults += [
+        f"{name}: is no part of a merged report's bundle"
+        for name in sorted(bundle.hashes.keys() - single)
+        if not name.startswith(known)
+    ]
+    for place in places:
+        if f"{place}/{MANIFEST}" not in bundle.hashes:
+            verdict.faults.append(f"{place}: no such bundle, but {report.rpartition('/')[0]}/{MERGED} names it")
+            continue
+        own = verify(bundle.folder / place)
+        for here, there in (
+            (verdict.faults, own.faults),
+            (verdict.checked, own.checked),
+            (verdict.notes, own.notes),
+        ):
+            here += [f"{place}/{line}" if there is own.faults else f"{place}: {line}" for line in there]
+    if verdict.faults:
+        verdict.notes.append("the merged report was not compared: what it is made from does not hold")
+        return
+    verdict.faults += generated_faults(bundle, reported_records(bundle), settings)
+    merge_parts(bundle.folder, parts, bundle.info.experiment, scratch)
+    made = scratch / bundle.info.experiment / "report"
+    _note_report(verdict, *compare_reports(bundle, made, drawn_alike=_drawn_alike(bundle, verdict)))
 
 
 def _verify_sessions(bundle: OpenedBundle, found: Found, verdict: Verdict) -> None:

@@ -11,17 +11,19 @@ import subprocess
 import zipfile
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ovlab.bundle.collecting import collect, collect_workflow, find_experiment, measured_until
 from ovlab.bundle.conf_files import conf_differences, used_files
 from ovlab.bundle.generated import generated_texts
-from ovlab.bundle.layout import CONF, INFO, MANIFEST, RESULTS, SETTINGS, AuthorSpec, BundleInfo
+from ovlab.bundle.layout import CONF, INFO, MANIFEST, MERGED, RESULTS, SETTINGS, AuthorSpec, BundleInfo, read_info
 from ovlab.bundle.manifest import CHUNK, check_names, format_manifest, hash_stream, walk
 from ovlab.bundle.opening import OpenedBundle
 from ovlab.download.progress import Progress
 from ovlab.errors import OvlabError
 from ovlab.files import atomic_path, move, open_file, write_text
+from ovlab.records import Record
 from ovlab.scratch import OWNER, scratch_folder
 from ovlab.specs import ReportSettings
 from ovlab.specs.base import parse_spec
@@ -81,33 +83,43 @@ def write_bundle(
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not is_zip:
         raise OvlabError(f"{target}: exists already")
-    found = find_experiment(results, experiment)
+    is_merged = (results / experiment / MERGED).is_file()
+    found = None if is_merged else find_experiment(results, experiment)
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target.parent, prefix=f".{target.stem}.", suffix=".partial") as scratch:
         folder = scratch / "bundle"
         folder.mkdir()
-        replaced = collect(found, folder, models=models, data=data)
+        if found is None:
+            from ovlab.merge.bundling import collect_merged
+
+            same = partial(write_bundle, home=home, conf=conf, models=models, data=data, authors=authors)
+            collect_merged(results, experiment, folder, partial(same, licence=licence))
+            replaced = 0
+            dates = [read_info(path.parent).date for path in folder.glob(f"parts/*/{INFO}")]
+        else:
+            replaced = collect(found, folder, models=models, data=data)
+            dates = [measured_until(found.found)]
         settings_path = folder / RESULTS / experiment / SETTINGS
         settings = ReportSettings.from_json(settings_path.read_text(encoding="utf-8"), SETTINGS)
-        collect_workflow(home, folder, used_files(settings, [*conf, home / CONF]))
+        collect_workflow(home, folder, {} if is_merged else used_files(settings, [*conf, home / CONF]))
         yaml_files = [name for name in walk(folder) if name.startswith(f"{CONF}/")]
         about = {
             "experiment": experiment,
             "title": title or settings.experiment.title or experiment,
             "authors": [one.plain() for one in authors],
             "licence": licence,
-            "date": measured_until(found.found),
+            "date": max(dates),
             "models": models,
             "data": data,
             "workflow_commit": _commit(home),
-            "conf_differences": conf_differences(folder, yaml_files, settings),
+            "conf_differences": () if is_merged else conf_differences(folder, yaml_files, settings),
             "paths_replaced": replaced,
             "software": {name: importlib.metadata.version(name) for name in SOFTWARE},
         }
         fingerprint = _finish(folder, parse_spec(BundleInfo, about, INFO), settings)
         if is_zip:
-            with atomic_path(target) as partial:
-                write_zip(folder, partial)
+            with atomic_path(target) as unfinished:
+                write_zip(folder, unfinished)
         else:
             move(folder, target)
     log.info("%s: %s", target, fingerprint)
@@ -127,7 +139,7 @@ def _finish(folder: Path, info: BundleInfo, settings: ReportSettings) -> str:
                 hashes[name], size = hash_stream(file)
             progress.advance(size)
     opened = OpenedBundle(folder, info, hashes)
-    records = [opened.read(path, kind) for kind, path in opened.records()]
+    records = reported_records(opened)
     for name, text in generated_texts(info, hashes, records, settings).items():
         write_text(folder / name, text)
         with open_file(folder / name) as file:
@@ -135,6 +147,15 @@ def _finish(folder: Path, info: BundleInfo, settings: ReportSettings) -> str:
     write_text(folder / MANIFEST, format_manifest(hashes))
     with open_file(folder / MANIFEST) as file:
         return hash_stream(file)[0]
+
+
+def reported_records(bundle: OpenedBundle) -> list[Record]:
+    """Return the records that a bundle's report is made from; those of a merged one are in the bundles in it."""
+    if (bundle.experiment / MERGED).is_file():
+        from ovlab.merge.bundling import parts_of, records_of_parts
+
+        return records_of_parts(bundle.folder, parts_of(bundle.experiment))
+    return [bundle.read(path, kind) for kind, path in bundle.records()]
 
 
 def write_zip(folder: Path, target: Path) -> None:

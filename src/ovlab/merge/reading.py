@@ -77,6 +77,8 @@ def open_part(results: Path, experiment: str | None = None) -> Iterator[Part]:
             opening = contextlib.ExitStack()
             bundle = opening.enter_context(open_bundle(results, models=False))
             name = bundle.info.experiment
+            if (bundle.experiment / MERGED).is_file():
+                raise OvlabError("is the bundle of a merged report; merge the bundles in its folder 'parts'")
             if experiment not in {None, name}:
                 raise OvlabError(f"no experiment {experiment!r} in it; it is of {name}")
             settings = read_settings(bundle.experiment / SETTINGS)

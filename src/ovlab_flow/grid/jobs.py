@@ -23,6 +23,12 @@ from ovlab.specs import (
 )
 from ovlab_flow.paths import has_placeholder, state_of
 
+PLANNED_ON = "OVLAB_PLANNED_ON"
+"""Environment variable of a run's jobs: identity of the host that the run was planned on.
+
+A job that composes the grid by itself, on a node with another processor, would look for its peaks elsewhere.
+"""
+
 
 @dataclass(frozen=True)
 class Source:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 from ovlab.environment import describe_host, host_identity
 from ovlab.files import digest_of
 from ovlab.specs import Cell, HostSpec, PeaksSettings, ProfileSettings
 from ovlab_flow.compose import RunSpec, Selection
-from ovlab_flow.grid.jobs import Machine, Profile, Variant
+from ovlab_flow.grid.jobs import PLANNED_ON, Machine, Profile, Variant
 from ovlab_flow.grid.quiet import quiet
 
 
@@ -54,9 +55,9 @@ def _machine(run: RunSpec, selection: Selection, device: str, host: str) -> Mach
 
 
 def _identity(host: HostSpec) -> str:
-    """Return what a host's peaks depend on: what is on this machine, or what is said of another one."""
+    """Return what a host's peaks depend on: what is on the run's machine, or what is said of another one."""
     if host.asks_for_nothing:
-        return host_identity()
+        return os.environ.get(PLANNED_ON) or host_identity()
     return digest_of([host.model_copy(update={"description": ""}).plain(), describe_host()["packages"]["openvino"]])
 
 

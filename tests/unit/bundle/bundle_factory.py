@@ -101,7 +101,7 @@ def make_checkout(home: Path) -> Path:
     return home
 
 
-def make_results(results: Path, prefix: str = "results", reason: str = "") -> Path:
+def make_results(results: Path, prefix: str = "results", reason: str = "", run_id: str = "") -> Path:
     """Write a results folder; records call it `prefix`, and the session's reason ends with `reason`."""
     settings = make_settings()
     model = _source(results / "sources/models/net/00000001", {"net.onnx": b"onnx"}, prefix)
@@ -113,6 +113,9 @@ def make_results(results: Path, prefix: str = "results", reason: str = "") -> Pa
         accuracies.append(_accuracy(results, number, record, data[1], accuracies[0][0].parent if accuracies else None))
         del path
     session = _session(results, settings, [record for _, record in variants], reason)
+    if run_id:
+        session[1].run_id = run_id
+        write_record(*session)
     found = [model, data, *variants, *accuracies, session]
     seen = [(_seen(path, results, prefix), one) for path, one in found]
     with contextlib.chdir(results.parent):

@@ -234,3 +234,65 @@ def test_what_cannot_be_compressed_is_stored(tmp_path: Path) -> None:
             "empty": zipfile.ZIP_STORED,
         }
         assert {name: file.read(name) for name in contents} == contents
+
+
+def _flip(archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"weights" * 100) + 3] ^= 1
+    archive.write_bytes(data)
+
+
+def _size(archive: Path, delta: int) -> None:
+    """State another size of the model's file in the list of entries, and of its compressed bytes."""
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    while data[at + 46 : at + 46 + len(MODEL)] != MODEL.encode():
+        at = data.index(b"PK\x01\x02", at + 1)
+    for place in (at + 20, at + 24):
+        struct.pack_into("<L", data, place, struct.unpack_from("<L", data, place)[0] + delta)
+    archive.write_bytes(data)
+
+
+def _crc(archive: Path) -> None:
+    """Flip a byte, and state the checksum of what is there now: the manifest alone tells."""
+    with zipfile.ZipFile(archive) as file:
+        entries = [(one.filename, file.read(one)) for one in file.infolist()]
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for name, content in entries:
+            file.writestr(name, content.replace(b"weights", b"Weights", 1) if name == MODEL else content)
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a stored byte": (_flip, "damaged or truncated .*CRC"),
+    "a stored byte and its checksum": (_crc, f"{MODEL}: was changed"),
+    "a smaller size": (lambda archive: _size(archive, -7), "damaged or truncated|was changed"),
+    "a larger size": (lambda archive: _size(archive, 7), "overlaps another entry"),
+}
+
+
+@pytest.mark.parametrize("models", [True, False])
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_stored_model_that_was_tampered_with_is_found(kind: str, models: bool, tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        for name, text in whole(FILES | {MODEL: "weights" * 1000, f"{MODEL}.more": "more"}):
+            file.writestr(name, text)
+    with open_bundle(path, models=models):
+        pass
+    spoil, expected = SPOILT[kind]
+    spoil(path)
+    with pytest.raises(OvlabError, match=expected) as caught, open_bundle(path, models=models):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_the_way_of_packing_is_no_part_of_a_bundle(tmp_path: Path) -> None:
+    """Whoever packs the same files anew, each compressed or stored, has the same bundle."""
+    fingerprints = set()
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(tmp_path / "one.zip", "w", method) as file:
+            for name, text in whole():
+                file.writestr(name, text)
+        with open_bundle(tmp_path / "one.zip") as bundle:
+            fingerprints.add(bundle.fingerprint)
+    assert len(fingerprints) == 1

@@ -10,14 +10,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from bundle_factory import forge, make_checkout, make_results, rehash
+from bundle_factory import forge, make_checkout, make_results, make_settings, rehash
 
 from ovlab.bundle import AuthorSpec, open_bundle
+from ovlab.bundle.conf_files import conf_differences
 from ovlab.bundle.layout import INFO, MANIFEST, METADATA, README
 from ovlab.bundle.verifying import Verdict, verify
 from ovlab.bundle.writing import write_bundle, write_zip
 from ovlab.errors import OvlabError
 from ovlab.files import write_json
+from ovlab.verdict import put_aside_name
 
 SESSION = "results/test/sessions/here/net/cpu/single_stream/session.json"
 SAMPLES = "results/test/sessions/here/net/cpu/single_stream/samples.parquet"
@@ -246,6 +248,7 @@ def test_the_same_results_give_the_same_bytes(place: Path, tmp_path: Path) -> No
         write_bundle(place / "results", "test", tmp_path / name, home=place / "home")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"], "nothing half-written"
+    assert verify(tmp_path / "a.zip").faults == []
     with open_bundle(tmp_path / "a.zip") as opened:
         assert len(opened.records()) == 7 and opened.read(opened.folder / SESSION, "session").ok
         assert opened.read(opened.folder / VARIANT, "variant").ok, "the files of models are left out"
@@ -295,3 +298,28 @@ def test_an_archive_of_a_forged_bundle_is_found_too(bundle: Path, tmp_path: Path
     write_zip(bundle, tmp_path / "one.zip")
     assert f"{INT8}.accuracy.value: 0.9, 0.775 was recomputed" in verify(tmp_path / "one.zip").faults
     assert (bundle / MANIFEST).is_file()
+
+
+def test_a_failed_step_whose_record_was_put_aside_is_bundled_as_the_report_has_it(place: Path, tmp_path: Path) -> None:
+    """The verdict puts it aside after the report: its cells are failed there, and the next run would try it anew."""
+    results = make_results(tmp_path / "results")
+    failed = put_aside(results / Path(SESSION).relative_to("results"))
+    write_bundle(results, "test", tmp_path / "one", home=place / "home")
+    assert not failed.with_name("session.json").exists() and (tmp_path / "one" / SESSION).is_file()
+    assert verify(tmp_path / "one").faults == []
+
+
+def put_aside(path: Path) -> Path:
+    return path.rename(path.with_name(put_aside_name(path)))
+
+
+def test_a_precision_that_others_made_for_each_model_is_as_its_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "conf/precision/int8.yaml"
+    path.parent.mkdir(parents=True)
+    settings = make_settings()
+    own = settings.precisions["int8"].plain() | {"source": "per_model"}
+    path.write_text(json.dumps(own), encoding="utf-8")
+    assert conf_differences(tmp_path, ["conf/precision/int8.yaml"], settings) == []
+    path.write_text(json.dumps(own | {"weights": "f16"}), encoding="utf-8")
+    (line,) = conf_differences(tmp_path, ["conf/precision/int8.yaml"], settings)
+    assert line.startswith("conf/precision/int8.yaml: weights: 'f16'")

@@ -11,8 +11,6 @@ from merged import OTHER, SMALL, complaint, tables_of
 from report_factory import SHA, Recipe
 from result_folders import EXPERIMENT, Made, write_results
 
-from ovlab.bundle.layout import MERGED
-from ovlab.bundle.writing import write_bundle
 from ovlab.errors import OvlabError
 from ovlab.merge.merging import Results, merge
 from ovlab.records import Record
@@ -155,15 +153,3 @@ def test_a_merged_report_is_not_merged_again_nor_written_over_results(pair: list
         merge([Results(a), Results(tmp_path / "into")], tmp_path / "more")
     with pytest.raises(OvlabError, match="holds results that are not a merged report's"):
         merge([Results(a), Results(b)], a, name=EXPERIMENT)
-
-
-def test_a_merged_report_is_not_bundled_but_what_it_was_made_from(pair: list[Path], tmp_path: Path) -> None:
-    """The line names the folders to bundle, by experiment; a damaged list of them does not hide what is wrong."""
-    merge([Results(one) for one in pair], tmp_path / "into")
-    with pytest.raises(OvlabError) as caught:
-        write_bundle(tmp_path / "into", "test_merged", tmp_path / "x.zip", home=tmp_path)
-    assert f"bundle test in {pair[0]} and test in {pair[1]}, and merge the bundles" in str(caught.value)
-    (tmp_path / "into/test_merged" / MERGED).write_text("{}", encoding="utf-8")
-    with pytest.raises(OvlabError, match="is a merged report, whose records lie elsewhere; bundle what it was made"):
-        write_bundle(tmp_path / "into", "test_merged", tmp_path / "x.zip", home=tmp_path)
-    assert not (tmp_path / "x.zip").exists()

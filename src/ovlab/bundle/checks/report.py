@@ -91,6 +91,13 @@ def check_report(
     """
     scratch.mkdir()
     make_report(bundle.folder, settings, found, scratch)
+    return compare_reports(bundle, scratch, drawn_alike=drawn_alike)
+
+
+def compare_reports(
+    bundle: OpenedBundle, scratch: Path, *, drawn_alike: bool = True
+) -> tuple[list[str], dict[str, int]]:
+    """Compare the report of a bundle with the one that was made anew in a folder; see `check_report`."""
     own, made = bundle.experiment / "report", {path.relative_to(scratch).as_posix() for path in _files(scratch)}
     there = {path.relative_to(own).as_posix() for path in _files(own)}
     place = own.relative_to(bundle.folder).as_posix()
