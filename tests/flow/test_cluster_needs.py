@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 
@@ -62,6 +64,20 @@ def test_the_profile_for_slurm_gives_measurements_a_node_alone() -> None:
     assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
 
 
+def test_the_profile_for_kubernetes_names_rules_that_there_are_and_lets_nodes_measure_side_by_side() -> None:
+    profile = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text(encoding="utf-8"))
+    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")}
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
+    for rule in MEASURING:
+        found = profile["set-resources"][rule]
+        assert "kubernetes" not in found  # it would take the place of the rule's
+        assert found["slot"] == 1
+        assert rule not in profile["groups"]
+    # Python and its packages are the image's; everything else is the shared folder's.
+    assert set(profile["shared-fs-usage"]) == {"input-output", "persistence", "sources", "storage-local-copies"}
+    assert os.access(ROOT / "profiles/kubernetes" / profile["cluster-generic-cancel-cmd"], os.X_OK)
+
+
 def test_the_job_for_kubernetes_has_cores_of_its_own() -> None:
     job = yaml.safe_load((ROOT / "profiles/kubernetes/job.yaml").read_text(encoding="utf-8"))
     pod = job["spec"]["template"]["spec"]
@@ -100,6 +116,7 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
     folder = copy_workflow(tmp_path)
     (folder / "conf/host/lab.yaml").write_text(
         "slurm: {partition: lab, constraint: epyc, account: ours, extra: --nice=7}\n"
+        "kubernetes: {node_selector: {kind: new}, cores: 16}\n"
     )
     for path in (folder / "workflow/rules").glob("*.smk"):  # without a message of its own, a job tells its resources
         text = re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -114,4 +131,6 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
     assert all(
         "constraint=epyc" in one and "slurm_account=ours" in one and "--exclusive --nice=7" in one for one in there
     )
+    asked = [json.loads(re.search(r"kubernetes=(\{.*?\}\})", one)[1]) for one in there]  # type: ignore[index]
+    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16, "devices": {}}] * 3
     assert not any("constraint=" in one or "slurm_account=" in one for one in lines if one not in there)

@@ -1,4 +1,4 @@
-"""Which node a measuring job asks a cluster for: what its host's YAML says, as Snakemake's Slurm executor has it."""
+"""Which node a measuring job asks a cluster for: what its host's YAML says, as the executors have it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shlex
 
 from ovlab.errors import OvlabError
 from ovlab.specs import HostSpec
+from ovlab.specs.host import PodNeeds
 from ovlab.text import shortened
 
 ALONE = "--exclusive"
@@ -26,3 +27,11 @@ def node_extra(host: HostSpec) -> str:
         return shlex.join([ALONE, *shlex.split(host.slurm.extra or "")])
     except ValueError as error:
         raise OvlabError(f"conf/host: slurm.extra: {shortened(host.slurm.extra)}: {error}") from None
+
+
+def pod_needs(host: HostSpec) -> str:
+    """Return what a measuring pod needs of its node, for the resource ``kubernetes`` of a job: JSON.
+
+    That it is there at all says that the pod is to be alone on its node.
+    """
+    return PodNeeds(**host.kubernetes.model_dump()).to_json()
