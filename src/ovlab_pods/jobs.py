@@ -29,8 +29,8 @@ class Job:
         What it asks for.
     minutes : int, optional
         After which it is to be ended.
-    measuring : PodNeeds, optional
-        What it needs of a node that it has to itself; None where it can share one.
+    node : PodNeeds
+        What it needs of its node.
     outputs : tuple of str
         Files that it makes, as far as Snakemake names them.
     identity : str
@@ -43,7 +43,7 @@ class Job:
     threads: int
     memory_mb: int
     minutes: int | None
-    measuring: PodNeeds | None
+    node: PodNeeds
     outputs: tuple[str, ...]
     identity: str
 
@@ -74,7 +74,7 @@ def read_job(script: Path) -> Job:
         threads=max(int(said["threads"]), 1),
         memory_mb=int(resources["mem_mb"]),
         minutes=int(resources["runtime"]) if "runtime" in resources else None,
-        measuring=PodNeeds.from_json(needs, f"{name}: resources: kubernetes") if needs else None,
+        node=PodNeeds.from_json(needs, f"{name}: resources: kubernetes") if needs else PodNeeds(alone=False),
         outputs=outputs,
         # A group's number is made of its last job; a single job's is another one in each run.
         identity=json.dumps([name, wildcards, sorted(outputs), said["jobid"] if said["type"] == "group" else None]),

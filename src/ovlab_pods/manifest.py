@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def _spec(job: Job, settings: PodSettings, folder: Path, code: Path, user: tuple
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 10,
-        "nodeSelector": {"kubernetes.io/os": "linux", **(job.measuring.node_selector if job.measuring else {})},
+        "nodeSelector": {"kubernetes.io/os": "linux", **job.node.node_selector},
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": uid,
@@ -104,7 +103,7 @@ def _spec(job: Job, settings: PodSettings, folder: Path, code: Path, user: tuple
             {"name": "scratch", "emptyDir": {"sizeLimit": settings.scratch}},
         ],
     }
-    if job.measuring:
+    if job.node.alone:
         spec["affinity"] = {"podAntiAffinity": _alone(settings)}
     if job.minutes is not None:
         spec["activeDeadlineSeconds"] = 60 * job.minutes  # from its start: time in the queue does not count
@@ -166,13 +165,11 @@ def _container(job: Job, settings: PodSettings, folder: Path, code: Path) -> dic
 
 
 def _resources(job: Job, settings: PodSettings) -> dict[str, str]:
-    measuring = job.measuring
-    cores = (measuring.cores or settings.measuring_cores) if measuring else job.threads
-    further: Mapping[str, int] = measuring.devices if measuring else {}
+    cores = (job.node.cores or settings.measuring_cores) if job.node.alone else job.threads
     return {
         "cpu": str(cores),
         "memory": f"{job.memory_mb}M",
-        **{name: str(number) for name, number in further.items()},
+        **{name: str(number) for name, number in job.node.devices.items()},
     }
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Run:
 
     def start(self, *arguments: str, overrides: tuple[str, ...] = TINY, **config: str) -> subprocess.Popen[str]:
         """Start Snakemake; what it says goes to a file, as a pipe that nobody reads would fill."""
+        # What a shell without job control runs in the background ignores Ctrl-C, and so would what it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with (self.folder / "run.txt").open("w") as out:
             return subprocess.Popen(
                 command(*POLLS, *arguments, overrides=overrides, **config),
@@ -63,6 +65,13 @@ class Run:
         logs = "".join(path.read_text()[-3000:] for path in self.folder.glob(".snakemake/kubernetes_logs/*.log"))
         assert found == code, said[-6000:] + logs
         return said
+
+    def close(self) -> None:
+        """Delete every pod, so that nothing of the cluster goes on."""
+        cluster = kubectl_stand_in.Cluster(self.state)
+        with cluster.locked():
+            for pod in cluster.pods():
+                cluster.delete(pod["metadata"]["name"])
 
     def pods(self) -> list[dict[str, Any]]:
         """Return every pod that was created, the first first."""
@@ -85,8 +94,21 @@ def span(pod: dict[str, Any]) -> tuple[str, str]:
     return status["startTime"], status["containerStatuses"][0]["state"]["terminated"]["finishedAt"]
 
 
+@pytest.fixture
+def new_run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    made: list[Run] = []
+
+    def make(**settings: str) -> Run:
+        made.append(Run(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for run in made:
+        run.close()
+
+
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that was planned, and whose configuration was damaged before its first pod began."""
     run = Run(tmp_path_factory.mktemp("kubernetes"))
     (run.state / "hold").touch()
@@ -96,10 +118,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
         (run.folder / "conf/experiment/quickstart.yaml").write_text("no: experiment\n")
         (run.state / "hold").unlink()
         run.finished(process, 0)
+        yield run
     finally:
-        process.terminate()
+        process.kill()
         process.wait(60)
-    return run
+        run.close()
 
 
 def test_every_cell_is_measured_and_validated(done: Run) -> None:
@@ -147,22 +170,22 @@ def test_no_manifest_and_no_script_holds_a_credential(done: Run) -> None:
     assert "s3cret" not in (done.folder / "run.txt").read_text()
 
 
-def test_an_image_that_cannot_be_pulled_ends_the_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, image="ovlab:nowhere", wait_minutes="{image: 0}")
+def test_an_image_that_cannot_be_pulled_ends_the_run(new_run: Callable[..., Run]) -> None:
+    run = new_run(image="ovlab:nowhere", wait_minutes="{image: 0}")
     said = run.finished(run.start("--retries", "0"), 1)
     assert 'ImagePullBackOff: Back-off pulling image "ovlab:nowhere" (given up after 0 minutes' in said
     assert not list((run.state / "pods").glob("*.json"))
 
 
-def test_a_claim_that_is_absent_ends_the_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, claim="ovlab-wrok")
+def test_a_claim_that_is_absent_ends_the_run(new_run: Callable[..., Run]) -> None:
+    run = new_run(claim="ovlab-wrok")
     said = run.finished(run.start("--retries", "0"), 1)
     assert "error: claim: there is no persistent volume claim 'ovlab-wrok'; did you mean 'ovlab-work'?" in said
     assert not run.pods()
 
 
-def test_without_kubectl_the_run_ends_with_one_line(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+def test_without_kubectl_the_run_ends_with_one_line(new_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = new_run()
     (tmp_path / "cluster/bin/kubectl").unlink()
     run.environment["PATH"] = str(tmp_path / "cluster/bin")
     for name in ("sh", "python3"):
@@ -171,8 +194,10 @@ def test_without_kubectl_the_run_ends_with_one_line(tmp_path: Path) -> None:
     assert said.count("error: kubectl: no such program on the PATH") == 1
 
 
-def test_an_interrupted_run_takes_its_pods_along_and_the_next_one_those_of_a_killed_run(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+def test_an_interrupted_run_takes_its_pods_along_and_the_next_one_those_of_a_killed_run(
+    new_run: Callable[..., Run],
+) -> None:
+    run = new_run()
     (run.state / "hold").touch()
     for count, number in enumerate((signal.SIGKILL, signal.SIGINT), start=1):
         process = run.start()

@@ -132,5 +132,5 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
         "constraint=epyc" in one and "slurm_account=ours" in one and "--exclusive --nice=7" in one for one in there
     )
     asked = [json.loads(re.search(r"kubernetes=(\{.*?\}\})", one)[1]) for one in there]  # type: ignore[index]
-    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16, "devices": {}}] * 3
+    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16}] * 3
     assert not any("constraint=" in one or "slurm_account=" in one for one in lines if one not in there)

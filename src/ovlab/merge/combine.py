@@ -132,7 +132,7 @@ def combine_records(parts: Sequence[Part], names: Sequence[Names], merged: Merge
     sources: dict[str, Record] = {}
     for records, own in zip(of_parts, names, strict=True):
         sources |= {str(one.inputs or one.settings): one for one in records.sources} | sources
-        for group in ("variants", "accuracies", "accuracy_folders", "repeated"):
+        for group in ("variants", "accuracies", "accuracy_folders", "repeated", "device_accuracies"):
             mine = getattr(whole, group)
             mine.update({key: one for key, one in getattr(records, group).items() if key not in mine})
         for group in ("sessions", "folders", "peaks", "profiles", "profile_folders"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -56,12 +57,21 @@ class KubernetesSpec(Spec):
     """
 
     node_selector: dict[LabelKey, LabelValue] = {}
-    cores: Cores | None = None
-    devices: dict[LabelKey, Annotated[int, Field(ge=1)]] = {}
+    # Left out where they are not given: peaks that were measured before are still those of their host.
+    cores: Annotated[Cores | None, Field(exclude_if=operator.not_)] = None
+    devices: Annotated[dict[LabelKey, Annotated[int, Field(ge=1)]], Field(exclude_if=operator.not_)] = {}
 
 
 class PodNeeds(KubernetesSpec):
-    """What a measuring job needs of the node that it has to itself; as a job's resource it is JSON."""
+    """What a job needs of its node; as a job's resource it is JSON.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether it is to be the only pod there, and to have all cores.
+    """
+
+    alone: bool = True
 
 
 class ExpectSpec(Spec):

@@ -57,10 +57,7 @@ def _identity(host: HostSpec) -> str:
     """Return what a host's peaks depend on: what is on this machine, or what is said of another one."""
     if host.asks_for_nothing:
         return host_identity()
-    said = host.model_copy(update={"description": ""}).plain()
-    # Keys that came later count where they are given: peaks that were measured before stay those of their host.
-    said["kubernetes"] = {key: value for key, value in said["kubernetes"].items() if value or key == "node_selector"}
-    return digest_of([said, describe_host()["packages"]["openvino"]])
+    return digest_of([host.model_copy(update={"description": ""}).plain(), describe_host()["packages"]["openvino"]])
 
 
 def _settings(

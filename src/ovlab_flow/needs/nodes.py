@@ -13,7 +13,7 @@ ALONE = "--exclusive"
 """Nothing else on the node, and all of its cores."""
 
 
-def node_extra(host: HostSpec) -> str:
+def node_extra(host: HostSpec, *, alone: bool = True) -> str:
     """Return the options of ``sbatch`` that Snakemake has no resource for: the node alone, and the host's own.
 
     They go on a shell's command line: each is quoted.
@@ -24,14 +24,19 @@ def node_extra(host: HostSpec) -> str:
         If a quote in the host's ``slurm.extra`` does not end.
     """
     try:
-        return shlex.join([ALONE, *shlex.split(host.slurm.extra or "")])
+        return shlex.join([ALONE] * alone + shlex.split(host.slurm.extra or ""))
     except ValueError as error:
         raise OvlabError(f"conf/host: slurm.extra: {shortened(host.slurm.extra)}: {error}") from None
 
 
-def pod_needs(host: HostSpec) -> str:
-    """Return what a measuring pod needs of its node, for the resource ``kubernetes`` of a job: JSON.
+def pod_needs(host: HostSpec, *, alone: bool = True) -> str:
+    """Return what a pod needs of its node, for the resource ``kubernetes`` of a job: JSON.
 
-    That it is there at all says that the pod is to be alone on its node.
+    Parameters
+    ----------
+    host : HostSpec
+        The host.
+    alone : bool
+        Whether it is to be the only pod there, and to have all cores.
     """
-    return PodNeeds(**host.kubernetes.model_dump()).to_json()
+    return PodNeeds(**host.kubernetes.model_dump(), alone=alone).to_json()

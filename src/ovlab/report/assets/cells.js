@@ -26,7 +26,7 @@
 
   function show(number) {
     const cell = data.cells[number];
-    const session = data.sessions[cell.session], variant = data.variants[cell.variant], accuracy = data.accuracies[cell.variant];
+    const session = data.sessions[cell.session], variant = data.variants[cell.variant], accuracy = data.accuracies[cell.accuracy];
     heading.textContent = cell.names.join(' · ');
     const record = { ...cell.raw, effective: cell.effective, session, variant, accuracy };
     const environment = session && data.environments[session.environment];

@@ -42,7 +42,9 @@ def page_data(report: ReportContext) -> Markup:
         "cells": [_cell(row, report) for row in frame.to_dict("records")],
         "sessions": {_key(*names): origin(one) | _path(names, report) for names, one in records.sessions.items()},
         "variants": {_key(*names): origin(one) for names, one in records.variants.items()},
-        "accuracies": {_key(*names): origin(one) for names, one in records.accuracies.items()},
+        "accuracies": {
+            _key(*names): origin(one) for names, one in (records.accuracies | records.device_accuracies).items()
+        },
         "environments": [json.loads(text) for text in environments],
         "escapes": {"latex": LATEX, "markdown": MARKDOWN},
     }
@@ -73,6 +75,7 @@ def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
         "raw": {name: _plain(value) for name, value in raw.items()},
         "session": _key(model, device, scenario, host),
         "variant": _key(model, precision),
+        "accuracy": _key(model, precision, *[device] * report.settings.validates_apart(device)),
         "effective": (outcome or {}).get("effective") or {},
     }
 
