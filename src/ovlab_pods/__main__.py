@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ovlab.errors import OvlabError
-from ovlab_pods.commands import cancel, status, submit
+from ovlab_pods.commands import cancel, status, submit, watch
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     one.add_argument("script", type=Path, help="that Snakemake has written for the job")
     one = commands.add_parser("status", help="prints running, success or failed")
     one.add_argument("job", help="NAMESPACE/NAME")
+    one = commands.add_parser("watch", help="live beside a run and end the pods that it leaves")
+    one.add_argument("--settings", type=Path, required=True, help="pods.yaml")
     one = commands.add_parser("cancel", help="end pods")
     one.add_argument("jobs", nargs="+", help="NAMESPACE/NAME")
     asked = parser.parse_args(argv)
@@ -27,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
             print(submit(asked.script, asked.settings))
         elif asked.command == "status":
             print(status(asked.job).value)
+        elif asked.command == "watch":
+            watch(asked.settings)
         else:
             cancel(asked.jobs)
     except OvlabError as error:

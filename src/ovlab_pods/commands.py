@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 
 from ovlab.errors import OvlabError, nearest
 from ovlab_pods.kubectl import NOT_THERE, KubectlError, kubectl
-from ovlab_pods.names import JOB_LABEL, TOLD
+from ovlab_pods.names import JOB_LABEL, RUN_LABEL, TOLD
 from ovlab_pods.state import Outcome, State, state_of
 
 LOGS = Path(".snakemake/kubernetes_logs")
 CODE = Path(__file__).resolve().parents[1]
-GRACE_S = 5
+GRACE_S, WATCHED_EVERY_S = 5, 1.0
+RUN = "SNAKEMAKE_CLUSTER_SIDECAR_VARS"
+"""Environment variable with the first line that `watch` prints: Snakemake puts it there."""
 
 
 def submit(script: Path, settings_path: Path) -> str:
@@ -54,6 +57,7 @@ def submit(script: Path, settings_path: Path) -> str:
         code=CODE,
         user=(os.getuid(), os.getgid()),
         suffix=secrets.token_hex(5),
+        run=os.environ.get(RUN, ""),
     )
     namespace = [f"--namespace={settings.namespace}"] if settings.namespace else []
     require_claim(settings.claim, namespace)
@@ -111,18 +115,41 @@ def status(job: str) -> Outcome:
 
 
 def cancel(jobs: Sequence[str]) -> None:
-    """Have pods ended. It is left to kubectl alone, as Snakemake waits for two seconds only."""
+    """Have pods ended.
+
+    Raises
+    ------
+    OvlabError
+        If kubectl is missing or fails; the pods are named.
+    """
     for namespace in sorted({_parts(job)[0] for job in jobs}):
         names = [name for one, name in map(_parts, jobs) if one == namespace]
         options = ["--ignore-not-found", "--wait=false", f"--grace-period={GRACE_S}"]
         try:
-            subprocess.Popen(
-                ["kubectl", "delete", "pod", *names, f"--namespace={namespace}", *options],
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            ).wait()
-        except FileNotFoundError:
-            raise OvlabError(f"kubectl: no such program on the PATH; still there: {', '.join(jobs)}") from None
+            kubectl("delete", "pod", *names, f"--namespace={namespace}", *options)
+        except OvlabError as error:
+            raise OvlabError(f"{error}; perhaps still there: {', '.join(jobs)}") from None
+
+
+def watch(settings_path: Path) -> None:
+    """Live beside a run, and end the pods that it leaves: those of one that is interrupted or killed.
+
+    The first line printed tells the run. It ends with SIGTERM, which Snakemake sends when it has done, or with
+    Snakemake.
+    """
+    from ovlab_pods.settings import read_settings
+
+    ended = threading.Event()
+    # Ctrl-C goes to all that the terminal has started; pods are looked after when the run itself has ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    namespace = read_settings(settings_path).namespace
+    run, parent = f"run-{secrets.token_hex(5)}", os.getppid()
+    print(run, flush=True)
+    while os.getppid() == parent and not ended.wait(WATCHED_EVERY_S):
+        pass
+    at = [f"--namespace={namespace}"] if namespace else []
+    kubectl("delete", "pods", *at, f"--selector={RUN_LABEL}={run}", "--wait=false", f"--grace-period={GRACE_S}")
 
 
 def _tell_end(found: State, pod: dict[str, Any] | None, namespace: str, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ovlab.errors import OvlabError
 from ovlab_pods.jobs import Job
-from ovlab_pods.names import JOB_LABEL, LABELS, TOLD, WAIT, label_value, pod_name
+from ovlab_pods.names import JOB_LABEL, LABELS, RUN_LABEL, TOLD, WAIT, label_value, pod_name
 from ovlab_pods.settings import PodSettings, Toleration
 
 GRID = "OVLAB_GRID"
@@ -19,7 +19,7 @@ SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
 
 
 def render(
-    job: Job, settings: PodSettings, *, folder: Path, code: Path, user: tuple[int, int], suffix: str
+    job: Job, settings: PodSettings, *, folder: Path, code: Path, user: tuple[int, int], suffix: str, run: str = ""
 ) -> dict[str, Any]:
     """Render the pod of a job.
 
@@ -37,6 +37,8 @@ def render(
         Numbers of the user and the group who run Snakemake.
     suffix : str
         Makes the pod's name one of its own.
+    run : str
+        What tells the pods of this run; empty for none.
 
     Returns
     -------
@@ -63,6 +65,7 @@ def render(
                 f"{LABELS}/name": "ovlab",
                 f"{LABELS}/component": label_value(job.name),
                 JOB_LABEL: job_label(job, folder),
+                **({RUN_LABEL: label_value(run)} if run else {}),
             },
             "annotations": {
                 TOLD: f"{job.name} {job.told}".strip()[:1000],

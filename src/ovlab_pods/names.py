@@ -7,6 +7,8 @@ import re
 LABELS = "app.kubernetes.io"
 JOB_LABEL = "ovlab/job"
 """The same for the same work: by it a run finds the pod that an earlier one has left."""
+RUN_LABEL = "ovlab/run"
+"""The same for all pods of a run."""
 TOLD, WAIT = "ovlab/told", "ovlab/wait-minutes"
 """Annotations: the job in words, and for how long its pod may wait (JSON)."""
 LONGEST = 63

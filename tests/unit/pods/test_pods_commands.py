@@ -6,16 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kubectl_stand_in import write_program
+from kubectl_stand_in import Cluster, install, write_program
 from workflow_runs import ROOT
 
 from ovlab.errors import OvlabError
 from ovlab_pods.__main__ import main
-from ovlab_pods.commands import LOGS, cancel, require_claim, status
+from ovlab_pods.commands import LOGS, cancel, require_claim, status, submit
 from ovlab_pods.kubectl import kubectl
 from ovlab_pods.state import Outcome
 
@@ -113,8 +115,8 @@ def test_pods_of_several_namespaces_are_cancelled(cluster: Path) -> None:
     answers(cluster, 'echo "$@" >> calls')
     cancel(["b/two", "a/one", "b/three"])
     first, second = (cluster / "calls").read_text().splitlines()
-    assert first.startswith("delete pod one --namespace=a")
-    assert second.startswith("delete pod two three --namespace=b")
+    assert "delete pod one --namespace=a" in first
+    assert "delete pod two three --namespace=b" in second
     assert "--wait=false" in first
 
 
@@ -122,7 +124,10 @@ def test_pods_of_several_namespaces_are_cancelled(cluster: Path) -> None:
     ("arguments", "said"),
     [
         (["status", "lab/one"], "error: kubectl: no such program on the PATH"),
-        (["cancel", "lab/one"], "error: kubectl: no such program on the PATH; still there: lab/one"),
+        (
+            ["cancel", "lab/one"],
+            "error: kubectl: no such program on the PATH; it is what talks to the cluster; perhaps still there: lab/",
+        ),
         (["status", "one"], "error: 'one': expected NAMESPACE/NAME"),
         (["submit", "--settings", "nowhere.yaml", "x.sh"], "error: nowhere.yaml: no such file"),
     ],
@@ -141,14 +146,67 @@ def test_errors_are_one_line(
     assert line.startswith(said)
 
 
-def test_the_program_that_cancels_is_called_with_the_interpreter_of_the_run(cluster: Path) -> None:
-    answers(cluster, f'echo "$@" >> {cluster / "calls"}')
+def test_the_program_that_cancels_goes_on_by_itself_with_the_interpreter_of_the_run(cluster: Path) -> None:
+    answers(cluster, f'while [ ! -e {cluster}/go ]; do sleep 0.1; done; echo "$@" >> {cluster / "calls"}')
     subprocess.run(
         [ROOT / "profiles/kubernetes/cancel", "lab/one"],
         env=os.environ | {"OVLAB_PYTHON": sys.executable},
         check=True,
     )
+    assert not (cluster / "calls").exists()  # Snakemake would have killed it by now
+    (cluster / "go").touch()
+    _wait_for((cluster / "calls").exists)
     assert "delete pod one" in (cluster / "calls").read_text()
+
+
+def test_a_pod_that_an_earlier_run_has_left_at_the_same_work_is_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in install(tmp_path / "cluster", source=ROOT / "src").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cluster/state/hold").touch()
+    said = {"type": "single", "rule": "convert", "threads": 1, "jobid": 1, "resources": {"mem_mb": 10}, "output": ["a"]}
+    script, settings = tmp_path / "job.sh", tmp_path / "pods.yaml"
+    settings.write_text(
+        f"{{image: 'ovlab:test', claim: ovlab-work, mount: {tmp_path}, user: 9, group: 9, measuring_cores: 1}}"
+    )
+    cluster = Cluster(tmp_path / "cluster/state")
+    made = []
+    for output in ("a", "b", "a"):
+        script.write_text(f"# properties = {json.dumps(said | {'output': [output]})}\n")
+        monkeypatch.setenv("SNAKEMAKE_CLUSTER_SIDECAR_VARS", f"run-{len(made)}")
+        made.append(submit(script, settings).removeprefix("default/"))
+    assert [cluster.pod(name) is None for name in made] == [True, False, False]
+    assert cluster.pods()[0]["metadata"]["labels"]["ovlab/run"].startswith("run-")
+    cancel([f"default/{name}" for name in made])
+    assert cluster.pods() == []
+
+
+def test_what_lives_beside_a_run_ends_its_pods_when_the_run_has_gone(cluster: Path) -> None:
+    answers(cluster, f'echo "$@" >> {cluster / "calls"}')
+    settings = "{image: i, claim: c, mount: /m, measuring_cores: 1, namespace: lab}"
+    (cluster / "sidecar").write_bytes((ROOT / "profiles/kubernetes/sidecar").read_bytes())
+    (cluster / "sidecar").chmod(0o755)
+    (cluster / "pods.yaml").write_text(settings)
+    # As Snakemake, which is killed, starts it: it is told nothing.
+    parent = subprocess.Popen(
+        ["/bin/sh", "-c", f"{cluster}/sidecar > {cluster}/run & wait"],
+        env=os.environ | {"OVLAB_PYTHON": sys.executable},
+    )
+    _wait_for(lambda: (cluster / "run").exists() and (cluster / "run").read_text().endswith("\n"))
+    parent.kill()
+    parent.wait()
+    _wait_for((cluster / "calls").exists)
+    run = (cluster / "run").read_text().strip()
+    assert f"delete pods --namespace=lab --selector=ovlab/run={run} " in (cluster / "calls").read_text()
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_asking_for_states_loads_no_heavy_package() -> None:
