@@ -2,10 +2,11 @@
 
 Usage: python benchmarks/paired_cost.py BEFORE AFTER [--pairs 7] [--only download validate own_decoder quickstart]
 
-BEFORE and AFTER are checkouts (``git worktree add ../before COMMIT``). Each is copied, its quickstart is run once, and
-then the jobs' own commands, as ``snakemake -n -p`` prints them, are timed in turn, before and after, whichever comes
-first drawn anew. Printed are the ratios after / before, pair by pair: processor time (user and system, of all
-processes), which other load disturbs little, and wall-clock time, which means something on a quiet machine alone.
+BEFORE and AFTER are checkouts (``git worktree add ../before COMMIT``). Each is copied, its quickstart is run once (as
+far as validation, if it is not timed), and then the jobs' own commands, as ``snakemake -n -p`` prints them, are
+timed in turn, before and after, whichever comes first drawn anew. Printed are the ratios after / before, pair by pair:
+processor time (user and system, of all processes), which other load disturbs little, and wall-clock time, which means
+something on a quiet machine alone.
 
 - download: both embedded data sets generated, listed and recorded;
 - validate: the classifier and the detector in FP32;
@@ -45,8 +46,9 @@ def own(outputs, *, width, height, classes):
 class Checkout:
     """A copy of a checkout with the results of a quickstart, and the commands of its jobs."""
 
-    def __init__(self, source: Path, folder: Path) -> None:
+    def __init__(self, source: Path, folder: Path, first: list[str], overrides: str) -> None:
         self.folder = folder
+        self.snakemake = [*SNAKEMAKE, "--config", f"overrides=[{overrides}]"] if overrides else SNAKEMAKE
         folder.mkdir()
         for part in PARTS:
             path = source / part
@@ -55,8 +57,8 @@ class Checkout:
         # Compiled once, as for a user; otherwise each start would be a compilation of all modules.
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.environment = kept | {"PYTHONPATH": str(folder / "src")}
-        self.run(SNAKEMAKE)
-        printed = self.run([*SNAKEMAKE, "-n", "-p", "--forceall"])
+        self.run([*self.snakemake, *first])
+        printed = self.run([*self.snakemake, "-n", "-p", "--forceall"])
         lines = (line.strip().removeprefix("Shell command: ") for line in printed.splitlines())
         self.commands = [line for line in lines if re.search(r"scripts/\w+\.py\S* --", line)]
 
@@ -99,7 +101,7 @@ class Checkout:
         """Run all of it."""
         for name in ("results", ".snakemake"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        self.run(SNAKEMAKE)
+        self.run(self.snakemake)
 
 
 TASKS: dict[str, Callable[[Checkout], None]] = {
@@ -124,11 +126,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument(
+        "--after-overrides", default="", help="what the later one is to leave out, such as a step that is new"
+    )
     parser.add_argument("--only", nargs="+", choices=sorted(TASKS), default=list(TASKS))
     args = parser.parse_args(argv)
     draw = random.Random(0)  # noqa: S311
+    first = [] if "quickstart" in args.only else ["--until", "validate"]
     with tempfile.TemporaryDirectory(prefix="paired-cost-") as place:
-        sides = [Checkout(path.resolve(), Path(place, name)) for path, name in ((args.before, "a"), (args.after, "b"))]
+        sides = [
+            Checkout(args.before.resolve(), Path(place, "a"), first, ""),
+            Checkout(args.after.resolve(), Path(place, "b"), first, args.after_overrides),
+        ]
         for name in args.only:
             ratios: list[tuple[float, float]] = []
             costs: list[list[tuple[float, float]]] = [[], []]

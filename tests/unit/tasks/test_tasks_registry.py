@@ -75,6 +75,18 @@ def test_what_planning_needs_of_tasks_is_light() -> None:
     assert done.stdout.strip() == ""
 
 
+def test_validation_needs_no_statistics_that_take_half_a_second() -> None:
+    code = (
+        "import sys\n"
+        "from importlib import import_module\n"
+        "from ovlab import validate\n"
+        f"for task in {sorted(TASKS)!r}: import_module(f'ovlab.tasks.{{task}}.evaluator')\n"
+        "print(*[name for name in ('scipy.stats', 'scipy.optimize') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_the_decoders_of_users_keep_their_address() -> None:
     from ovlab.tasks.decoders import DECODERS, decoder
     from ovlab.tasks.detection import decoders
