@@ -70,16 +70,3 @@ def test_a_bundle_holds(folder: Path) -> None:
     done = run(folder, "verify", "one.zip")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 validations recomputed" in done.stdout
-
-
-def test_merged_results_keep_the_accuracy_of_each_device(folder: Path) -> None:
-    done = run(folder, "merge", "results", "one.zip", "--into", "merged", "--experiment", "quickstart")
-    assert done.returncode == 0, done.stdout + done.stderr
-    table = pd.read_csv(next((folder / "merged").rglob("tables/results.csv")))
-    measured = table[table["status"] == "ok"]
-    assert len(measured) == 2 * 2 * 2
-    assert set(zip(measured["device"], measured["accuracy_device"], strict=True)) == {
-        ("cpu", "CPU"),
-        ("auto_cpu", "AUTO:CPU"),
-    }
-    assert measured["accuracy"].notna().all()

@@ -72,7 +72,8 @@ class Records:
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
     Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
     one that is measured; `repeated` holds all of them, by (kind, model, precision). These are validated on
-    ``validation.device``; `device_accuracies` holds those of devices of their own, by (model, precision, device).
+    ``validation.device``; `device_accuracies` holds those of devices of their own, by (model, precision, device), and
+    `apart` names these devices where it is not the report's settings that do: in a part of merged results.
 
     Where results of several folders are merged, `merged` says of which, and `parts` holds what each host's folder left:
     its variants and accuracies may be others. Those of all hosts are here the first folder's that has them.
@@ -91,6 +92,7 @@ class Records:
     parts: dict[str, Records] = field(default_factory=dict)
     merged: Merged | None = None
     device_accuracies: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    apart: frozenset[str] | None = None
 
     @classmethod
     def of(
@@ -240,9 +242,13 @@ class Records:
         """Return the accuracies of these variants."""
         return self.repeated.get(("accuracy", model, precision), [])
 
+    def validates_apart(self, settings: ReportSettings, device: str) -> bool:
+        """Tell whether a device has accuracies of its own."""
+        return settings.validates_apart(device) if self.apart is None else device in self.apart
+
     def accuracy_of(self, settings: ReportSettings, cell: Cell) -> Record | None:
         """Return the accuracy that counts for a cell: its device's own where that is asked for."""
-        if settings.validates_apart(cell.device):
+        if self.validates_apart(settings, cell.device):
             return self.device_accuracies.get((cell.model, cell.precision, cell.device))
         return self.accuracies.get((cell.model, cell.precision))
 

@@ -194,7 +194,7 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
         row |= _quantities(_plain_quantities(accuracy), ACCURACY)
         if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
-        if not settings.validates_apart(cell.device):  # of a device's own only the measured one is validated
+        if not records.validates_apart(settings, cell.device):  # of a device's own only the measured one is validated
             row |= seed_spread(records, cell.model, cell.precision)
     row |= {f"{one.kind}_run_id": one.run_id for one in (variant, accuracy) if one is not None}
     if session is not None:

@@ -273,6 +273,10 @@ class ReportSettings(Spec):
             return False
         return spec.device != self.validation.device or bool(spec.properties or spec.member_properties)
 
+    def accuracy_device(self, device: str) -> str:
+        """Return the OpenVINO device that the accuracy of a device's cells is validated on."""
+        return self.devices[device].device if self.validates_apart(device) else self.validation.device
+
     def source_of(self, model: str, precision: str) -> ModelSpec | None:
         """Return where a variant comes from that others made; None for those that were made here."""
         found = (one.source for one in self.imported if (one.model, one.precision) == (model, precision))

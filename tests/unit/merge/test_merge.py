@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,28 @@ def test_accuracy_is_that_of_the_hosts_own_variant(pair: list[Path], tmp_path: P
     assert int8["differs"].to_dict() == {"x": "", "y": "IR; measurement.duration_s"}
     assert accuracies.set_index(["precision", "host"])["accuracy"]["int8", "y"] == 0.5
     assert differences[differences["what"] == "IR"]["concerns"].unique().tolist() == ["net int8"]
+
+
+def test_accuracy_is_that_of_the_device_where_the_host_asked_for_it(tmp_path: Path) -> None:
+    recipe = replace(SMALL, devices=["cpu", "gpu"])
+    devices = {"gpu": {"device": "GPU"}}
+    asks = Made(recipe, settings={"experiment": {"validate_on": ["gpu"]}, "devices": devices})
+    folders = [write_results(tmp_path / "a", asks), write_results(tmp_path / "b", Made(recipe, {"devices": devices}))]
+    page = merge([Results(folders[0], "x"), Results(folders[1], "y")], tmp_path)
+    results, differences = tables_of(page, "results", "differences")
+    found = results[results["precision"] == "int8"].set_index(["host", "device"])
+    assert found["accuracy_device"].to_dict() == {
+        ("x", "cpu"): "CPU",
+        ("x", "gpu"): "GPU",
+        ("y", "cpu"): "CPU",
+        ("y", "gpu"): "CPU",
+    }
+    assert (results["status"] == "ok").all()
+    assert found.loc[("x", "gpu"), "accuracy"] == pytest.approx(0.406)
+    assert found.loc[("y", "gpu"), "accuracy"] == found.loc[("x", "cpu"), "accuracy"] == pytest.approx(0.606)
+    assert set(differences["what"]) == {"device gpu: validated on"}
+    assert found["differs"].to_dict()["y", "gpu"] == "device gpu: validated on"
+    assert found["differs"].to_dict()["y", "cpu"] == ""
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
     model, precision, device, scenario = (str(row[key]) for key in ("model", "precision", "device", "scenario"))
     host = str(row["host"])
     session = report.records.sessions.get((model, device, scenario, host))
+    apart = report.records.of_host(host).validates_apart(report.settings, device)
     outcome = session.data.get("rows", {}).get(precision) if session is not None else None
     return {
         "names": [model, precision, report.records.place(device, host), scenario],
@@ -75,7 +76,7 @@ def _cell(row: dict[Any, Any], report: ReportContext) -> dict[str, Any]:
         "raw": {name: _plain(value) for name, value in raw.items()},
         "session": _key(model, device, scenario, host),
         "variant": _key(model, precision),
-        "accuracy": _key(model, precision, *[device] * report.settings.validates_apart(device)),
+        "accuracy": _key(model, precision, *[device] * apart),
         "effective": (outcome or {}).get("effective") or {},
     }
 
