@@ -22,6 +22,11 @@ MEASURING = ("benchmark", "measure_peaks", "profile_layers")
 SHA256 = "0" * 64
 
 
+def rule_names() -> set[str]:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    return set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE))
+
+
 def source(*files: dict[str, object]) -> Source:
     return Source(
         "models", "mine", "0" * 8, SourceSpec.model_validate({"files": [{"sha256": SHA256} | one for one in files]})
@@ -60,14 +65,12 @@ def test_the_profile_for_slurm_gives_measurements_a_node_alone() -> None:
         assert found["slot"] == 1  # nodes measure side by side
         assert rule not in profile["groups"]
     assert profile["slurm-status-command"] == "squeue"
-    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")}
-    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rule_names()
 
 
 def test_the_profile_for_kubernetes_names_rules_that_there_are_and_lets_nodes_measure_side_by_side() -> None:
     profile = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text(encoding="utf-8"))
-    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")}
-    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rule_names()
     for rule in MEASURING:
         found = profile["set-resources"][rule]
         assert "kubernetes" not in found  # it would take the place of the rule's
@@ -131,6 +134,6 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
     assert all(
         "constraint=epyc" in one and "slurm_account=ours" in one and "--exclusive --nice=7" in one for one in there
     )
-    asked = [json.loads(re.search(r"kubernetes=(\{.*?\}\})", one)[1]) for one in there]  # type: ignore[index]
-    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16}] * 3
+    asked = [json.loads(re.search(r"kubernetes=(\{.*?true\})", one)[1]) for one in there]  # type: ignore[index]
+    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16, "alone": True}] * 3
     assert not any("constraint=" in one or "slurm_account=" in one for one in lines if one not in there)
