@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
 import threading
@@ -148,6 +149,8 @@ def watch(settings_path: Path) -> None:
     print(run, flush=True)
     while os.getppid() == parent and not ended.wait(WATCHED_EVERY_S):
         pass
+    if shutil.which("kubectl") is None:  # nothing was created then, and each job has said so
+        return
     at = [f"--namespace={namespace}"] if namespace else []
     kubectl("delete", "pods", *at, f"--selector={RUN_LABEL}={run}", "--wait=false", f"--grace-period={GRACE_S}")
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     reason="the executor is not installed (make kubernetes)",
 )
 HOST = "kubernetes: {node_selector: {kind: bench}, cores: 2}\nexpect: {node: node-1}\n"
-MEASURING = ("experiment.scenarios=[single_stream,multi_stream]", "experiment.hosts=[lab]")
+MEASURING = ("experiment.scenarios=[single_stream,multi_stream]", "experiment.hosts=[lab]", "measurement.duration_s=2")
 POLLS = ("--profile", "profiles/kubernetes", "--latency-wait", "5", "--seconds-between-status-checks", "1")
 
 
