@@ -6,7 +6,7 @@ BUNDLE ?= $(EXPERIMENT).zip
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: report grid bundle verify test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks slurm test-cluster crate-validator lint format lock clean
+.PHONY: report grid bundle verify test coverage test-all test-library test-report test-scripts test-flow test-quickstart test-runs test-campaign campaign test-frameworks frameworks slurm kubernetes test-cluster crate-validator lint format lock clean
 
 report: .venv/run.stamp
 	$(BIN)/snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -67,9 +67,13 @@ frameworks: .venv-frameworks/frameworks.stamp
 # What snakemake --profile profiles/slurm needs besides (docs/cluster.md).
 slurm: .venv/slurm.stamp
 
-# A Slurm of its own on this machine, where Debian's slurm-wlm and munge are installed; the executor in .venv.
+# What snakemake --profile profiles/kubernetes needs besides kubectl.
+kubernetes: .venv/kubernetes.stamp
+
+# A Slurm of its own on this machine, where Debian's slurm-wlm and munge are installed, and pods of a stand-in for kubectl; the
+# executors in .venv.
 test-cluster: .venv/test.stamp
-	-$(MAKE) slurm
+	-$(MAKE) slurm kubernetes
 	$(BIN)/python -m pytest tests/cluster --durations=10
 
 test-runs: .venv/test.stamp
@@ -106,6 +110,7 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra test -c requirements.lock -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra frameworks -c requirements.lock -o requirements-frameworks.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra slurm -c requirements.lock -o requirements-slurm.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra kubernetes -c requirements.lock -o requirements-kubernetes.lock
 
 clean:
 	rm -rf results/* .snakemake

@@ -35,6 +35,8 @@ CONF = "conf"
 SUMMARY = "failures.txt"
 ASKED = "OVLAB_OPTIONS"
 """Environment variable that hands ``--config`` over to the jobs of a run, credentials and all."""
+PYTHON = "OVLAB_PYTHON"
+"""Environment variable with the interpreter of the run, for the commands that an executor calls."""
 # When the summaries of earlier runs were written: not compared with the clock, which may be set while a run goes on.
 _EARLIER: dict[Path, int] = {}
 
@@ -149,6 +151,7 @@ def grid_for_snakemake(config: Mapping[str, Any], home: str | Path = HOME, *, is
     os.environ |= hand_over_mirror(str(config.get("mirror") or ""))
     if not is_job:
         os.environ[ASKED] = json.dumps(dict(config))
+        os.environ[PYTHON] = sys.executable
     return replace(grid, report=grid.report.model_copy(update={"options": _told_options(config)}))
 
 
@@ -169,16 +172,19 @@ def _kept_or_composed(config: Mapping[str, Any], home: Path, is_job: bool) -> Gr
             os.environ |= hand_over(source.spec)
         return grid
 
+    overrides = as_lines(config.get("overrides"))
     asked = {
         "experiment": experiment,
         "extra_conf": extra_conf,
-        "overrides": config.get("overrides"),
+        # Jobs whose environment is not this one's, such as pods, are asked with credentials hidden.
+        "overrides": [hide_secrets(line) for line in overrides],
         "conf": str((home / CONF).resolve()),
         "folder": str(Path.cwd()),
     }
     if is_job:
         return handed_over_grid(asked) or compose()
-    return stored_grid(asked, compose, lambda grid: any(hand_over(one.spec) for one in grid.sources.values()))
+    hidden = asked["overrides"] != overrides
+    return stored_grid(asked, compose, lambda grid: hidden or any(hand_over(one.spec) for one in grid.sources.values()))
 
 
 def _handed_over(config: Mapping[str, Any]) -> Mapping[str, Any]:

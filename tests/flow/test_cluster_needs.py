@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 
@@ -18,6 +20,11 @@ from ovlab_flow.needs.memory import FLOOR_MB, PER_MODEL_MB, UNKNOWN_MB, memory_m
 
 MEASURING = ("benchmark", "measure_peaks", "profile_layers")
 SHA256 = "0" * 64
+
+
+def rule_names() -> set[str]:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    return set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE))
 
 
 def source(*files: dict[str, object]) -> Source:
@@ -58,8 +65,20 @@ def test_the_profile_for_slurm_gives_measurements_a_node_alone() -> None:
         assert found["slot"] == 1  # nodes measure side by side
         assert rule not in profile["groups"]
     assert profile["slurm-status-command"] == "squeue"
-    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")}
-    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rules
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rule_names()
+
+
+def test_the_profile_for_kubernetes_names_rules_that_there_are_and_lets_nodes_measure_side_by_side() -> None:
+    profile = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text(encoding="utf-8"))
+    assert {*profile["set-threads"], *profile["set-resources"], *profile["groups"]} <= rule_names()
+    for rule in MEASURING:
+        found = profile["set-resources"][rule]
+        assert "kubernetes" not in found  # it would take the place of the rule's
+        assert found["slot"] == 1
+        assert rule not in profile["groups"]
+    # Python and its packages are the image's; everything else is the shared folder's.
+    assert set(profile["shared-fs-usage"]) == {"input-output", "persistence", "sources", "storage-local-copies"}
+    assert os.access(ROOT / "profiles/kubernetes" / profile["cluster-generic-cancel-cmd"], os.X_OK)
 
 
 def test_the_job_for_kubernetes_has_cores_of_its_own() -> None:
@@ -100,6 +119,7 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
     folder = copy_workflow(tmp_path)
     (folder / "conf/host/lab.yaml").write_text(
         "slurm: {partition: lab, constraint: epyc, account: ours, extra: --nice=7}\n"
+        "kubernetes: {node_selector: {kind: new}, cores: 16}\n"
     )
     for path in (folder / "workflow/rules").glob("*.smk"):  # without a message of its own, a job tells its resources
         text = re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -114,4 +134,6 @@ def test_measuring_jobs_ask_for_the_node_of_their_host(tmp_path: Path) -> None:
     assert all(
         "constraint=epyc" in one and "slurm_account=ours" in one and "--exclusive --nice=7" in one for one in there
     )
+    asked = [json.loads(re.search(r"kubernetes=(\{.*?true\})", one)[1]) for one in there]  # type: ignore[index]
+    assert asked == [{"node_selector": {"kind": "new"}, "cores": 16, "alone": True}] * 3
     assert not any("constraint=" in one or "slurm_account=" in one for one in lines if one not in there)

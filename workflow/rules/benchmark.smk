@@ -38,6 +38,7 @@ rule benchmark:
         slurm_account=lambda w: GRID.host(w).slurm.account,
         constraint=lambda w: GRID.host(w).slurm.constraint,
         slurm_extra=lambda w: node_extra(GRID.host(w)),
+        kubernetes=lambda w: pod_needs(GRID.host(w)),
         mem_mb=lambda w: memory(*GRID.session(w).variants),
     params:
         settings=lambda w: GRID.session(w).settings.to_json(),

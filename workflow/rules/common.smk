@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ovlab.addresses.handover import show_mirror
 from ovlab_flow.grid import pattern
-from ovlab_flow.needs import memory_mb, node_extra
+from ovlab_flow.needs import memory_mb, node_extra, pod_needs
 
 
 pathvars:

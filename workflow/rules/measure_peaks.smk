@@ -21,6 +21,7 @@ rule measure_peaks:
         slurm_account=lambda w: GRID.host(w).slurm.account,
         constraint=lambda w: GRID.host(w).slurm.constraint,
         slurm_extra=lambda w: node_extra(GRID.host(w)),
+        kubernetes=lambda w: pod_needs(GRID.host(w)),
         mem_mb=memory(),
     params:
         settings=lambda w: GRID.machine(w).settings.to_json(),

@@ -32,6 +32,7 @@ rule profile_layers:
         slurm_account=lambda w: GRID.host(w).slurm.account,
         constraint=lambda w: GRID.host(w).slurm.constraint,
         slurm_extra=lambda w: node_extra(GRID.host(w)),
+        kubernetes=lambda w: pod_needs(GRID.host(w)),
         mem_mb=lambda w: memory(*GRID.profile(w).variants),
     params:
         settings=lambda w: GRID.profile(w).settings.to_json(),

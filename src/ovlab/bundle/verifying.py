@@ -190,14 +190,15 @@ def _verify_sessions(bundle: OpenedBundle, found: Found, verdict: Verdict) -> No
 
 
 def _verify_accuracies(bundle: OpenedBundle, found: Found, settings: ReportSettings, verdict: Verdict) -> None:
-    known: dict[str, Validated] = {}
+    known: dict[tuple[str, str], Validated] = {}
     images = 0
     validated = [_validated(bundle, path, record) for path, record in found if record.kind == "accuracy" and record.ok]
     for one in sorted(validated, key=lambda one: one.record.settings.get("precision_name") != settings.reference):
-        model = str(one.record.settings.get("model_name"))
-        faults, count = check_accuracy(one, known.get(model))
+        # Differences are to the reference on the same device.
+        side = str(one.record.settings.get("model_name")), str(one.record.settings.get("device_name"))
+        faults, count = check_accuracy(one, known.get(side))
         if one.record.settings.get("precision_name") == settings.reference:
-            known[model] = one
+            known[side] = one
         verdict.faults += faults
         images += count
         if not count and not faults:

@@ -93,6 +93,7 @@ def _experiment(parts: Sequence[Part], names: Sequence[Names]) -> ExperimentSpec
     return first.model_copy(
         update={
             **united,
+            "validate_on": tuple(dict.fromkeys(one for part in parts for one in part.settings.experiment.validate_on)),
             "exclude": tuple(exclude),
             "claims": claims,
             "goals": tuple(known[key] for key in goals),
@@ -130,14 +131,15 @@ def combine_records(parts: Sequence[Part], names: Sequence[Names], merged: Merge
     ]
     whole = Records(merged=merged)
     sources: dict[str, Record] = {}
-    for records, own in zip(of_parts, names, strict=True):
+    for part, records, own in zip(parts, of_parts, names, strict=True):
         sources |= {str(one.inputs or one.settings): one for one in records.sources} | sources
-        for group in ("variants", "accuracies", "accuracy_folders", "repeated"):
+        for group in ("variants", "accuracies", "accuracy_folders", "repeated", "device_accuracies"):
             mine = getattr(whole, group)
             mine.update({key: one for key, one in getattr(records, group).items() if key not in mine})
         for group in ("sessions", "folders", "peaks", "profiles", "profile_folders"):
             getattr(whole, group).update(getattr(records, group))
-        whole.parts |= dict.fromkeys(own.values(), replace(records, merged=merged))
+        apart = frozenset(filter(part.settings.validates_apart, part.settings.devices))
+        whole.parts |= dict.fromkeys(own.values(), replace(records, merged=merged, apart=apart))
     whole.sources = list(sources.values())
     return whole
 

@@ -79,6 +79,10 @@ def _settings(parts: Sequence[Part], names: Sequence[Names]) -> Iterator[Differe
         for name in dict.fromkeys(name for one in specs.values() for name in one):
             values = {host: one[name].plain() for host, one in specs.items() if name in one}
             yield from _keys(f"{axis} {name}", values, {axis: name})
+    for name in dict.fromkeys(name for one in plain.values() for name in one.experiment.devices):
+        values = {host: one.accuracy_device(name) for host, one in plain.items() if name in one.experiment.devices}
+        if any(one.validates_apart(name) for one in plain.values()):
+            yield from differing(f"device {name}: validated on", values, device=name)
     data = {host: one.datasets for host, one in plain.items()}
     for name in dict.fromkeys(name for one in data.values() for name in one):
         # All else of a data set is compared before: it would be another one.

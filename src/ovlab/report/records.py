@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from ovlab.errors import OvlabError, one_line
 from ovlab.merge.facts import Merged
 from ovlab.records import Kind, Record, read_record, require_intact
-from ovlab.specs import HERE
+from ovlab.specs import HERE, Cell, ReportSettings
 
 SAMPLES = "samples.parquet"
 SessionKey = tuple[str, str, str, str]
@@ -70,7 +71,9 @@ class Records:
     `sessions` go by (model, device, scenario, host), `profiles` by (model, device, host), `peaks` by (device, host).
     `folders` is where sessions keep their samples, `accuracy_folders` where validations keep their predictions.
     Where calibration is repeated, `variants`, `accuracies` and `accuracy_folders` hold the first of each, which is the
-    one that is measured; `repeated` holds all of them, by (kind, model, precision).
+    one that is measured; `repeated` holds all of them, by (kind, model, precision). These are validated on
+    ``validation.device``; `device_accuracies` holds those of devices of their own, by (model, precision, device), and
+    `apart` names these devices where it is not the report's settings that do: in a part of merged results.
 
     Where results of several folders are merged, `merged` says of which, and `parts` holds what each host's folder left:
     its variants and accuracies may be others. Those of all hosts are here the first folder's that has them.
@@ -88,6 +91,8 @@ class Records:
     profile_folders: dict[ProfileKey, Path] = field(default_factory=dict)
     parts: dict[str, Records] = field(default_factory=dict)
     merged: Merged | None = None
+    device_accuracies: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    apart: frozenset[str] | None = None
 
     @classmethod
     def of(
@@ -117,7 +122,11 @@ class Records:
         profile_folders : iterable of Path
             Where the nodes lie, in the order of `profiles`.
         """
-        sessions, accuracies, profiles = list(sessions), list(accuracies), list(profiles)
+        sessions, profiles = list(sessions), list(profiles)
+        validated = list(itertools.zip_longest(accuracies, accuracy_folders))
+        apart = [one for one, _ in validated if one.settings.get("device_name")]
+        accuracies = [one for one, _ in validated if not one.settings.get("device_name")]
+        accuracy_folders = [folder for one, folder in validated if folder and not one.settings.get("device_name")]
 
         def key(record: Record, *names: str) -> tuple[str, ...]:
             # Records from before there were hosts name none.
@@ -155,6 +164,7 @@ class Records:
                 key(one, "model", "device", "host"): folder  # type: ignore[misc]
                 for one, folder in zip(profiles, profile_folders, strict=False)
             },
+            device_accuracies={key(one, "model", "precision", "device"): one for one in apart},  # type: ignore[misc]
         )
 
     @classmethod
@@ -232,6 +242,16 @@ class Records:
         """Return the accuracies of these variants."""
         return self.repeated.get(("accuracy", model, precision), [])
 
+    def validates_apart(self, settings: ReportSettings, device: str) -> bool:
+        """Tell whether a device has accuracies of its own."""
+        return settings.validates_apart(device) if self.apart is None else device in self.apart
+
+    def accuracy_of(self, settings: ReportSettings, cell: Cell) -> Record | None:
+        """Return the accuracy that counts for a cell: its device's own where that is asked for."""
+        if self.validates_apart(settings, cell.device):
+            return self.device_accuracies.get((cell.model, cell.precision, cell.device))
+        return self.accuracies.get((cell.model, cell.precision))
+
     def validation(self, model: str, precision: str, seed: int | None) -> Record | None:
         """Return the accuracy of the variant that was calibrated with a seed."""
         found = (one for one in self.validations(model, precision) if one.settings.get("calibration_seed") == seed)
@@ -266,6 +286,7 @@ class Records:
         return [
             *self.sources,
             *repeated,
+            *self.device_accuracies.values(),
             *self.sessions.values(),
             *self.peaks.values(),
             *self.profiles.values(),

@@ -111,6 +111,14 @@ MEANINGS = (
         ),
         bounded=True,
     ),
+    Meaning(
+        ("accuracy_device",),
+        "",
+        (
+            "the OpenVINO device that accuracy was validated on: `validation.device`, or the row's own where the "
+            "experiment asks for it (`validate_on`)"
+        ),
+    ),
     Meaning(("samples",), "count", "images validated; skipped ones are not among them"),
     Meaning(
         ("top5",),

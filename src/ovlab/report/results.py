@@ -101,6 +101,7 @@ EXTRA_COLUMNS = [
     "accuracy_max",
     "accuracy_std",
     "accuracy_by_seed",
+    "accuracy_device",
     "accuracy_run_id",
     "variant_run_id",
     "differs",
@@ -182,17 +183,19 @@ def _row(settings: ReportSettings, cell: Cell, records: Records) -> dict[str, An
     row: dict[str, Any] = {"experiment": settings.name, **cell._asdict()}
     row["dataset"] = settings.models[cell.model].dataset
     variant = records.variants.get((cell.model, cell.precision))
-    accuracy = records.accuracies.get((cell.model, cell.precision))
+    accuracy = records.accuracy_of(settings, cell)
     session = records.sessions.get((cell.model, cell.device, cell.scenario, cell.host))
-    row |= _with_calibration(cell, _status(cell, variant, accuracy, session), records)
+    row |= _with_calibration(cell, _status(cell, variant, accuracy, session), records, accuracy)
     if variant is not None and variant.ok:
         row["model_size_mb"] = variant.value("model_size")
     if accuracy is not None and accuracy.ok:
         row["metric"] = accuracy.data["metric"] or None
+        row["accuracy_device"] = accuracy.data.get("device")
         row |= _quantities(_plain_quantities(accuracy), ACCURACY)
         if cell.precision == settings.reference and row.get("accuracy") is not None:
             row |= {"accuracy_delta": 0.0, "accuracy_delta_low": 0.0, "accuracy_delta_high": 0.0}
-        row |= seed_spread(records, cell.model, cell.precision)
+        if not records.validates_apart(settings, cell.device):  # of a device's own only the measured one is validated
+            row |= seed_spread(records, cell.model, cell.precision)
     row |= {f"{one.kind}_run_id": one.run_id for one in (variant, accuracy) if one is not None}
     if session is not None:
         row["run_id"] = session.run_id
@@ -216,22 +219,22 @@ def _status(cell: Cell, variant: Record | None, accuracy: Record | None, session
     return {"status": outcome["status"], "reason": outcome["reason"]}
 
 
-def _with_calibration(cell: Cell, outcome: dict[str, str], records: Records) -> dict[str, str]:
+def _with_calibration(cell: Cell, outcome: dict[str, str], records: Records, accuracy: Record | None) -> dict[str, str]:
     """Add what calibration has to say: a repetition that failed, an accuracy target that was missed."""
     if outcome["status"] != "ok":
         return outcome
     if failed := failed_calibration(records, cell.model, cell.precision):
         return {"status": "failed", "reason": failed}
-    reasons = [outcome["reason"], missed_target(records, cell.model, cell.precision), *_remarks(cell, records)]
+    variant = records.variants.get((cell.model, cell.precision))
+    reasons = [outcome["reason"], missed_target(records, cell.model, cell.precision), *_remarks(accuracy, variant)]
     known = [reason for reason in reasons if reason]
     if known[:1] == [outcome["reason"]] and outcome["reason"].startswith(NOISY) and ALSO not in outcome["reason"]:
         return {"status": "ok", "reason": ALSO.join([known[0], "; ".join(known[1:])]) if known[1:] else known[0]}
     return {"status": "ok", "reason": "; ".join(known)}
 
 
-def _remarks(cell: Cell, records: Records) -> list[str]:
+def _remarks(accuracy: Record | None, variant: Record | None) -> list[str]:
     """Return what is to be known of the images: those that are validated on, then those that calibrated."""
-    accuracy, variant = (of.get((cell.model, cell.precision)) for of in (records.accuracies, records.variants))
     validated = list(accuracy.data.get("remarks", [])) if accuracy is not None else []
     calibrated = variant.data.get("remarks", []) if variant is not None else []
     return [*validated, *(f"calibration: {remark}" for remark in calibrated if remark not in validated)]

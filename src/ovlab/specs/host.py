@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -12,6 +13,13 @@ from ovlab.specs.base import Spec
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1)]
+LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")]
+LabelKey = Annotated[
+    str,
+    Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"),
+]
+"""Of a label or a resource of Kubernetes: ``node.kubernetes.io/instance-type``."""
+Cores = Annotated[int, Field(ge=1, le=10_000)]
 HERE = "here"
 """The host that asks for nothing: the machine that the workflow runs on."""
 
@@ -42,9 +50,28 @@ class KubernetesSpec(Spec):
     ----------
     node_selector : dict of str
         Labels that a node must have.
+    cores : int, optional
+        Whole cores that a node can give to a pod; None: as many as the profile's ``pods.yaml`` says.
+    devices : dict of int
+        What a pod needs besides, as device plugins name it: ``{gpu.intel.com/i915: 1}``.
     """
 
-    node_selector: dict[str, str] = {}
+    node_selector: dict[LabelKey, LabelValue] = {}
+    # Left out where they are not given: peaks that were measured before are still those of their host.
+    cores: Annotated[Cores | None, Field(exclude_if=operator.not_)] = None
+    devices: Annotated[dict[LabelKey, Annotated[int, Field(ge=1)]], Field(exclude_if=operator.not_)] = {}
+
+
+class PodNeeds(KubernetesSpec):
+    """What a job needs of its node; as a job's resource it is JSON.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether it is to be the only pod there, and to have all cores.
+    """
+
+    alone: bool = True
 
 
 class ExpectSpec(Spec):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from itertools import product
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ovlab.errors import nearest
 from ovlab.specs.base import Spec
 from ovlab.specs.host import HERE, NoiseSpec
 from ovlab.specs.reporting.cells import Cell, CellPattern
@@ -211,7 +213,8 @@ class ExclusionSpec(CellPattern):
 class ExperimentSpec(Spec):
     """An experiment's selection (``experiment`` in its YAML file): the names to cross, minus exclusions.
 
-    `profile` says whether layers are profiled too, to explain the speeds.
+    `profile` says whether layers are profiled too, to explain the speeds. `validate_on` names those of the devices that
+    accuracy is validated on besides ``validation.device``, for their own cells.
     """
 
     title: str = ""
@@ -221,6 +224,7 @@ class ExperimentSpec(Spec):
     devices: tuple[str, ...]
     scenarios: tuple[str, ...]
     hosts: tuple[str, ...] = (HERE,)
+    validate_on: Annotated[tuple[str, ...], Field(exclude_if=operator.not_)] = ()
     exclude: tuple[ExclusionSpec, ...] = ()
     claims: dict[str, ClaimSpec] = {}
     goals: tuple[GoalSpec, ...] = ()
@@ -233,6 +237,16 @@ class ExperimentSpec(Spec):
                 raise ValueError(f"{axis}: empty, expected at least one name")
             if twice := repeated(names):
                 raise ValueError(f"{axis}: names something twice ({shortened(twice[0])})")
+        return self
+
+    @model_validator(mode="after")
+    def _validates_on_own_devices(self) -> ExperimentSpec:
+        for name in self.validate_on:
+            if name not in self.devices:
+                hint = nearest(name, self.devices)
+                raise ValueError(f"validate_on: {shortened(name)} is none of the experiment's devices{hint}")
+        if twice := repeated(self.validate_on):
+            raise ValueError(f"validate_on: names something twice ({shortened(twice[0])})")
         return self
 
     @model_validator(mode="after")

@@ -98,6 +98,10 @@ class ValidateSettings(Spec):
     ----------
     calibration_seed : int, optional
         Which of the repeated calibrations made the variant; none if it was drawn from no images.
+    device_name : str, optional
+        Name of the file of the device that it is validated on; none for the plain string ``validation.device``.
+    device : DeviceSpec, optional
+        What that file says.
     """
 
     model_name: str
@@ -107,11 +111,15 @@ class ValidateSettings(Spec):
     precision: PrecisionSpec
     validation: ValidationSpec
     calibration_seed: int | None = None
+    # Left out where there is none: what was validated without one keeps its digest.
+    device_name: Annotated[str | None, Field(exclude_if=operator.not_)] = None
+    device: Annotated[DeviceSpec | None, Field(exclude_if=operator.not_)] = None
 
     @property
     def name(self) -> str:
         """The variant's name, for messages."""
-        return f"{self.model_name} {self.precision_name}"
+        on = f" on {self.device_name}" if self.device_name else ""
+        return f"{self.model_name} {self.precision_name}{on}"
 
 
 class MeasuringSettings(Spec):
@@ -254,6 +262,20 @@ class ReportSettings(Spec):
     baseline: BaselineSpec = BaselineSpec()
     imported: Annotated[tuple[ImportedVariant, ...], Field(exclude_if=operator.not_)] = ()
     options: Annotated[tuple[str, ...], Field(exclude_if=operator.not_)] = ()
+
+    def validates_apart(self, device: str) -> bool:
+        """Tell whether a device of the experiment has accuracies of its own.
+
+        It has if it is asked for, unless ``validation.device`` is the very same: then the one validation serves both.
+        """
+        spec = self.devices.get(device)
+        if spec is None or device not in self.experiment.validate_on:
+            return False
+        return spec.device != self.validation.device or bool(spec.properties or spec.member_properties)
+
+    def accuracy_device(self, device: str) -> str:
+        """Return the OpenVINO device that the accuracy of a device's cells is validated on."""
+        return self.devices[device].device if self.validates_apart(device) else self.validation.device
 
     def source_of(self, model: str, precision: str) -> ModelSpec | None:
         """Return where a variant comes from that others made; None for those that were made here."""

@@ -15,17 +15,16 @@ from ovlab.errors import UnavailableError
 from ovlab.extension import own_operations
 from ovlab.files import digest_of, known_sha256, write_atomically
 from ovlab.inputs import open_source
-from ovlab.measure.device.properties import require_named_device
 from ovlab.records import Quantity, Record, require_usable
 from ovlab.runtime import choose_precision, image_size, read_ir
 from ovlab.specs import PrecisionSpec, ValidateSettings
 from ovlab.tasks import Evaluator, make_evaluator
 from ovlab.validate.layers import ComparedModel, check_layers
 from ovlab.validate.parts import part_remarks
-from ovlab.validate.running import compile_for_validation, run, spread_images
+from ovlab.validate.running import compile_for_validation, run, spread_images, validation_properties
 from ovlab.validate.thumbnails import write_disagreements
 
-__all__ = ["DISAGREEMENTS", "REPLICATES", "compile_for_validation", "run", "validate"]
+__all__ = ["DISAGREEMENTS", "REPLICATES", "compile_for_validation", "run", "validate", "validation_properties"]
 
 log = logging.getLogger("ovlab.validate")
 REPLICATES, DISAGREEMENTS = "replicates.parquet", "disagreements.json"
@@ -46,7 +45,7 @@ def validate(
     Parameters
     ----------
     settings : ValidateSettings
-        Model, data set, precision and device.
+        Model, data set, precision and device: a plain string, or a device's file.
     variant, source : Record
         The variant's and the data set's records; the IR lies in `variant_folder`.
     predictions : Path
@@ -68,7 +67,7 @@ def validate(
         If an input failed, an image is corrupt (and the data set does not say to skip it), the output does not
         fit the task, or contains NaN.
     UnavailableError
-        If the device does not execute the precision.
+        If the device is not on this host, or does not execute the precision.
     """
     require_usable(variant, variant_folder, "variant")
     root = open_source(source, f"download of data set {settings.model.dataset}")
@@ -78,10 +77,9 @@ def validate(
     height, width = image_size(model)
     evaluator = make_evaluator(settings.model, settings.dataset, split, width=width, height=height)
     device = settings.validation.device
-    require_named_device(device, "validation.device")
-    hint = choose_precision(settings.precision, device)
+    hint, options = validation_properties(settings)
     with own_operations(variant_folder, "compiling"):
-        compiled = compile_for_validation(model, settings, split, device, hint)
+        compiled = compile_for_validation(model, settings, split, device, options)
     started = time.perf_counter()
     frame, skipped = run(compiled, settings, split, evaluator)
     rate = len(split.images) / (time.perf_counter() - started)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,9 @@ from tqdm import tqdm
 from ovlab.data import Batch, Split, load_ahead, skip_or_stop
 from ovlab.errors import OvlabError, one_line
 from ovlab.measure.device.inspection import multiply_accumulates
-from ovlab.runtime import bind_input, core, precision_hint, set_batch
-from ovlab.specs import ValidateSettings
+from ovlab.measure.device.properties import compile_properties, members_of, require_device, require_named_device
+from ovlab.runtime import bind_input, choose_precision, core, precision_hint, set_batch
+from ovlab.specs import ScenarioSpec, ValidateSettings
 from ovlab.tasks import Evaluator
 from ovlab.usercode.activity import UserCode
 
@@ -36,8 +37,44 @@ MOST_IMAGES = 32
 TOLERANCE = 1e-2
 
 
+def validation_properties(settings: ValidateSettings) -> tuple[str, dict[str, Any]]:
+    """Return in which floating-point type a variant is validated, and the properties that it is compiled with.
+
+    Without a device's file it is the plain string ``validation.device``; with one, the file's properties count, as
+    they do in a session. ``AUTO`` is told not to begin on the CPU while another device still compiles: accuracy would
+    be that of both.
+
+    Returns
+    -------
+    hint : str
+        Of `ovlab.runtime.choose_precision`; of a virtual device that of its members, joined by ``+`` if they differ.
+    options : dict
+        For ``openvino.Core.compile_model``.
+
+    Raises
+    ------
+    UnavailableError
+        If the device is not on this host, or does not execute the precision.
+    OvlabError
+        If OpenVINO knows no such device.
+    """
+    device, precision = settings.device, settings.precision
+    if device is None:
+        name = settings.validation.device
+        require_named_device(name, "validation.device")
+        hint = choose_precision(precision, name)
+        return hint, {"PERFORMANCE_HINT": "THROUGHPUT"} | precision_hint(hint)
+    require_device(device, f"device/{settings.device_name}.yaml")
+    most_at_once = ScenarioSpec(mode="asynchronous", performance_hint="THROUGHPUT")
+    options = compile_properties(device, most_at_once, precision)
+    if device.kind == "AUTO":
+        options = {"ENABLE_STARTUP_FALLBACK": False} | options
+    hints = dict.fromkeys(choose_precision(precision, one) for one in members_of(device))
+    return "+".join(hints), options
+
+
 def compile_for_validation(
-    model: ov.Model, settings: ValidateSettings, split: Split, device: str, hint: str
+    model: ov.Model, settings: ValidateSettings, split: Split, device: str, options: Mapping[str, Any]
 ) -> ov.CompiledModel:
     """Compile a model for the highest throughput, several images at once where it is small and they do not mix.
 
@@ -47,15 +84,16 @@ def compile_for_validation(
         An IR with a u8 NHWC image input; it is reshaped.
     split : Split
         The images that it will run on.
-    device, hint : str
-        Where to run, and in which floating-point type (of `ovlab.runtime.choose_precision`).
+    device : str
+        Where to run.
+    options : dict
+        Properties to compile with (of `validation_properties`).
 
     Returns
     -------
     openvino.CompiledModel
         Its batch is the first dimension of its input.
     """
-    options = {"PERFORMANCE_HINT": "THROUGHPUT"} | precision_hint(hint)
     set_batch(model, 1)
     batch = choose_batch(model, len(split.images))
     single = core().compile_model(model, device, options)

@@ -27,9 +27,10 @@ from ovlab.specs import (
 from ovlab_flow.command_line import check_sizes
 from ovlab_flow.compose import Composer, Parts, RunSpec, Selection
 from ovlab_flow.extension import check_extension, extension_file
-from ovlab_flow.grid.jobs import Accuracy, Grid, Session, Source, Variant
+from ovlab_flow.grid.jobs import Grid, Session, Source, Variant
 from ovlab_flow.grid.profiling import profile_jobs
 from ovlab_flow.grid.quiet import quiet
+from ovlab_flow.grid.validating import accuracy_job, device_validations
 from ovlab_flow.imported import check_sources
 
 # Folders of `results` that experiments share.
@@ -73,6 +74,8 @@ def build_grid(composer: Composer, name: str) -> Grid:
             raise OvlabError(f"reference: {precision} is itself made from the reference, expected one such as fp32")
         _check_fit(composer, model, precision, parts)
         _add_variant(grid, run, model, precision, parts)
+    validations = device_validations(grid, run, cells, selection.variants)
+    grid.accuracies |= {(one.variant.model, one.variant.precision, one.digest): one for one in validations}
     for (model, device, scenario, host), members in _sessions_of(cells).items():
         settings = _session_settings(run, selection, members)
         variants = tuple(_find(grid, model, member.precision) for member in members)
@@ -212,12 +215,8 @@ def _add_accuracy(grid: Grid, run: RunSpec, variant: Variant, parts: Parts, seed
         validation=run.validation if compared else run.validation.of_reference(),
         calibration_seed=seed,
     )
-    made_from = {"variant": variant.digest, "data": variant.data_source.digest}
-    made_from |= {"reference": reference.digest if reference else ""}
-    digest = digest_of({"settings": settings.plain(), "from": made_from})
-    grid.accuracies.setdefault(
-        (variant.model, variant.precision, digest), Accuracy(variant, digest, settings, reference)
-    )
+    job = accuracy_job(variant, settings, reference)
+    grid.accuracies.setdefault((variant.model, variant.precision, job.digest), job)
 
 
 def _source(grid: Grid, group: str, name: str, spec: SourceSpec) -> Source:

@@ -73,12 +73,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The validation of a variant."""
+    """The validation of a variant; `host` is one that has the device, where it is validated on one of its own."""
 
     variant: Variant
     digest: str
     settings: ValidateSettings
     reference: Accuracy | None = None
+    device: str | None = None
+    host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,12 @@ class Grid:
         return self.machines[wildcards.device, wildcards.host]
 
     def host(self, wildcards: Any) -> HostSpec:
-        """Return the host behind ``{host}``: what a cluster's executor is to be asked for."""
-        return self.report.hosts[wildcards.host]
+        """Return the host behind ``{host}``: what a cluster's executor is to be asked for.
+
+        Behind ``{model}/{precision}/{digest}`` of a validation on a device of its own, it is one that has the device.
+        """
+        name = getattr(wildcards, "host", None) or self.accuracy(wildcards).host
+        return self.report.hosts[name] if name else HostSpec()
 
     def all_settings(self) -> list[Spec]:
         """Return the settings of all steps."""
@@ -192,6 +198,10 @@ class Grid:
         """Return the validations that are part of the experiment."""
         chosen = self.report.experiment.precisions
         return [one for one in self.accuracies.values() if one.variant.precision in chosen]
+
+    def validations(self, *, on_device: bool) -> str:
+        """Return a pattern of the digests of validations on ``validation.device``, or on a device of their own."""
+        return pattern(one.digest for one in self.accuracies.values() if (one.device is not None) == on_device)
 
     def digests(self, *, quantised: bool) -> str:
         """Return a pattern of the digests of converted or of calibrated variants: rules share the path."""

@@ -23,7 +23,7 @@ from ovlab.measure.parent.launches import Launch, VariantUnderTest, paired
 from ovlab.measure.parent.quantities import session_values
 from ovlab.records import Quantity, Record, write_record
 from ovlab.report import Records, report
-from ovlab.specs import ReportSettings
+from ovlab.specs import DeviceSpec, ReportSettings
 from ovlab.stats.launches import ratio_interval
 from ovlab.tasks import TASKS
 
@@ -72,8 +72,13 @@ CONF = {
 IMAGES = 40
 
 
-def make_settings() -> ReportSettings:
+def make_settings(validate_on: str = "") -> ReportSettings:
+    """Settings of the experiment; `validate_on` is the string of a second device, ``other``, to validate on."""
     axes = {"models": ["net"], "precisions": ["fp32", "int8"], "devices": ["cpu"], "scenarios": ["single_stream"]}
+    devices: dict[str, Any] = {"cpu": {"device": "CPU"}}
+    if validate_on:
+        axes |= {"devices": ["cpu", "other"], "validate_on": ["other"]}
+        devices["other"] = {"device": validate_on}
     return ReportSettings.model_validate(
         {
             "name": "test",
@@ -85,7 +90,7 @@ def make_settings() -> ReportSettings:
             "models": {"net": MODEL},
             "datasets": {"data": DATA},
             "precisions": PRECISIONS,
-            "devices": {"cpu": {"device": "CPU"}},
+            "devices": devices,
             "scenarios": {"single_stream": {"mode": "synchronous"}},
         }
     )
@@ -101,9 +106,11 @@ def make_checkout(home: Path) -> Path:
     return home
 
 
-def make_results(results: Path, prefix: str = "results", reason: str = "", run_id: str = "") -> Path:
+def make_results(
+    results: Path, prefix: str = "results", reason: str = "", run_id: str = "", validate_on: str = ""
+) -> Path:
     """Write a results folder; records call it `prefix`, and the session's reason ends with `reason`."""
-    settings = make_settings()
+    settings = make_settings(validate_on)
     model = _source(results / "sources/models/net/00000001", {"net.onnx": b"onnx"}, prefix)
     images = {f"validation/{i % 4}/{i:02}.jpg": b"%d" % i for i in range(IMAGES)}
     data = _source(results / "sources/datasets/data/00000002", images, prefix)
@@ -112,6 +119,9 @@ def make_results(results: Path, prefix: str = "results", reason: str = "", run_i
     for number, (path, record) in enumerate(variants):
         accuracies.append(_accuracy(results, number, record, data[1], accuracies[0][0].parent if accuracies else None))
         del path
+    for number, (_, record) in enumerate(variants if validate_on else []):
+        reference = accuracies[2][0].parent if number else None
+        accuracies.append(_accuracy(results, number + 2, record, data[1], reference, settings.devices["other"]))
     session = _session(results, settings, [record for _, record in variants], reason)
     if run_id:
         session[1].run_id = run_id
@@ -169,7 +179,14 @@ def _variant(results: Path, name: str, number: int) -> tuple[Path, Record]:
     return folder / "variant.json", record
 
 
-def _accuracy(results: Path, number: int, variant: Record, data: Record, reference: Path | None) -> tuple[Path, Record]:
+def _accuracy(
+    results: Path,
+    number: int,
+    variant: Record,
+    data: Record,
+    reference: Path | None,
+    device: DeviceSpec | None = None,
+) -> tuple[Path, Record]:
     precision = variant.settings["precision_name"]
     folder = results / f"accuracy/net/{precision}/0000000{number + 5}"
     folder.mkdir(parents=True)
@@ -197,6 +214,8 @@ def _accuracy(results: Path, number: int, variant: Record, data: Record, referen
     own = {"model_name": "net", "precision_name": precision, "calibration_seed": None}
     own |= {"model": settings.models["net"].plain(), "dataset": settings.datasets["data"].plain()}
     own |= {"precision": settings.precisions[precision].plain(), "validation": settings.validation.plain()}
+    own |= {} if device is None else {"device_name": "other", "device": device.plain()}
+    told["device"] = settings.validation.device if device is None else device.device
     inputs = variant.files | data.files | hashes
     record = _record("accuracy", own, inputs=inputs, files=hashes, values=values, data=told)
     write_record(folder / "accuracy.json", record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,25 @@ def test_nodes_of_other_names_are_other_machines(tmp_path: Path) -> None:
     twice, hosts = tables_of(page, "measured_twice", "merged")
     assert hosts["host"].tolist() == ["n1-a", "n2", "n1-c"]
     assert set(zip(twice["host"], twice["other_host"], strict=True)) == {("n1-a", "n1-c")}
+
+
+def test_accuracy_is_that_of_the_device_where_the_host_asked_for_it(tmp_path: Path) -> None:
+    recipe = replace(SMALL, devices=["cpu", "gpu"])
+    devices = {"gpu": {"device": "GPU"}}
+    asks = Made(recipe, settings={"experiment": {"validate_on": ["gpu"]}, "devices": devices})
+    folders = [write_results(tmp_path / "a", asks), write_results(tmp_path / "b", Made(recipe, {"devices": devices}))]
+    page = merge([Results(folders[0], "x"), Results(folders[1], "y")], tmp_path)
+    results, differences = tables_of(page, "results", "differences")
+    found = results[results["precision"] == "int8"].set_index(["host", "device"])
+    assert found["accuracy_device"].to_dict() == {
+        ("x", "cpu"): "CPU",
+        ("x", "gpu"): "GPU",
+        ("y", "cpu"): "CPU",
+        ("y", "gpu"): "CPU",
+    }
+    assert (results["status"] == "ok").all()
+    assert found.loc[("x", "gpu"), "accuracy"] == pytest.approx(0.406)
+    assert found.loc[("y", "gpu"), "accuracy"] == found.loc[("x", "cpu"), "accuracy"] == pytest.approx(0.606)
+    assert set(differences["what"]) == {"device gpu: validated on"}
+    assert found["differs"].to_dict()["y", "gpu"] == "device gpu: validated on"
+    assert found["differs"].to_dict()["y", "cpu"] == ""

@@ -249,5 +249,5 @@ def test_images_that_influence_each_other_run_one_by_one(lab: Lab) -> None:
     scores = ov.opset13.reduce_mean(mixed, np.array([1, 2]), keep_dims=False)
     model = ov.Model([scores.output(0)], [data], "mixed")
     split = type("Split", (), {"images": range(100)})
-    compiled = compile_for_validation(model, lab.validate_settings(), split, "CPU", "f32")  # type: ignore[arg-type]
+    compiled = compile_for_validation(model, lab.validate_settings(), split, "CPU", {})  # type: ignore[arg-type]
     assert tuple(compiled.inputs[0].shape) == (1, 16, 16, 3)

@@ -176,7 +176,7 @@ def test_a_precision_that_the_device_lacks(lab: Lab, data: Path, monkeypatch: py
     def refuse(precision: PrecisionSpec, device: str) -> str:
         raise UnavailableError(f"{device} does not execute {precision.precisions_for(device)[0]}")
 
-    monkeypatch.setattr("ovlab.validate.choose_precision", refuse)
+    monkeypatch.setattr("ovlab.validate.running.choose_precision", refuse)
     with pytest.raises(UnavailableError, match="CPU does not execute f32"):
         run(lab, data)
 

@@ -97,6 +97,8 @@ def _faults(one: Validated, reference: Validated | None, settings: ValidateSetti
     if evaluator is None or frame is None:
         return
     yield from differences(record.data["metric"], evaluator.metric, f"{name}: metric")
+    asked = settings.device.device if settings.device is not None else settings.validation.device
+    yield from differences(record.data["device"], asked, f"{name}: device")
     values = dict(evaluator.score(frame))
     values["samples"] = Quantity(frame["image"].nunique(), "count")
     images = digest_of(list(dict.fromkeys(frame["image"])))

@@ -175,7 +175,7 @@ def check_settings(found: Found, settings: ReportSettings, bundle: OpenedBundle)
 
 def _settings_faults(record: Record, stated: Mapping[str, Any], name: str) -> Iterator[str]:
     own = _without_words(record.settings)
-    if record.kind in {"session", "profile"}:
+    if record.kind in {"session", "profile", "accuracy"}:
         for axis, all_of in AXES.items():
             if axis in own and own.get(f"{axis}_name") in stated[all_of]:
                 yield from differences(own[axis], stated[all_of][own[f"{axis}_name"]], f"{name}: settings.{axis}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from ovlab.environment import describe_host
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.specs import HERE, MeasuringSettings
+
+NODE = "OVLAB_NODE"
+"""Environment variable with the node's name, where the machine's own is another one's: a pod's."""
 
 
 def require_host(settings: MeasuringSettings) -> dict[str, str]:
@@ -30,7 +34,7 @@ def require_host(settings: MeasuringSettings) -> dict[str, str]:
     OvlabError
         Naming the host's file, what was expected and what is there.
     """
-    cpu_model, node = describe_host()["cpu"]["model"], platform.node()
+    cpu_model, node = describe_host()["cpu"]["model"], os.environ.get(NODE) or platform.node()
     if why := settings.expect.why_not(cpu_model, node):
         raise OvlabError(f"host/{settings.host_name}.yaml: expect: this machine is another one: {why}")
     place = {"name": settings.host_name, "cpu_model": cpu_model}

@@ -26,7 +26,7 @@
 
   function show(number) {
     const cell = data.cells[number];
-    const session = data.sessions[cell.session], variant = data.variants[cell.variant], accuracy = data.accuracies[cell.variant];
+    const session = data.sessions[cell.session], variant = data.variants[cell.variant], accuracy = data.accuracies[cell.accuracy];
     heading.textContent = cell.names.join(' · ');
     const named = (values) => data.columns.map((name, column) => [name, values[column]]).filter(([, value]) => value !== null);
     const raw = named(cell.raw.map((value, column) => (value === true ? cell.shown[column] : value)));

@@ -44,7 +44,9 @@ def page_data(report: ReportContext) -> Markup:
         "cells": [_cell(row, columns, report) for row in frame.to_dict("records")],
         "sessions": {_key(*names): origin(one) | _path(names, report) for names, one in records.sessions.items()},
         "variants": {_key(*names): origin(one) for names, one in records.variants.items()},
-        "accuracies": {_key(*names): origin(one) for names, one in records.accuracies.items()},
+        "accuracies": {
+            _key(*names): origin(one) for names, one in (records.accuracies | records.device_accuracies).items()
+        },
         "environments": [json.loads(text) for text in environments],
         "escapes": {"latex": LATEX, "markdown": MARKDOWN},
     }
@@ -74,6 +76,7 @@ def _cell(row: dict[Any, Any], columns: list[str], report: ReportContext) -> dic
     model, precision, device, scenario = (str(row[key]) for key in ("model", "precision", "device", "scenario"))
     host = str(row["host"])
     session = report.records.sessions.get((model, device, scenario, host))
+    apart = report.records.of_host(host).validates_apart(report.settings, device)
     outcome = session.data.get("rows", {}).get(precision) if session is not None else None
     return {
         "names": [model, precision, report.records.place(device, host), scenario],
@@ -81,6 +84,7 @@ def _cell(row: dict[Any, Any], columns: list[str], report: ReportContext) -> dic
         "raw": raw,
         "session": _key(model, device, scenario, host),
         "variant": _key(model, precision),
+        "accuracy": _key(model, precision, *[device] * apart),
         "effective": (outcome or {}).get("effective") or {},
     }
 

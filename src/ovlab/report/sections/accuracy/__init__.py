@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ovlab.report.format import joined
 from ovlab.report.section import ReportContext, Section
 from ovlab.report.sections.accuracy.galleries import galleries
 from ovlab.report.sections.accuracy.layers import SHOWN_LAYERS, distance_table, layer_figures, layers_table, suggestions
@@ -36,6 +37,17 @@ class Accuracy(Section):
     def figures(self, report: ReportContext) -> list[Plot]:
         """Draw signal to noise along each model's graph."""
         return layer_figures(report.settings, report.records)
+
+    def method(self, report: ReportContext) -> list[str]:
+        """Say on which device accuracy was validated, where it is not one for all."""
+        own = [name for name in report.settings.experiment.validate_on if report.settings.validates_apart(name)]
+        if not own:
+            return []
+        plain = report.settings.validation.device
+        return [
+            f"Accuracy was validated on {plain}, and for the cells on {joined(own)} on their own device; a difference "
+            f"is between variants on the same device. Paired tests, classes, images and layers are those on {plain}."
+        ]
 
     def context(self, report: ReportContext) -> dict[str, Any]:
         """Return the images where variants disagree, and the ignored scopes to try."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,13 +69,21 @@ def _reference_sentences(settings: ReportSettings, cells: list[Row]) -> list[str
         return ["The reference."]
     latencies = [f"{estimate_text(Estimate.of_row(row, 'latency_ms_p50'), ' ms')} on {row['device']}" for row in cells]
     sentences = [f"The reference: median latency {joined(latencies)}."]
-    accuracy = Estimate.of_row(cells[0], "accuracy", 100)
-    if accuracy.value is not None:
-        images = counted(int(cells[0]["samples"]), "image")
-        sentences.append(
-            f"{capitalised(metric_title(settings, cells[0]))} {estimate_text(accuracy, ' %', least=2)} over {images}."
-        )
+    for on, row in rows_by_validation(cells):
+        accuracy = Estimate.of_row(row, "accuracy", 100)
+        if accuracy.value is not None:
+            images = counted(int(row["samples"]), "image")
+            title = capitalised(metric_title(settings, row))
+            sentences.append(f"{title}{on} {estimate_text(accuracy, ' %', least=2)} over {images}.")
     return sentences
+
+
+def rows_by_validation(rows: Sequence[dict[Any, Any]]) -> list[tuple[str, dict[Any, Any]]]:
+    """Return the first row of each device that accuracy was validated on, with words for it where there are several."""
+    first: dict[object, dict[Any, Any]] = {}
+    for row in rows:
+        first.setdefault(row.get("accuracy_device"), row)
+    return [(f" on {device}" if len(first) > 1 else "", row) for device, row in first.items()]
 
 
 def _precision_sentences(
@@ -94,7 +103,10 @@ def _precision_sentences(
     sentences += other_scenarios(others, headline)
     first = headline[0]
     sentences += [
-        accuracy_sentence(first, settings.reference, metric_title(settings, first)),
+        *(
+            accuracy_sentence(row, settings.reference, metric_title(settings, row) + on)
+            for on, row in rows_by_validation(headline)
+        ),
         *size_sentence(first, base, settings.reference),
     ]
     if settings.source_of(str(first["model"]), name) is not None:

@@ -86,10 +86,14 @@ def speedup_table(ok: pd.DataFrame, reference: str) -> Table:
 
 
 def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
-    """Make the table of accuracies: one row a variant."""
+    """Make the table of accuracies: one row a variant, and a device where they were validated on several."""
+    known = frame[frame["accuracy"].notna()]
+    validated_on = list(known["accuracy_device"].dropna().unique())
+    several = len(validated_on) > 1
     columns = [
         AXES[0],
         PRECISION,
+        *([Column("accuracy_device", "validated on")] if several else []),
         Column("dataset", "data set"),
         Column("metric", "metric"),
         ACCURACY,
@@ -98,12 +102,13 @@ def accuracy_table(frame: pd.DataFrame, reference: str) -> Table:
         Column("samples", "images", numeric=True, whole=True),
         SIZE,
     ]
-    known = frame[frame["accuracy"].notna()]
-    caption = f"Accuracy, and its difference to {reference} on the same images (paired). {CI}."
+    where = "and device (paired), that of the cell where the experiment asks for it" if several else "(paired)"
+    only = f" Validated on {validated_on[0]}." if len(validated_on) == 1 else ""
+    caption = f"Accuracy, and its difference to {reference} on the same images {where}.{only} {CI}."
     table = results_table(
         "accuracy", caption, columns, known, grouped=1, unique=True, made_from=("accuracy", "variant")
     )
-    if len(table.rows) == len(known[["model", "precision"]].drop_duplicates()):
+    if len(table.rows) == len(known[["model", "precision", "accuracy_device"]].drop_duplicates()):
         return table
     # Merged results, of which some have another variant: each host's, so that none is taken for another's.
     by_host = [AXES[0], HOST, *columns[1:]]
