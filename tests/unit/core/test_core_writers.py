@@ -30,6 +30,7 @@ BESIDES = {
     "src/ovlab/bundle/collecting.py": "into a scratch folder, which is then moved or packed as a whole",
     "src/ovlab/bundle/opening.py": "into a scratch folder, to be read",
     "src/ovlab/bundle/writing.py": "into the archive that `atomic_path` names when it is whole",
+    "src/ovlab/merge/bundling.py": "into the scratch folder of a bundle, which is then moved or packed as a whole",
 }
 
 
