@@ -190,9 +190,17 @@ class Step:
 
 
 def _only_in(process: int, work: Callable[[], Record]) -> Record:
-    """Do the work; a process that the user's code has forked in it, and that comes back from it, ends here."""
+    """Do the work; a process that the user's code has forked in it, and that comes back from it, ends here.
+
+    What fails because it was asked to end has not failed: a compiled module that is told so while it is imported makes
+    an ImportError of it.
+    """
     try:
         return work()
+    except (Exception, SystemExit):
+        if _Heard.stop is not None:
+            raise _Heard.stop from None
+        raise
     finally:
         if os.getpid() != process:
             os._exit(0)
@@ -206,20 +214,26 @@ class _Interrupted(KeyboardInterrupt):
     """The step was interrupted from outside (SIGINT): a plain KeyboardInterrupt was raised by code that it ran."""
 
 
+class _Heard:
+    """What this process was told from outside, if it was asked to end."""
+
+    stop: BaseException | None = None
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    _heed_no_more()
-    raise _Interrupted
+    _end_by(_Interrupted())
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    _heed_no_more()
-    raise _Stopped
+    _end_by(_Stopped())
 
 
-def _heed_no_more() -> None:
+def _end_by(stop: BaseException) -> None:
     """Let what follows the first signal end in order: a group's signal comes twice."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
+    _Heard.stop = stop
+    raise stop
 
 
 class _VisibleFormatter(logging.Formatter):

@@ -18,6 +18,8 @@ from campaign.experiment import run_command
 
 MARK = "OVLAB_CAMPAIGN"
 POLL_S = 0.02
+PATIENCE = 20
+"""How many times as long as a run may take it may wait for the measurements of others besides."""
 
 
 def stage_of(command: list[str]) -> str | None:
@@ -60,10 +62,20 @@ class Run:
             )
 
     def ended(self, within_s: float) -> bool:
-        """Wait for its end, so many seconds at most."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(within_s)
+        """Wait for its end, so many seconds at most, and longer while it waits for another measurement of this host."""
+        left, patience = within_s, within_s * PATIENCE
+        while self.process.poll() is None and left > 0 and patience > 0:
+            began = time.monotonic()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(min(left, 1.0))
+            seconds = time.monotonic() - began
+            patience -= seconds
+            left -= 0.0 if self._waits() else seconds
         return self.process.poll() is not None
+
+    def _waits(self) -> bool:
+        lines = self.log.read_bytes().rstrip().rsplit(b"\n", 1)
+        return lines[-1].startswith(b"waiting: another measurement is running")
 
     def tree(self) -> dict[int, tuple[str, list[str]]]:
         """Return the role and the command of each of its processes, by process number.

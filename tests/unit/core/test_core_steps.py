@@ -243,6 +243,30 @@ def test_a_stopped_program_stops_its_child_and_leaves_no_record(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+TURNED = """    def turned():
+        try:
+            work()
+        except BaseException as error:
+            raise {kind} from error
+"""
+
+
+@pytest.mark.parametrize("kind", ["ImportError('initialization failed')", "SystemExit(1)"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_code_makes_another_error_of_leaves_no_record(tmp_path: Path, number: int, kind: str) -> None:
+    """As a compiled module does that is stopped while it is imported."""
+    head, tail = PROGRAM.rsplit("    sys.exit", 1)
+    code = f"{head}{TURNED.format(kind=kind)}    sys.exit{tail.replace('run(work)', 'run(turned)')}"
+    command = [sys.executable, "-c", code, str(tmp_path / "source.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "started\n"
+        program.send_signal(number)
+        assert program.communicate(timeout=30) == ("", "")
+    assert program.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
+
+
 SLOW_TO_END = """    class Slow:
         write = sys.__stdout__.write
         def flush(self):
