@@ -92,10 +92,10 @@ def test_each_row_of_a_table_opens_its_own_cell(make: Maker) -> None:
     headline = page[page.index('<table id="headline"') :]
     numbers = [int(one) for one in re.findall(r'data-cell="(\d+)"', headline[: headline.index("</table>")])]
     assert sorted(numbers) == list(range(12))
-    data = json.loads(page[page.index('{"cells"') :].partition("</script>")[0])
+    data = json.loads(page[page.index('{"columns"') :].partition("</script>")[0])
     assert {cell["names"][2] for cell in data["cells"]} == {"cpu of left", "cpu of right"}
     for cell in data["cells"]:
-        assert json.loads(cell["session"])[-1] == cell["raw"]["host"]
+        assert json.loads(cell["session"])[-1] == cell["shown"][data["columns"].index("host")]
 
 
 def test_sentences_and_figures_never_put_hosts_together(make: Maker) -> None:

@@ -20,7 +20,7 @@ FINALIST = "finalist"
 def sweep_points(records: Records) -> pd.DataFrame:
     """Return the points of all sweeps: a row for each session, variant, point and stage."""
     rows = [
-        dict(zip(("model", "device", "scenario", "host"), names, strict=True)) | row
+        dict(zip(("model", "device", "scenario", "host"), names, strict=True)) | row | {"run_id": session.run_id}
         for names, session in records.sessions.items()
         for row in session.data.get("sweep", [])
     ]
@@ -78,7 +78,8 @@ def sweep_table(points: pd.DataFrame) -> Table:
 def finalists(table: Table) -> Table:
     """Leave out what is too long to read: the coarse pass, and columns that say nothing of the finalists."""
     stage = [column.key for column in table.columns].index("stage")
-    rows = [row for row in table.rows if row[stage] == FINALIST]
+    found = [(row, own) for row, own in zip(table.rows, table.runs, strict=True) if row[stage] == FINALIST]
+    rows = [row for row, _ in found]
     telling = [
         number
         for number, column in enumerate(table.columns)
@@ -86,9 +87,8 @@ def finalists(table: Table) -> Table:
     ]
     kept: list[list[Entry]] = [[row[number] for number in telling] for row in rows]
     caption = f"{table.caption} Here: the finalists; sweep.csv has every point."
-    return replace(
-        table, whole=table, caption=caption, columns=[table.columns[number] for number in telling], rows=kept
-    )
+    columns, runs = [table.columns[number] for number in telling], [own for _, own in found]
+    return replace(table, whole=table, caption=caption, columns=columns, rows=kept, runs=runs)
 
 
 def _says(entry: Entry) -> bool:
