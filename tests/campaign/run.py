@@ -103,10 +103,12 @@ class Run:
         return list(living(self.mark))
 
     def wait_for_orphans(self, within_s: float) -> list[psutil.Process]:
-        """Wait until nothing of it lives, and return what lives all the same."""
-        deadline = time.monotonic() + within_s
-        while (left := self.alive()) and time.monotonic() < deadline:
+        """Wait until nothing of it lives, as :meth:`ended` waits, and return what lives all the same."""
+        deadline, last = time.monotonic() + within_s, time.monotonic() + within_s * PATIENCE
+        while (left := self.alive()) and time.monotonic() < min(deadline, last):
             time.sleep(POLL_S * 5)
+            if self._waits():
+                deadline = time.monotonic() + within_s
         return left
 
     def destroy(self) -> None:
