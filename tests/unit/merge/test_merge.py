@@ -27,7 +27,10 @@ def test_two_folders_of_one_machine_make_two_hosts(pair: list[Path], tmp_path: P
     by_host = results[results["precision"] == "fp32"].set_index("host")["latency_ms_p50"]
     assert by_host.to_dict() == {"Test-a": pytest.approx(4.2), "Test-b": pytest.approx(5.0)}
     assert hosts["results"].tolist() == [str(one) for one in pair]
-    assert differences.iloc[:, :4].to_numpy().tolist() == [
+    runs = [set(one.split()) for one in differences.pop("run_id")]
+    for own, (_, rows) in zip(runs, results.groupby("host"), strict=True):  # of each value those of its hosts
+        assert set(rows["run_id"]) <= own and not own & {*results["run_id"]} - {*rows["run_id"]}
+    assert differences.to_numpy().tolist() == [
         ["measurement.duration_s", "all cells", 2.0, "Test-a"],
         ["measurement.duration_s", "all cells", 3.0, "Test-b"],
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovlab.merge.facts import Difference, Merged
-from ovlab.report.columns import CELL
 from ovlab.report.format import MISSING, capitalised, counted, joined
 from ovlab.report.page.host import dates, host_facts
+from ovlab.report.records import Records
 from ovlab.report.section import Finding, ReportContext, Section
 from ovlab.report.sections.merged.twice import AGREE, DIFFER, Repeated, measured_twice, twice_table
 from ovlab.report.table import Column, Entry, Table
@@ -29,7 +29,7 @@ class MergedResults(Section):
             return []
         return [
             origins_table(merged, report),
-            differences_table(merged.differences),
+            differences_table(merged.differences, report.records),
             twice_table(measured_twice(report)),
         ]
 
@@ -74,7 +74,7 @@ def origins_table(merged: Merged, report: ReportContext) -> Table:
     )
 
 
-def differences_table(differences: Sequence[Difference]) -> Table:
+def differences_table(differences: Sequence[Difference], records: Records) -> Table:
     """Make the table of what differs: a row for each value, the one that most hosts have first."""
     columns = [
         Column("what", "what"),
@@ -87,11 +87,17 @@ def differences_table(differences: Sequence[Difference]) -> Table:
         for one in differences
         for value, hosts in one.hosts_by_value().items()
     ]
+    known = {host: [one.run_id for one in own.everything()] for host, own in records.by_host().items()}
+    runs = [
+        tuple(dict.fromkeys(run for host in hosts for run in known.get(host, [])))
+        for one in differences
+        for hosts in one.hosts_by_value().values()
+    ]
     caption = (
         "What differs between the merged results. The first value of each is that of most hosts; the cells of the "
         "others that it concerns are marked with it in the column differs of the results."
     )
-    return Table("differences", caption, columns, rows, grouped=2, made_from=CELL)
+    return Table("differences", caption, columns, rows, grouped=2, runs=runs)
 
 
 def sentences(merged: Merged, repeated: Sequence[Repeated]) -> list[str]:
