@@ -50,4 +50,5 @@ def test_no_duration_is_taken_from_the_clock() -> None:
         "ovlab/scratch/leftovers.py",  # the age of a partial download
         "ovlab_flow/grid_cache/store.py",  # the age of a kept grid
         "ovlab_flow/retry.py",  # whether a record is dated in the future
+        "ovlab_pods/commands.py",  # how long a pod has waited, by the cluster's dates: each question is a process
     }

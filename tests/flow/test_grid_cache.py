@@ -18,7 +18,6 @@ from workflow_runs import ROOT
 from ovlab.specs import Spec
 from ovlab_flow import Grid, grid_for_snakemake, hide_from_jobs, workflow
 from ovlab_flow.grid import profiling
-from ovlab_flow.grid.jobs import PLANNED_ON
 from ovlab_flow.grid_cache import store
 from ovlab_flow.grid_cache.plain_grid import grid_of, plain_grid
 
@@ -28,8 +27,6 @@ Composed = list[str]
 @pytest.fixture(autouse=True)
 def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Composed:
     """A folder of its own, where each composition is counted."""
-    for name in (store.HANDED_OVER, workflow.ASKED, PLANNED_ON):
-        monkeypatch.setenv(name, "")  # so that what a test's run hands over goes with the test
     names: Composed = []
     original = workflow._composed
 

@@ -30,6 +30,8 @@ BESIDES = {
     "src/ovlab/bundle/collecting.py": "into a scratch folder, which is then moved or packed as a whole",
     "src/ovlab/bundle/opening.py": "into a scratch folder, to be read",
     "src/ovlab/bundle/writing.py": "into the archive that `atomic_path` names when it is whole",
+    "src/ovlab/measure/host/clock_limit.py": "the kernel's own files, which have no other name to be written under",
+    "src/ovlab_pods/commands.py": "a log of a pod that failed, and the line that was said last, which no step reads",
     "src/ovlab/merge/bundling.py": "into the scratch folder of a bundle, which is then moved or packed as a whole",
 }
 

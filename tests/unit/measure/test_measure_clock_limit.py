@@ -80,9 +80,11 @@ def test_where_it_cannot_be_set_one_line_says_why(tree: Path, tmp_path: Path, mo
 
 
 LOWERED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from ovlab.measure.host.clock_limit import lowered_clock
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    signal.signal(getattr(signal, name), handler)  # ignored where the tests run in the background
 with lowered_clock(0.7, Path(sys.argv[1]), Path(sys.argv[2])):
     print("lowered", flush=True)
     time.sleep(60)
