@@ -19,8 +19,9 @@ COLUMNS = (
     "speedup speedup_low speedup_high batch infer_requests streams threads execution_devices executed_precision "
     "int8_time_share model_size_mb compile_ms first_inference_ms peak_rss_mb run_id"
 ).split()
+OWN_PROFILES = "profiling: {repeat_s: 5}\n"
 SHORT_PROFILES = """
-profiling: {duration_s: 0.1, warm_up_s: 0.02, peaks: {launches: 1, windows: 1, window_s: 0.05}}
+profiling: {repeat_s: 0, duration_s: 0.1, warm_up_s: 0.02, peaks: {launches: 1, windows: 1, window_s: 0.05}}
 """
 
 
@@ -42,7 +43,8 @@ def with_short_launches(folder: Path) -> None:
     for key, value in {"launches": 3, "max_launches": 3, "duration_s": 0.2, "warm_up_s": 0.05, "wait_s": 0}.items():
         text, found = re.subn(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
         assert found == 1, key
-    path.write_text(text + SHORT_PROFILES, encoding="utf-8")
+    assert OWN_PROFILES in text
+    path.write_text(text.replace(OWN_PROFILES, SHORT_PROFILES), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
