@@ -36,7 +36,8 @@ def host(limit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         def launch(name: str) -> dict[str, Any]:
             khz = int(limit.read_text(encoding="ascii")) if limit.exists() and effect else 3_700_000
             slowdown = 3_700_000 / khz
-            return {"latency_ms": 2 * (1 + shares[name] * (slowdown - 1)), "probes": {"product": [2e11 / slowdown] * 3}}
+            probes = {"convolution": [2e11 / slowdown] * 3}
+            return {"latency_ms": 2 * (1 + shares[name] * (slowdown - 1)), "probes": probes}
 
         before = {name: Launched(results=[launch(name)] * 3) for name in shares}
         before["broken"] = Launched(error="it broke")

@@ -182,15 +182,15 @@ def test_a_model_that_cannot_take_a_batch_is_not_scaled_by_it(tmp_path: Path) ->
 
 def test_the_host_is_probed_between_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = child.profile(request(small_model(tmp_path / "small.xml")))
-    assert set(found["probes"]) == {"product", "small_layers"}
+    assert set(found["probes"]) == {"convolution", "small_layers"}
     for rates in found["probes"].values():
         assert len(rates) == 1 + 2 * child.TURNS // child.PROBED and min(rates) > 0
     assert found["processor_share"] > 0
-    assert mean_rate({"product": [1.0, 3.0]}, "product") == 1.5  # one product at each rate takes 1 + 1/3
+    assert mean_rate({"convolution": [1.0, 3.0]}, "convolution") == 1.5  # one convolution at each rate takes 1 + 1/3
     # The probe is another model: none of its work is counted as the variant's.
     assert all("large_layer" not in node["layers"] for node in found["nodes"])
     # A device that cannot compile it is profiled without.
     refused = Probe.__init__.__globals__
-    monkeypatch.setitem(refused, "large_product", lambda *_: (_ for _ in ()).throw(RuntimeError("no such type")))
+    monkeypatch.setitem(refused, "small_layers", lambda *_: (_ for _ in ()).throw(RuntimeError("no such type")))
     assert child.profile(request(small_model(tmp_path / "other.xml")))["probes"] == {}
-    assert mean_rate({}, "product") is None
+    assert mean_rate({}, "convolution") is None

@@ -49,8 +49,8 @@ def result(load: float = 0.0) -> dict[str, Any]:
         window("clock", 3.7e9),
         window("overhead", 1.5e-6),
         window("overhead", 1.9e-6),
-        window("probe", 180e9, problem="product"),
-        window("probe", 210e9, problem="product"),
+        window("probe", 180e9, problem="convolution"),
+        window("probe", 210e9, problem="convolution"),
         window("probe", 90e9, problem="small_layers"),
     ]
     return {"threads": 2, "windows": windows, "caches": {"L2": 1 << 20, "L3": 32 << 20}, "sharing": {"L2": 1, "L3": 2}}
@@ -66,7 +66,7 @@ def test_the_best_window_counts_and_its_share_of_the_theoretical_peak(tmp_path: 
     assert data["not_executed"] == {"f16": "bf16"} and data["remarks"] == []
     found = Peaks.of(Record(kind="peaks", settings={}, values=values, data=data))
     assert found.arithmetic == {"f32": 230e9} and found.bandwidth["L3"] == 150e9
-    assert found.probe == pytest.approx({"product": 210e9, "small_layers": 90e9})
+    assert found.probe == pytest.approx({"convolution": 210e9, "small_layers": 90e9})
     assert found.caches == {"L2": 2 << 20, "L3": 32 << 20}
     assert [found.level_of(size) for size in (1e6, 1e7, 1e9)] == ["L3", "L3", "DRAM"]
 

@@ -93,10 +93,10 @@ def large_convolution(copies: int, quantised: bool) -> ov.Model:
     return ov.Model([layer], [pixels], "large_convolution")
 
 
-def large_product(copies: int, quantised: bool, order: int = ORDER) -> ov.Model:
-    """Make a model of one matrix product of so many rows and columns; see `large_convolution`."""
-    rows = ops.parameter([copies * order, order], np.float32)
-    weights = np.random.default_rng(0).normal(0, 0.05, (order, order)).astype(np.float32)
+def large_product(copies: int, quantised: bool) -> ov.Model:
+    """Make a model of one matrix product; see `large_convolution`."""
+    rows = ops.parameter([copies * ORDER, ORDER], np.float32)
+    weights = np.random.default_rng(0).normal(0, 0.05, (ORDER, ORDER)).astype(np.float32)
     layer = ops.matmul(*_taken(rows, weights, quantised), transpose_a=False, transpose_b=True)
     layer.set_friendly_name(NAME)
     return ov.Model([layer], [rows], "large_product")

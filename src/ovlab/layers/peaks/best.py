@@ -38,7 +38,7 @@ def best_values(
     -------
     values : dict of Quantity
         ``arithmetic_TYPE`` and ``theoretical_TYPE`` (GOP/s, two operations a multiply-accumulate), ``reached_TYPE``
-        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``probe_product`` and
+        (fraction), ``bandwidth_LEVEL`` (GB/s, read and written), ``clock`` (GHz), ``probe_convolution`` and
         ``probe_small_layers`` (GOP/s, of the models that profiles are checked by), ``node_overhead`` (us), ``threads``,
         ``windows``, ``disturbed_windows`` (counts).
     data : dict

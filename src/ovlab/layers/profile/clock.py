@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
-from ovlab.layers.child.probe import PRODUCT, mean_rate
+from ovlab.layers.child.probe import CONVOLUTION, mean_rate
 from ovlab.layers.launches import run_child
 from ovlab.layers.profile.launching import Launched
 from ovlab.layers.request import ProfileRequest
@@ -117,8 +117,8 @@ def _launched(
 
 
 def _compared(before: list[dict[str, Any]], slower: dict[str, Any]) -> AtLowerClock | None:
-    rates = [rate for one in before if (rate := mean_rate(one["probes"], PRODUCT)) is not None]
-    low = mean_rate(slower["probes"], PRODUCT)
+    rates = [rate for one in before if (rate := mean_rate(one["probes"], CONVOLUTION)) is not None]
+    low = mean_rate(slower["probes"], CONVOLUTION)
     if not rates or low is None:
         return None
     latency = float(np.median([one["latency_ms"] for one in before]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ovlab.errors import OvlabError, UnavailableError
 from ovlab.layers.child.operations import operations_of
-from ovlab.layers.child.probe import PRODUCT, SMALL_LAYERS, mean_rate
+from ovlab.layers.child.probe import CONVOLUTION, SMALL_LAYERS, mean_rate
 from ovlab.layers.child.profile import fix_shapes
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.machine import Peaks
@@ -33,11 +33,11 @@ AGAIN = 2
 """As many times as many rounds are made at most, where launches are disturbed."""
 SLOW = 1.25
 """A launch whose latency is above so many times the variant's least was slow as a whole."""
-SLOW_HOST = {PRODUCT: 0.85, SMALL_LAYERS: 0.7}
+SLOW_HOST = {CONVOLUTION: 0.7, SMALL_LAYERS: 0.5}
 """A host that computes at less of the rate that it had when its peaks were found was disturbed; what many short waits
-are in varies more. A product above the inverse of its bound: it was disturbed then."""
+are in varies more. A convolution above the inverse of its bound: the host was disturbed then."""
 SLOW_WORDS = {
-    PRODUCT: "the host computed at {:.2g} of its peak rate",
+    CONVOLUTION: "the host computed at {:.2g} of its peak rate",
     SMALL_LAYERS: "small layers ran at {:.2g} of their rate when the peaks were found, threads waiting for each other",
 }
 NOT_FIRM = "shares of time are not firm"
@@ -185,7 +185,7 @@ def disturbance(one: Launched, noise: NoiseSpec) -> str:
     made = len(one.results)
     disturbed = [number for number in range(made) if one.is_disturbed(number)]
     slowest = {name: min(reading["host_speed"].get(name, 1.0) for reading in one.noise) for name in SLOW_HOST}
-    fastest = max(reading["host_speed"].get(PRODUCT, 1.0) for reading in one.noise)
+    fastest = max(reading["host_speed"].get(CONVOLUTION, 1.0) for reading in one.noise)
     said = []
     if disturbed:
         latencies = [result["latency_ms"] for result in one.results]
@@ -197,7 +197,7 @@ def disturbance(one: Launched, noise: NoiseSpec) -> str:
         ]
         given = ", ".join(reason for reason in reasons if reason)
         said.append(f"{len(disturbed)} of {made} launches were disturbed ({given})")
-    if fastest * SLOW_HOST[PRODUCT] > 1:
+    if fastest * SLOW_HOST[CONVOLUTION] > 1:
         said.append(
             f"the host computed at {fastest:.2g} times the rate that it had when its peaks were found, so that these "
             "are too low (find them anew)"
