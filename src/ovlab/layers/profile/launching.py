@@ -33,7 +33,7 @@ AGAIN = 2
 """As many times as many rounds are made at most, where launches are disturbed."""
 SLOW = 1.25
 """A launch whose latency is above so many times the variant's least was slow as a whole."""
-SLOW_HOST = {CONVOLUTION: 0.7, SMALL_LAYERS: 0.5}
+SLOW_HOST = {CONVOLUTION: 0.75, SMALL_LAYERS: 0.7}
 """A host that computes at less of the rate that it had when its peaks were found was disturbed; what many short waits
 are in varies more. A convolution above the inverse of its bound: the host was disturbed then."""
 SLOW_WORDS = {
