@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -188,8 +189,10 @@ def test_without_kubectl_the_run_ends_with_one_line(new_run: Callable[..., Run],
     run = new_run()
     (tmp_path / "cluster/bin/kubectl").unlink()
     run.environment["PATH"] = str(tmp_path / "cluster/bin")
-    for name in ("sh", "python3"):
-        (tmp_path / "cluster/bin" / name).symlink_to(f"/bin/{name}")
+    for name in ("sh", "bash", "which", "python3"):
+        path = shutil.which(name)
+        assert path is not None
+        (tmp_path / "cluster/bin" / name).symlink_to(path)
     said = run.finished(run.start("--retries", "0"), 1)
     assert said.count("error: kubectl: no such program on the PATH") == 1
 
