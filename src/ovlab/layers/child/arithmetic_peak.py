@@ -94,7 +94,7 @@ def large_convolution(copies: int, quantised: bool) -> ov.Model:
 
 
 def large_product(copies: int, quantised: bool) -> ov.Model:
-    """Make a model of one matrix product; see `large_convolution`."""
+    """Make a model of one large matrix product; see `large_convolution`."""
     rows = ops.parameter([copies * ORDER, ORDER], np.float32)
     weights = np.random.default_rng(0).normal(0, 0.05, (ORDER, ORDER)).astype(np.float32)
     layer = ops.matmul(*_taken(rows, weights, quantised), transpose_a=False, transpose_b=True)
