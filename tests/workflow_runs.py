@@ -71,6 +71,12 @@ def snakemake(
     )
 
 
+def run_script(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of a copy by hand."""
+    command = [sys.executable, f"scripts/{script}.py", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
 def planned(output: str) -> dict[str, int]:
     """Read Snakemake's table of jobs, without the target."""
     rows = re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from workflow_runs import ROOT, TINY, copy_workflow, snakemake
+from workflow_runs import ROOT, TINY, copy_workflow, run_script, snakemake
 
 VALIDATOR = ROOT / ".venv-crate/bin/rocrate-validator"
 RECORD = "results/quickstart/sessions/here/digits_cnn/cpu/single_stream/session.json"
-
-
-def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, f"scripts/{script}.py", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +21,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout
     author = "Doe, Jane <0000-0002-1825-0097>"
     arguments = ("--experiment", "quickstart", "--author", author, "--licence", "CC-BY-4.0")
-    made = run(folder, "bundle", *arguments, "--with-data", "--output", "one.zip")
+    made = run_script(folder, "bundle", *arguments, "--with-data", "--output", "one.zip")
     assert made.returncode == 0, made.stderr
     assert "fingerprint" in made.stdout
     return folder
 
 
 def test_a_real_run_holds_and_tells_its_overrides(folder: Path) -> None:
-    done = run(folder, "verify", "one.zip")
+    done = run_script(folder, "verify", "one.zip")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("the bundle holds\n")
     assert "measurement.launches: " in done.stdout and ", 1 was run" in done.stdout
@@ -48,7 +42,7 @@ def test_a_record_that_was_tampered_with_is_found(folder: Path) -> None:
     data = json.loads(path.read_text(encoding="utf-8"))
     data["data"]["rows"]["int8"]["values"]["latency_p50"]["value"] /= 2
     path.write_text(json.dumps(data), encoding="utf-8")
-    done = run(folder, "verify", "unpacked")
+    done = run_script(folder, "verify", "unpacked")
     assert done.returncode == 1
     assert f"FAULT: {RECORD}: was changed" in done.stdout
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from workflow_runs import TINY, copy_workflow, planned, snakemake
+from workflow_runs import TINY, copy_workflow, planned, run_script, snakemake
 
 DEVICES = {
     "auto_cpu": "device: 'AUTO:CPU'\nrequires: [CPU]\n",
@@ -22,11 +20,6 @@ ASKED = (
 )
 
 
-def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, f"scripts/{script}.py", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_workflow(tmp_path_factory.mktemp("clone"))
@@ -34,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"conf/device/{name}.yaml").write_text(text)
     done = snakemake(folder, overrides=ASKED)
     assert done.returncode == 0, done.stdout
-    made = run(folder, "bundle", "--experiment", "quickstart", "--output", "one.zip")
+    made = run_script(folder, "bundle", "--experiment", "quickstart", "--output", "one.zip")
     assert made.returncode == 0, made.stderr
     return folder
 
@@ -67,6 +60,6 @@ def test_nothing_is_left_to_do_and_who_asks_no_more_does_nothing_anew(folder: Pa
 
 
 def test_a_bundle_holds(folder: Path) -> None:
-    done = run(folder, "verify", "one.zip")
+    done = run_script(folder, "verify", "one.zip")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 validations recomputed" in done.stdout
