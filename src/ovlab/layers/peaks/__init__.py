@@ -15,7 +15,7 @@ import pooch
 from ovlab.environment import describe_host, host_identity
 from ovlab.errors import OvlabError
 from ovlab.files import digest_of
-from ovlab.layers.child.probe import SMALL_LAYERS
+from ovlab.layers.child.probe import CONVOLUTION
 from ovlab.layers.launches import run_child
 from ovlab.layers.peaks.best import best_values, has_quiet_windows
 from ovlab.layers.peaks.machine import AMID_LOAD, Peaks
@@ -116,8 +116,8 @@ def known_peaks(device: DeviceSpec, peaks: PeaksSpec | None = None, *, anew: boo
     if not anew:
         with contextlib.suppress(OvlabError):  # not there, or not what it was
             record = read_record(path, "peaks")
-            # Those of an earlier version have no probe.
-            if any(window.get("problem") == SMALL_LAYERS for window in record.data["windows"]):
+            # Those of an earlier version have no probe, or another.
+            if any((one["kind"], one.get("problem")) == ("probe", CONVOLUTION) for one in record.data["windows"]):
                 return record
     record = measure_peaks(settings)
     if not any(AMID_LOAD in one for one in record.data["remarks"]):
