@@ -23,7 +23,10 @@ SCALAR_LABELS = frozenset({"str", "int", "float", "bool", "constrained-int", "co
 class Spec(BaseModel):
     """A part of the configuration: typed, frozen, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False, allow_inf_nan=False)
+    # Built when first used: a job uses few of the specs that it loads.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=False, allow_inf_nan=False, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from ovlab.errors import OvlabError
 
@@ -32,6 +33,28 @@ def check_level(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise OvlabError(f"confidence level is {level}, expected a fraction between 0 and 1 such as 0.95")
     return level
+
+
+def level_quantile(level: float) -> float:
+    """Return the standard normal quantile ``z_(1-alpha/2)`` of a two-sided confidence level ``1 - alpha``.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level as a fraction.
+
+    Returns
+    -------
+    float
+        1.96 for 0.95.
+
+    Raises
+    ------
+    OvlabError
+        If `level` is not strictly between 0 and 1.
+    """
+    # By its lower tail, which floating point still tells from nothing where the upper one is 1.
+    return -NormalDist().inv_cdf((1.0 - check_level(level)) / 2)
 
 
 @dataclass(frozen=True, slots=True)

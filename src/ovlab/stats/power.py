@@ -9,11 +9,10 @@ References
 from __future__ import annotations
 
 import math
-
-from scipy.special import ndtri
+from statistics import NormalDist
 
 from ovlab.errors import OvlabError
-from ovlab.stats.interval import LEVEL, check_level
+from ovlab.stats.interval import LEVEL, level_quantile
 
 
 def images_needed(drop: float, discordance: float, *, power: float = 0.8, level: float = LEVEL) -> int:
@@ -46,7 +45,7 @@ def images_needed(drop: float, discordance: float, *, power: float = 0.8, level:
         raise OvlabError(f"drop is {drop}: no number of images shows a difference of nothing")
     if not size <= discordance <= 1:
         raise OvlabError(f"discordance is {discordance}, expected {size} (the drop itself) to 1")
-    z_level, z_power = _level_quantile(level), _power_quantile(power)
+    z_level, z_power = level_quantile(level), _power_quantile(power)
     root = z_level * math.sqrt(discordance) + z_power * math.sqrt(discordance - size * size)
     return math.ceil((root / size) ** 2)
 
@@ -79,7 +78,7 @@ def detectable_drop(images: int, discordance: float, *, power: float = 0.8, leve
         raise OvlabError(f"images is {images}, expected at least 1")
     if not 0 <= discordance <= 1:
         raise OvlabError(f"discordance is {discordance}, expected a fraction from 0 to 1")
-    z_level, z_power = _level_quantile(level), _power_quantile(power)
+    z_level, z_power = level_quantile(level), _power_quantile(power)
 
     def shortfall(drop: float) -> float:
         root = z_level * math.sqrt(discordance) + z_power * math.sqrt(max(discordance - drop * drop, 0.0))
@@ -111,7 +110,7 @@ def detectable_loss(images: int, *, power: float = 0.8, level: float = LEVEL) ->
     float
         Difference of accuracy as a fraction; NaN if not even a drop of 1 would be seen.
     """
-    z_level, z_power = _level_quantile(level), _power_quantile(power)
+    z_level, z_power = level_quantile(level), _power_quantile(power)
     if images <= z_level**2:
         return math.nan
 
@@ -184,14 +183,10 @@ def detectable_by_error(error: float, *, power: float = 0.8, level: float = LEVE
     """
     if not error >= 0:
         raise OvlabError(f"error is {error}, expected a standard error of 0 or more")
-    return (_level_quantile(level) + _power_quantile(power)) * error
-
-
-def _level_quantile(level: float) -> float:
-    return float(ndtri(0.5 + check_level(level) / 2))
+    return (level_quantile(level) + _power_quantile(power)) * error
 
 
 def _power_quantile(power: float) -> float:
     if not 0.5 <= power < 1:
         raise OvlabError(f"power is {power}, expected a fraction from 0.5 to below 1")
-    return float(ndtri(power))
+    return NormalDist().inv_cdf(power)

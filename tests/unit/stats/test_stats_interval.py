@@ -6,9 +6,10 @@ import dataclasses
 import math
 
 import pytest
+from scipy.stats import norm
 
 from ovlab.errors import OvlabError
-from ovlab.stats.interval import Interval
+from ovlab.stats.interval import Interval, level_quantile
 
 
 def test_contains_includes_both_bounds_and_nothing_outside() -> None:
@@ -52,3 +53,14 @@ def test_refuses_bounds_that_do_not_hold_the_value(value: float, low: float, hig
 def test_refuses_a_level_that_is_no_fraction(level: float) -> None:
     with pytest.raises(OvlabError, match="expected a fraction between 0 and 1"):
         Interval(0.5, 0.0, 1.0, level)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99, 0.999, 1 - 2**-50])
+def test_the_quantile_of_a_level_leaves_half_of_the_rest_above(level: float) -> None:
+    assert level_quantile(level) == pytest.approx(norm.isf((1 - level) / 2), rel=1e-13)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0, math.nan])
+def test_the_quantile_refuses_a_level_that_is_no_fraction(level: float) -> None:
+    with pytest.raises(OvlabError, match=r"such as 0\.95"):
+        level_quantile(level)
