@@ -1,6 +1,6 @@
 """What a change costs: download, validation and the whole quickstart of two checkouts, in interleaved pairs.
 
-Usage: python benchmarks/paired_cost.py BEFORE AFTER [--pairs 7] [--only download validate own_decoder quickstart]
+Usage: python benchmarks/paired_cost.py BEFORE AFTER [--pairs 7] [--only download validate quickstart]
 
 BEFORE and AFTER are checkouts (``git worktree add ../before COMMIT``). Each is copied, its quickstart is run once (as
 far as validation, if it is not timed), and then the jobs' own commands, as ``snakemake -n -p`` prints them, are
@@ -9,9 +9,10 @@ processor time (user and system, of all processes), which other load disturbs li
 something on a quiet machine alone.
 
 - download: both embedded data sets generated, listed and recorded;
-- validate: the classifier and the detector in FP32;
+- validate: the classifier and the detector in all precisions;
 - own_decoder: the detector with a decoder file of the user's own, which is watched from outside;
-- quickstart: `snakemake --cores all` without results.
+- quickstart: `snakemake --cores all` without results;
+- report: its report alone, with the planning of a run.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ class Checkout:
             raise SystemExit(f"{self.folder}: {command[:4]} ended with {done.returncode}:\n{done.stdout[-3000:]}")
         return done.stdout
 
-    def jobs(self, step: str, only: str = "") -> None:
+    def jobs(self, step: str) -> None:
         """Run the jobs of a step again, as a shell would."""
-        chosen = [one for one in self.commands if f"scripts/{step}.py" in one and only in one]
+        chosen = [one for one in self.commands if f"scripts/{step}.py" in one]
         if not chosen:
-            raise SystemExit(f"{self.folder}: no job of {step} {only}")
+            raise SystemExit(f"{self.folder}: no job of {step}")
         for one in chosen:
             self.run(["bash", "-c", one])
 
@@ -97,6 +98,10 @@ class Checkout:
         assert record is not None and str(path) in one
         self.run(["bash", "-c", one.replace(record[1], "own/accuracy.json")])
 
+    def report(self) -> None:
+        """Make the report anew."""
+        self.run([*self.snakemake, "--forcerun", "report"])
+
     def quickstart(self) -> None:
         """Run all of it."""
         for name in ("results", ".snakemake"):
@@ -106,9 +111,10 @@ class Checkout:
 
 TASKS: dict[str, Callable[[Checkout], None]] = {
     "download": lambda one: one.jobs("download"),
-    "validate": lambda one: one.jobs("validate", "/fp32/"),
+    "validate": lambda one: one.jobs("validate"),
     "own_decoder": Checkout.own_decoder,
     "quickstart": Checkout.quickstart,
+    "report": Checkout.report,
 }
 
 
@@ -132,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=sorted(TASKS), default=list(TASKS))
     args = parser.parse_args(argv)
     draw = random.Random(0)  # noqa: S311
-    first = [] if "quickstart" in args.only else ["--until", "validate"]
+    first = [] if {"quickstart", "report"} & set(args.only) else ["--until", "validate"]
     with tempfile.TemporaryDirectory(prefix="paired-cost-") as place:
         sides = [
             Checkout(args.before.resolve(), Path(place, "a"), first, ""),
@@ -141,9 +147,10 @@ def main(argv: list[str] | None = None) -> int:
         for name in args.only:
             ratios: list[tuple[float, float]] = []
             costs: list[list[tuple[float, float]]] = [[], []]
-            for number in range(args.pairs + 1):
+            warm = name == "quickstart"  # it has just been run by both
+            for number in range(args.pairs + (not warm)):
                 found = {side: cost(TASKS[name], sides[side]) for side in draw.sample([0, 1], 2)}
-                if number:  # the first pair fills caches
+                if number or warm:  # the first pair fills caches
                     ratios.append((found[1][0] / found[0][0], found[1][1] / found[0][1]))
                     for side in (0, 1):
                         costs[side].append(found[side])
